@@ -1,0 +1,12 @@
+import { defineConfig } from "vitest/config";
+
+// biome-ignore lint/style/noDefaultExport: vitest reads its configuration from the default export.
+export default defineConfig({
+  test: {
+    include: ["{shared,auth-server,app-server}/test/**/*.test.ts"],
+    globalSetup: ["shared/testing/global-setup.ts"],
+    setupFiles: ["shared/testing/fail-on-console-error.ts"],
+    testTimeout: 20_000,
+    hookTimeout: 30_000,
+  },
+});

@@ -1,0 +1,68 @@
+import { createCipheriv, createDecipheriv, createHmac, hash, hkdfSync, randomBytes } from "node:crypto";
+import { constantTimeEqual } from "@oslojs/crypto/subtle";
+
+const idAlphabet = "abcdefghijkmnpqrstuvwxyz23456789";
+const codeAlphabet = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+
+/** 24 characters of Faroe's lower-case alphabet without look-alikes: 120 bits. */
+export function randomId(): string {
+  return randomText(24, idAlphabet);
+}
+
+/** `length` characters of the upper-case alphabet without look-alikes: 5 bits each. For codes that people type. */
+export function randomCode(length: number): string {
+  return randomText(length, codeAlphabet);
+}
+
+/** An id that is always the same for one key and text, so that it looks random and yet repeats. */
+export function derivedId(key: Uint8Array, text: string): string {
+  return spell(createHmac("sha256", key).update(text).digest().subarray(0, 24), idAlphabet);
+}
+
+function randomText(length: number, alphabet: string): string {
+  return spell(randomBytes(length), alphabet);
+}
+
+/** One character a byte; 32 characters divide 256 evenly, so none is likelier than another. */
+function spell(bytes: Uint8Array, alphabet: string): string {
+  let text = "";
+  for (const byte of bytes) text += alphabet[byte >> 3];
+  return text;
+}
+
+/** For secrets of 112 bits and more; anything shorter needs a key or a password hash. */
+export function sha256(text: string): Buffer {
+  return hash("sha256", text, "buffer");
+}
+
+/** Keyed hash: for short secrets such as mailed codes, which a plain hash would not protect. */
+export function hmacSha256(key: Uint8Array, text: string): Buffer {
+  return createHmac("sha256", key).update(text).digest();
+}
+
+export function equalInConstantTime(a: Uint8Array, b: Uint8Array): boolean {
+  return constantTimeEqual(a, b);
+}
+
+/** A key for one purpose out of the server's secret, so that no two uses share a key. */
+export function deriveKey(secret: Uint8Array, purpose: string): Buffer {
+  return Buffer.from(hkdfSync("sha256", secret, new Uint8Array(0), `anteroom/${purpose}`, 32));
+}
+
+/**
+ * AES-256-GCM. `context` names the row the text belongs to; a sealed text moved to another row does not open.
+ * Form: 12 bytes nonce, 16 bytes tag, ciphertext.
+ */
+export function seal(key: Uint8Array, text: string, context: string): Buffer {
+  const nonce = randomBytes(12);
+  const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(Buffer.from(context));
+  const ciphertext = Buffer.concat([cipher.update(text, "utf8"), cipher.final()]);
+  return Buffer.concat([nonce, cipher.getAuthTag(), ciphertext]);
+}
+
+/** The text that `seal` was given. Throws when key or context differ or the bytes were changed. */
+export function unseal(key: Uint8Array, sealed: Uint8Array, context: string): string {
+  const decipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(0, 12), { authTagLength: 16 });
+  decipher.setAAD(Buffer.from(context)).setAuthTag(sealed.subarray(12, 28));
+  return decipher.update(sealed.subarray(28), undefined, "utf8") + decipher.final("utf8");
+}

@@ -1,0 +1,36 @@
+import type { Log } from "./log.ts";
+import { SettingsError } from "./settings.ts";
+
+/**
+ * Runs a server process: starts it, stops it on SIGINT, SIGTERM or when the launcher that spawned it is gone, and turns
+ * a failed start into one readable message and exit code 1.
+ *
+ * @param start resolves, once listening, with the function that stops everything
+ */
+export async function runProcess(start: () => Promise<{ log: Log; stop: () => Promise<void> }>): Promise<void> {
+  try {
+    const { log, stop } = await start();
+    let stopping = false;
+    const shutDown = async (reason: string) => {
+      if (stopping) return;
+      stopping = true;
+      log.info({ reason }, "stopping");
+      setTimeout(() => process.exit(1), 9_000).unref();
+      await stop();
+      process.exit(0);
+    };
+    process.once("SIGINT", () => void shutDown("SIGINT"));
+    process.once("SIGTERM", () => void shutDown("SIGTERM"));
+    process.once("disconnect", () => void shutDown("the launcher ended"));
+  } catch (error) {
+    process.stderr.write(`${describe(error)}\n`);
+    process.exit(1);
+  }
+}
+
+function describe(error: unknown): string {
+  if (error instanceof SettingsError) return error.message;
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause instanceof Error ? ` (${error.cause.message})` : "";
+  return error.message + cause;
+}

@@ -1,0 +1,171 @@
+import { networkInterfaces } from "node:os";
+import ipaddr from "ipaddr.js";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Every fault found in the settings, one line each, naming the variable and the remedy. */
+export class SettingsError extends Error {
+  override readonly name = "SettingsError";
+  readonly faults: readonly string[];
+  constructor(faults: readonly string[]) {
+    super(`Settings need attention:\n${faults.map((fault) => `  - ${fault}`).join("\n")}`);
+    this.faults = faults;
+  }
+}
+
+export type SettingsReader = ReturnType<typeof createSettingsReader>;
+
+/**
+ * Reads typed values out of environment variables. A fault is noted and a stand-in returned, so that one start reports
+ * all of them; `finish` throws if there were any.
+ */
+export function createSettingsReader(environment: Environment) {
+  const faults: string[] = [];
+
+  function read<T>(name: string, parse: (text: string) => T | undefined, fallback: T, expected: string): T {
+    const text = environment[name];
+    if (text === undefined || text === "") return fallback;
+    const value = parse(text);
+    if (value !== undefined) return value;
+    faults.push(`${name} is not ${expected}.`);
+    return fallback;
+  }
+
+  return {
+    text: (name: string, fallback: string) => read(name, (text) => text, fallback, "a text"),
+    optionalText: (name: string) => environment[name] || undefined,
+    integer: (name: string, fallback: number, minimum: number, maximum: number) =>
+      read(name, integerBetween(minimum, maximum), fallback, `a whole number from ${minimum} to ${maximum}`),
+    port: (name: string, fallback: number) =>
+      read(name, integerBetween(0, 65_535), fallback, "a port, 0 to 65535 (0 takes a free one)"),
+    flag: (name: string, fallback: boolean) => read(name, parseFlag, fallback, "true or false"),
+    choice: <T extends string>(name: string, choices: readonly T[], fallback: T): T =>
+      read(name, (text) => choices.find((choice) => choice === text), fallback, `one of ${choices.join(", ")}`),
+    /** Seconds, written as in `90s`, `20m`, `24h`, `90d`. */
+    duration: (name: string, fallback: string) =>
+      read(name, parseDuration, parseDuration(fallback) ?? 0, "a duration such as 90s, 20m, 24h or 90d"),
+    origin: (name: string, fallback: string) =>
+      read(name, parseOrigin, fallback, "an origin such as https://people.example (no path)"),
+    origins: (name: string, fallback: readonly string[]) =>
+      read(name, (text) => every(split(text), parseOrigin), fallback, "a comma-separated list of origins"),
+    baseUrl: (name: string, fallback: string) =>
+      read(name, parseBaseUrl, parseBaseUrl(fallback) ?? fallback, "an http or https URL"),
+    /** Addresses and CIDRs, for instance of proxies. */
+    networks: (name: string) =>
+      read<readonly Network[]>(name, (text) => every(split(text), parseNetwork), [], "a list of addresses or CIDRs"),
+    /** A required secret of at least 32 bytes in base64. */
+    secret: (name: string): Buffer => {
+      const bytes = Buffer.from(environment[name] ?? "", "base64");
+      if (isStrong(bytes)) return bytes;
+      faults.push(
+        environment[name]
+          ? `${name} is too short or too regular: give at least 32 random bytes as base64 (openssl rand -base64 32).`
+          : `${name} is missing: give at least 32 random bytes as base64 (openssl rand -base64 32).`,
+      );
+      return Buffer.alloc(32);
+    },
+    /** A value without a default. */
+    required: (name: string, expected: string): string => {
+      const text = environment[name];
+      if (!text) faults.push(`${name} is missing: give ${expected}.`);
+      return text ?? "";
+    },
+    fault: (line: string) => void faults.push(line),
+    finish: () => {
+      if (faults.length > 0) throw new SettingsError(faults);
+    },
+  };
+}
+
+/** What both servers share, under names that differ by prefix only. */
+export function readCommonSettings(reader: SettingsReader, prefix: "AUTH" | "BACKEND", ports: [number, number]) {
+  const privateHost = reader.text(`${prefix}_PRIVATE_HOST`, defaultPrivateHost());
+  const internalSecret = reader.optionalText("INTERNAL_SECRET");
+  if (internalSecret === undefined && !isLoopback(privateHost))
+    reader.fault(`${prefix}_PRIVATE_HOST is ${privateHost}, which others can reach: set INTERNAL_SECRET as well.`);
+  if (internalSecret !== undefined && internalSecret.length < 32)
+    reader.fault("INTERNAL_SECRET is too short: give at least 32 characters (openssl rand -base64 32).");
+  const testMode = reader.choice("TEST_MODE", ["on", "off"], "off") === "on";
+  if (testMode && reader.optionalText("NODE_ENV") === "production")
+    reader.fault(
+      "TEST_MODE is on and NODE_ENV is production: test commands can erase everything, so unset one of them.",
+    );
+  return {
+    host: reader.text(`${prefix}_HOST`, "127.0.0.1"),
+    port: reader.port(`${prefix}_PORT`, ports[0]),
+    privateHost,
+    privatePort: reader.port(`${prefix}_PRIVATE_PORT`, ports[1]),
+    databaseUrl: reader.required(`${prefix}_DATABASE_URL`, "the PostgreSQL URL of this server's own database"),
+    databasePool: reader.integer(`${prefix}_DATABASE_POOL`, 10, 1, 200),
+    secret: reader.secret(`${prefix}_SECRET`),
+    internalSecret,
+    ipLimits: reader.choice(`${prefix}_IP_LIMITS`, ["on", "off"], "on") === "on",
+    trustedProxies: reader.networks("TRUSTED_PROXIES"),
+    testMode,
+    logLevel: reader.choice("LOG_LEVEL", ["trace", "debug", "info", "warn", "error", "fatal", "silent"], "info"),
+  };
+}
+
+export type Network = [ipaddr.IPv4 | ipaddr.IPv6, number];
+
+/** 127.0.0.2 keeps private listeners apart from public ones; macOS has only 127.0.0.1 unless told otherwise. */
+export function defaultPrivateHost(): string {
+  const names = Object.values(networkInterfaces()).flat();
+  const hasWholeLoopback = names.some((entry) => entry?.address === "127.0.0.1" && entry.netmask === "255.0.0.0");
+  return hasWholeLoopback && process.platform === "linux" ? "127.0.0.2" : "127.0.0.1";
+}
+
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || (ipaddr.isValid(host) && ipaddr.process(host).range() === "loopback");
+}
+
+export function parseDuration(text: string): number | undefined {
+  const match = /^(\d+)(s|m|h|d)$/.exec(text);
+  if (!match) return undefined;
+  return Number(match[1]) * { s: 1, m: 60, h: 3600, d: 86_400 }[match[2] as "s" | "m" | "h" | "d"];
+}
+
+function integerBetween(minimum: number, maximum: number) {
+  return (text: string) => {
+    const value = Number(text);
+    return /^\d+$/.test(text) && value >= minimum && value <= maximum ? value : undefined;
+  };
+}
+
+function parseFlag(text: string): boolean | undefined {
+  return { true: true, on: true, false: false, off: false }[text.toLowerCase()];
+}
+
+function parseOrigin(text: string): string | undefined {
+  const url = URL.parse(text);
+  return url && /^https?:$/.test(url.protocol) && url.origin === text.replace(/\/$/, "") ? url.origin : undefined;
+}
+
+function parseBaseUrl(text: string): string | undefined {
+  const url = URL.parse(text);
+  return url && /^https?:$/.test(url.protocol) ? url.href.replace(/\/$/, "") : undefined;
+}
+
+function parseNetwork(text: string): Network | undefined {
+  if (ipaddr.isValidCIDR(text)) return ipaddr.parseCIDR(text);
+  if (!ipaddr.isValid(text)) return undefined;
+  const address = ipaddr.process(text);
+  return [address, address.kind() === "ipv4" ? 32 : 128];
+}
+
+/** Refuses the secrets people paste from examples: too short, or hardly any different bytes. */
+function isStrong(bytes: Buffer): boolean {
+  return bytes.length >= 32 && new Set(bytes).size >= 12;
+}
+
+function split(text: string): string[] {
+  return text
+    .split(",")
+    .map((part) => part.trim())
+    .filter(Boolean);
+}
+
+function every<T>(texts: string[], parse: (text: string) => T | undefined): T[] | undefined {
+  const values = texts.map(parse);
+  return values.includes(undefined) ? undefined : (values as T[]);
+}

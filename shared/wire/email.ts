@@ -1,0 +1,26 @@
+/** `POST /email`: the auth server hands a mail to the app server. Members as tiauth posts them; empty ones left out. */
+export const emailTypes = [
+  "signup_verification",
+  "email_update_verification",
+  "password_reset",
+  "signin_notification",
+  "password_updated",
+  "email_updated",
+] as const;
+
+export type EmailType = (typeof emailTypes)[number];
+
+export interface EmailRequest {
+  type: EmailType;
+  email: string;
+  displayName?: string;
+  /** 8 characters, or 12 for a temporary password. */
+  code?: string;
+  /** UTC in words, such as `January 2, 2026 15:04:05`. */
+  timestamp?: string;
+  newEmail?: string;
+}
+
+export function isEmailType(text: unknown): text is EmailType {
+  return emailTypes.some((type) => type === text);
+}

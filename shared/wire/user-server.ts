@@ -1,0 +1,69 @@
+/**
+ * Faroe's user-server protocol (`POST /invoke`): the auth server asks, the app server answers. Names as on the wire.
+ * Bytes are standard base64 with padding; counters are int32 and start at 0.
+ */
+export interface User {
+  id: string;
+  email_address: string;
+  password_hash: string;
+  password_hash_algorithm_id: string;
+  password_salt: string;
+  disabled: boolean;
+  /** Empty when there is none, never null. */
+  display_name: string;
+  email_address_counter: number;
+  password_hash_counter: number;
+  disabled_counter: number;
+  sessions_counter: number;
+}
+
+/** Per action its text and counter arguments and the error codes it may answer with. */
+export const userServerActions = {
+  create_user: {
+    texts: ["email_address", "password_hash", "password_hash_algorithm_id", "password_salt"],
+    counters: [],
+    errors: ["email_address_already_used", "user_not_found", "user_not_accepted"],
+  },
+  get_user: { texts: ["user_id"], counters: [], errors: ["user_not_found"] },
+  get_user_by_email_address: { texts: ["email_address"], counters: [], errors: ["user_not_found"] },
+  update_user_email_address: {
+    texts: ["user_id", "email_address"],
+    counters: ["user_email_address_counter"],
+    errors: ["user_not_found", "email_address_already_used"],
+  },
+  update_user_password_hash: {
+    texts: ["user_id", "password_hash", "password_hash_algorithm_id", "password_salt"],
+    counters: ["user_password_hash_counter"],
+    errors: ["user_not_found"],
+  },
+  increment_user_sessions_counter: {
+    texts: ["user_id"],
+    counters: ["user_sessions_counter"],
+    errors: ["user_not_found"],
+  },
+  delete_user: { texts: ["user_id"], counters: [], errors: ["user_not_found"] },
+} as const satisfies Record<
+  string,
+  { texts: readonly string[]; counters: readonly string[]; errors: readonly string[] }
+>;
+
+export type UserServerAction = keyof typeof userServerActions;
+export type UserServerError<A extends UserServerAction> = (typeof userServerActions)[A]["errors"][number];
+export type UserServerArguments<A extends UserServerAction> = Record<
+  (typeof userServerActions)[A]["texts"][number],
+  string
+> &
+  Record<(typeof userServerActions)[A]["counters"][number], number>;
+export type UserServerValues<A extends UserServerAction> = A extends
+  | "create_user"
+  | "get_user"
+  | "get_user_by_email_address"
+  ? { user: User }
+  : Record<string, never>;
+
+export type UserServerResult<A extends UserServerAction> =
+  | { ok: true; values: UserServerValues<A> }
+  | { ok: false; error: UserServerError<A> };
+
+/** The most a counter can hold; one step further would turn negative in Faroe's readers. */
+export const largestCounter = 2_147_483_647;

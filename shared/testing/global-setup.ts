@@ -1,0 +1,93 @@
+import { randomBytes } from "node:crypto";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { TestProject } from "vitest/node";
+import { canEnter, type Programs, preparePrograms } from "../launch/binaries.ts";
+import { freePort } from "../launch/ports.ts";
+import { createCluster, type Postmaster, readLockFile, sendSignal, startPostmaster } from "../launch/postgres.ts";
+
+declare module "vitest" {
+  export interface ProvidedContext {
+    /** The run's own PostgreSQL, as superuser, database `postgres`. */
+    postgresUrl: string;
+  }
+}
+
+const folderPrefix = "anteroom-test-postgres-";
+
+/** Nothing here has to outlive the run, so PostgreSQL need not wait for the disk. */
+const settings = {
+  fsync: "off",
+  synchronous_commit: "off",
+  full_page_writes: "off",
+  wal_level: "minimal",
+  max_wal_senders: "0",
+  max_connections: "300",
+  shared_buffers: "64MB",
+  io_method: "sync",
+  jit: "off",
+  autovacuum_naptime: "10min",
+};
+
+let running: { postmaster: Postmaster; folder: string } | undefined;
+
+/** One PostgreSQL for the whole run, in a temporary folder; tests make their databases in it (testing/database.ts). */
+export async function setup(project: TestProject): Promise<void> {
+  const programs = await preparePrograms();
+  const parent = await temporaryFolder(programs);
+  await removeLeftovers(parent);
+  const folder = await mkdtemp(join(parent, folderPrefix));
+  await writeFile(join(folder, "run.pid"), String(process.pid));
+  // PostgreSQL may run under another account, which has to pass through this folder.
+  await chmod(folder, 0o711);
+  const password = randomBytes(24).toString("base64url");
+  const postmaster = await startFresh(programs, folder, password);
+  running = { postmaster, folder };
+  project.provide("postgresUrl", `postgres://postgres:${password}@127.0.0.1:${postmaster.port}/postgres`);
+}
+
+export async function teardown(): Promise<void> {
+  await running?.postmaster.stop(3_000);
+  if (running !== undefined) {
+    await rm(running.folder, { recursive: true, force: true });
+  }
+}
+
+async function startFresh(programs: Programs, folder: string, password: string): Promise<Postmaster> {
+  const dataDirectory = join(folder, "data");
+  // Checking a password the quick way: every test opens connections, and nothing secret lies here.
+  const hba = "host all all 127.0.0.1/32 password\n";
+  await createCluster(programs, { dataDirectory, password, hba, flags: ["--no-sync"] });
+  const log = join(folder, "postgres.log");
+  return startPostmaster(programs, { dataDirectory, port: await freePort(), settings, log });
+}
+
+async function temporaryFolder({ identity }: Programs): Promise<string> {
+  const folder = (await canEnter(tmpdir(), identity)) ? tmpdir() : "/tmp";
+  await mkdir(folder, { recursive: true });
+  return folder;
+}
+
+/** A run that was killed could not stop its PostgreSQL: the next one does. */
+async function removeLeftovers(parent: string): Promise<void> {
+  for (const name of await readdir(parent)) {
+    const folder = join(parent, name);
+    const owner = Number(await readFile(join(folder, "run.pid"), "utf8").catch(() => ""));
+    if (!name.startsWith(folderPrefix) || owner === 0 || sendSignal(owner, 0)) {
+      continue;
+    }
+    const postmaster = Number((await readLockFile(join(folder, "data")))[0] ?? 0);
+    if (postmaster > 0 && (await isPostgresOf(postmaster, folder))) {
+      sendSignal(postmaster, "SIGQUIT");
+      await sleep(500);
+    }
+    await rm(folder, { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+async function isPostgresOf(pid: number, folder: string): Promise<boolean> {
+  const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+  return command.includes("postgres") && command.includes(folder);
+}

@@ -14,14 +14,13 @@ export type Programs = { initdb: string; postgres: string; identity: Identity; c
 const nobody = 65534;
 
 /** Finds the embedded programs, and copies them away where the account that runs them could not enter the checkout. */
-export async function preparePrograms(): Promise<Programs> {
-  const identity = unprivilegedIdentity();
+export async function preparePrograms(identity: Identity = unprivilegedIdentity()): Promise<Programs> {
   const native = findNative();
   if (await canEnter(native, identity)) {
     await createMissingLinks(native);
     return programsIn(native, identity);
   }
-  const copy = await copyPrograms(native);
+  const copy = await copyPrograms(native, identity);
   return { ...programsIn(copy, identity), copiedTo: copy };
 }
 
@@ -54,10 +53,10 @@ async function isPassable(folder: string, { uid, gid }: Identity): Promise<boole
   return (found.mode & searchBit) !== 0;
 }
 
-/** The first folder of root's that nobody can enter and we can write: for programs and data that cannot lie in the checkout. */
-export async function reachableFolder(): Promise<string> {
+/** A folder of root's that `identity` can enter: for programs and data that cannot lie in the checkout. */
+export async function reachableFolder(identity: Identity): Promise<string> {
   for (const base of ["/var/lib/anteroom", join(tmpdir(), "anteroom"), "/var/tmp/anteroom", "/tmp/anteroom"]) {
-    if (await claimFolder(base)) {
+    if (await claimFolder(base, identity)) {
       return base;
     }
   }
@@ -67,7 +66,7 @@ export async function reachableFolder(): Promise<string> {
 }
 
 /** Only a folder that belongs to us is taken: programs are run from it, so nobody else may be able to put files there. */
-async function claimFolder(base: string): Promise<boolean> {
+async function claimFolder(base: string, identity: Identity): Promise<boolean> {
   try {
     await mkdir(base, { recursive: true, mode: 0o711 });
     const found = await stat(base);
@@ -75,7 +74,7 @@ async function claimFolder(base: string): Promise<boolean> {
       return false;
     }
     await chmod(base, 0o711);
-    return await canEnter(base, unprivilegedIdentity());
+    return await canEnter(base, identity);
   } catch {
     return false;
   }
@@ -98,10 +97,10 @@ function programsIn(native: string, identity: Identity): Programs {
   return { initdb: join(native, "bin", "initdb"), postgres: join(native, "bin", "postgres"), identity };
 }
 
-async function copyPrograms(native: string): Promise<string> {
+async function copyPrograms(native: string, identity: Identity): Promise<string> {
   const manifest = await readFile(join(native, "..", "package.json"), "utf8");
   const id = createHash("sha256").update(native).update(manifest).digest("hex").slice(0, 16);
-  const target = join(await reachableFolder(), `programs-${id}`);
+  const target = join(await reachableFolder(identity), `programs-${id}`);
   if (await exists(target)) {
     return target;
   }

@@ -3,19 +3,31 @@ import { chown, mkdir, open, readFile, rename, rm, writeFile } from "node:fs/pro
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Identity, Programs } from "./binaries.ts";
+import { endProcess, whenGone } from "./child.ts";
 
-/** A running PostgreSQL. `exited` settles when the process is gone, whoever ended it. */
+/** A running PostgreSQL. `gone` settles when the process has ended, whoever ended it, with how. */
 export type Postmaster = {
   pid: number;
   port: number;
-  exited: Promise<void>;
-  stop: (patience?: number) => Promise<void>;
+  gone: Promise<string>;
+  /** Fast shutdown: sessions are cut, everything is written. What is not done after `patience` ms is forced. */
+  stop: (patience: number) => Promise<void>;
 };
 
 /** How to start PostgreSQL. `settings` are postgresql.conf names and values; `log` is the file its messages go to. */
-export type PostmasterOptions = { dataDirectory: string; port: number; settings: Record<string, string>; log: string };
+export type PostmasterOptions = {
+  dataDirectory: string;
+  port: number;
+  settings: Record<string, string>;
+  log: string;
+  cancelled?: AbortSignal;
+};
 
-const startPatience = 30_000;
+/** After a crash PostgreSQL replays its log before it takes connections, which may take minutes. */
+const startPatience = 300_000;
+
+/** Collation by code point with Unicode's letter cases: the same on every machine, whatever locales it has. */
+const clusterLocale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"];
 
 /**
  * Makes a new cluster with the superuser `postgres`. It comes into being under another name and is renamed when whole,
@@ -23,40 +35,43 @@ const startPatience = 30_000;
  */
 export async function createCluster(
   programs: Programs,
-  { dataDirectory, password, hba, flags }: { dataDirectory: string; password: string; hba: string; flags: string[] },
+  options: { dataDirectory: string; password: string; hba: string; flags?: string[]; cancelled?: AbortSignal },
 ): Promise<void> {
-  const partial = `${dataDirectory}.new`;
-  const passwordFile = `${dataDirectory}.password`;
+  const partial = `${options.dataDirectory}.new`;
+  const passwordFile = `${options.dataDirectory}.password`;
   await rm(partial, { recursive: true, force: true });
   await mkdir(partial, { mode: 0o700 });
-  await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
+  await writeFile(passwordFile, `${options.password}\n`, { mode: 0o600 });
   await give(partial, programs.identity);
   await give(passwordFile, programs.identity);
   try {
-    await runInitdb(programs, partial, [`--pwfile=${passwordFile}`, ...flags]);
+    const flags = [`--pwfile=${passwordFile}`, ...(options.flags ?? [])];
+    await runInitdb(programs, partial, flags, options.cancelled);
   } finally {
     await rm(passwordFile, { force: true });
   }
-  await writeFile(join(partial, "pg_hba.conf"), hba);
-  await rename(partial, dataDirectory);
+  await writeFile(join(partial, "pg_hba.conf"), options.hba);
+  await rename(partial, options.dataDirectory);
 }
 
-/** Collation by code point with Unicode's letter cases: the same on every machine, whatever locales it has. */
-export const clusterLocale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"];
-
-async function runInitdb(programs: Programs, dataDirectory: string, flags: string[]): Promise<void> {
+async function runInitdb(
+  programs: Programs,
+  folder: string,
+  flags: string[],
+  cancelled: AbortSignal | undefined,
+): Promise<void> {
   const flagsOfAll = ["--username=postgres", "--auth=scram-sha-256", "--no-instructions", ...clusterLocale];
-  const child = spawn(programs.initdb, [`--pgdata=${dataDirectory}`, ...flagsOfAll, ...flags], {
-    ...spawnOptions(programs.identity, dataDirectory),
+  const child = spawn(programs.initdb, [`--pgdata=${folder}`, ...flagsOfAll, ...flags], {
+    ...spawnOptions(programs.identity, folder),
     stdio: ["ignore", "pipe", "pipe"],
+    ...(cancelled === undefined ? {} : { signal: cancelled }),
   });
   let output = "";
-  child.stdout?.on("data", (part) => {
-    output += part;
-  });
-  child.stderr?.on("data", (part) => {
-    output += part;
-  });
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on("data", (part) => {
+      output += part;
+    });
+  }
   const code = await new Promise((done, failed) => child.once("close", done).once("error", failed));
   if (code !== 0) {
     throw new Error(`initdb failed (${code}): ${output.trim()}`);
@@ -75,75 +90,52 @@ export async function startPostmaster(programs: Programs, options: PostmasterOpt
     detached: true,
     stdio: ["ignore", log.fd, log.fd],
   });
-  const exited = new Promise<void>((done) => child.once("exit", () => done()).once("error", () => done()));
+  const gone = whenGone(child);
   await log.close();
-  if (!(await becomesReady(child, exited, options.dataDirectory))) {
-    await endProcess(child.pid, exited, 0);
+  if (!(await becomesReady(child, gone, options))) {
+    await endProcess(child.pid, gone, [["SIGQUIT", 2_000], ...forced]);
     throw new Error(`PostgreSQL did not start: ${(await readFile(options.log, "utf8")).slice(logStart).trim()}`);
   }
   const pid = child.pid ?? 0;
-  return { pid, port: options.port, exited, stop: (patience = 8_000) => endProcess(pid, exited, patience) };
+  return {
+    pid,
+    port: options.port,
+    gone,
+    stop: (patience) => endProcess(pid, gone, [["SIGINT", patience], ...forced]),
+  };
 }
 
+/** Immediate shutdown, which the next start repairs from the log, and the end. */
+export const forced: readonly (readonly [NodeJS.Signals, number])[] = [
+  ["SIGQUIT", 500],
+  ["SIGKILL", 500],
+];
+
 /** PostgreSQL writes its state as the eighth line of its lock file. */
-async function becomesReady(child: ChildProcess, exited: Promise<void>, dataDirectory: string): Promise<boolean> {
-  let gone = false;
-  void exited.then(() => {
-    gone = true;
+async function becomesReady(child: ChildProcess, gone: Promise<unknown>, options: PostmasterOptions): Promise<boolean> {
+  let ended = false;
+  void gone.then(() => {
+    ended = true;
   });
-  for (const deadline = Date.now() + startPatience; Date.now() < deadline && !gone; await sleep(10)) {
-    const lines = await readLockFile(dataDirectory);
+  for (const deadline = Date.now() + startPatience; Date.now() < deadline && !ended; await sleep(10)) {
+    const lines = await readLockFile(options.dataDirectory);
     if (Number(lines[0]) === child.pid && lines[7]?.startsWith("ready")) {
       return true;
+    }
+    if (options.cancelled?.aborted) {
+      return false;
     }
   }
   return false;
 }
 
-/** The lines of postmaster.pid: pid, data folder, start time, port, socket folder, address, shared memory, state. Empty when there is none. */
+/**
+ * The lines of postmaster.pid, none when there is no such file:
+ * pid, data folder, start time, port, socket folder, address, shared memory, state.
+ */
 export async function readLockFile(dataDirectory: string): Promise<string[]> {
   const text = await readFile(join(dataDirectory, "postmaster.pid"), "utf8").catch(() => "");
   return text === "" ? [] : text.split("\n");
-}
-
-/** Fast shutdown (SIGINT: sessions are cut, everything is written); after `patience` ms immediate shutdown, then SIGKILL. */
-async function endProcess(pid: number | undefined, exited: Promise<void>, patience: number): Promise<void> {
-  const steps: [NodeJS.Signals, number][] = [
-    ["SIGINT", patience],
-    ["SIGQUIT", 1_000],
-    ["SIGKILL", 1_000],
-  ];
-  for (const [signal, wait] of steps) {
-    if (pid === undefined || !sendSignal(pid, signal)) {
-      return;
-    }
-    if (await settlesWithin(exited, wait)) {
-      return;
-    }
-  }
-}
-
-/** Whether the promise settles within so many milliseconds. Leaves no timer behind that would keep the process alive. */
-export function settlesWithin(promise: Promise<unknown>, milliseconds: number): Promise<boolean> {
-  return new Promise((answer) => {
-    const timer = setTimeout(() => answer(false), milliseconds);
-    void promise.finally(() => {
-      clearTimeout(timer);
-      answer(true);
-    });
-  });
-}
-
-/** False when there is no such process (any more). Signal 0 only asks. */
-export function sendSignal(pid: number, signal: NodeJS.Signals | 0): boolean {
-  try {
-    return process.kill(pid, signal);
-  } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "EPERM") {
-      return true;
-    }
-    return false;
-  }
 }
 
 function spawnOptions(identity: Identity, folder: string) {
@@ -151,9 +143,8 @@ function spawnOptions(identity: Identity, folder: string) {
   return { ...identity, cwd: folder, env: { PATH: "/usr/local/bin:/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" } };
 }
 
-/** Makes a file or folder belong to the account that PostgreSQL runs as. */
-export async function give(path: string, identity: Identity): Promise<void> {
-  if (identity.uid !== undefined && identity.gid !== undefined) {
-    await chown(path, identity.uid, identity.gid);
+async function give(path: string, { uid, gid }: Identity): Promise<void> {
+  if (uid !== undefined && gid !== undefined) {
+    await chown(path, uid, gid);
   }
 }

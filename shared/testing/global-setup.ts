@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TestProject } from "vitest/node";
 import { canEnter, type Programs, preparePrograms } from "../launch/binaries.ts";
+import { sendSignal } from "../launch/child.ts";
 import { freePort } from "../launch/ports.ts";
-import { createCluster, type Postmaster, readLockFile, sendSignal, startPostmaster } from "../launch/postgres.ts";
+import { createCluster, type Postmaster, readLockFile, startPostmaster } from "../launch/postgres.ts";
 
 declare module "vitest" {
   export interface ProvidedContext {

@@ -3,6 +3,7 @@ import { access, chmod, cp, mkdir, readFile, rename, rm, stat, symlink } from "n
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
+import { refusal } from "./refusal.ts";
 
 /** Whom PostgreSQL's programs run as: spread into spawn options. Empty: the user we are. */
 export type Identity = { uid?: number; gid?: number };
@@ -86,9 +87,9 @@ function findNative(): string {
     const entry = createRequire(import.meta.url).resolve(name);
     return join(dirname(entry), "..", "native");
   } catch (cause) {
-    throw new Error(
-      `no embedded PostgreSQL for this machine (${name} is not installed): run npm ci, or give AUTH_DATABASE_URL and BACKEND_DATABASE_URL`,
-      { cause },
+    throw refusal(
+      `There is no PostgreSQL for this machine (${name} is not installed): run npm ci, or give AUTH_DATABASE_URL and BACKEND_DATABASE_URL.`,
+      cause,
     );
   }
 }

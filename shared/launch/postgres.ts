@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Identity, Programs } from "./binaries.ts";
 import { endProcess, whenGone } from "./child.ts";
+import { refusal } from "./refusal.ts";
 
 /** A running PostgreSQL. `gone` settles when the process has ended, whoever ended it, with how. */
 export type Postmaster = {
@@ -73,6 +74,11 @@ async function runInitdb(
     });
   }
   const code = await new Promise((done, failed) => child.once("close", done).once("error", failed));
+  if (output.includes("could not look up effective user ID")) {
+    throw refusal(
+      "PostgreSQL needs an account with a name: add this user id to /etc/passwd, or give AUTH_DATABASE_URL and BACKEND_DATABASE_URL.",
+    );
+  }
   if (code !== 0) {
     throw new Error(`initdb failed (${code}): ${output.trim()}`);
   }
@@ -84,6 +90,7 @@ export async function startPostmaster(programs: Programs, options: PostmasterOpt
   const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   const log = await open(options.log, "a", 0o600);
   const logStart = (await log.stat()).size;
+  await give(options.log, programs.identity);
   const child = spawn(programs.postgres, ["-D", options.dataDirectory, "-p", String(options.port), ...flags], {
     ...spawnOptions(programs.identity, options.dataDirectory),
     // A group of its own: Ctrl-C in the terminal must not reach it before the servers have finished.

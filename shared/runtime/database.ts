@@ -191,3 +191,8 @@ export async function waitForDatabase<T>(db: Kysely<T>, seconds: number): Promis
     }
   }
 }
+
+/** Whether a statement failed because a row with that key is there already (SQLSTATE 23505). */
+export function isUniqueViolation(error: unknown): boolean {
+  return error instanceof postgres.PostgresError && error.code === "23505";
+}

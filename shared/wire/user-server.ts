@@ -67,3 +67,30 @@ export type UserServerResult<A extends UserServerAction> =
 
 /** The most a counter can hold; one step further would turn negative in Faroe's readers. */
 export const largestCounter = 2_147_483_647;
+
+const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+const bytesArguments = ["password_hash", "password_salt"];
+
+export function isUserServerAction(text: string): text is UserServerAction {
+  return Object.hasOwn(userServerActions, text);
+}
+
+/** The action's arguments, or undefined when one is missing or of the wrong type. Unknown members are ignored. */
+export function readUserServerArguments<A extends UserServerAction>(
+  action: A,
+  given: Record<string, unknown>,
+): UserServerArguments<A> | undefined {
+  const { texts, counters } = userServerActions[action];
+  const isSound =
+    texts.every((name) => isText(given[name]) && (!bytesArguments.includes(name) || base64.test(given[name]))) &&
+    counters.every((name) => isCounter(given[name]));
+  return isSound ? (given as UserServerArguments<A>) : undefined;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
+}
+
+function isCounter(value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= largestCounter;
+}

@@ -1,0 +1,57 @@
+import { z } from "zod";
+import { handleField } from "../fields.ts";
+import { defineRoute, noBody, type Route } from "../http.ts";
+import { answerProblem, problem } from "../problems.ts";
+import { clearSessionCookie, findCaller, findCallerByToken, readSessionCookie, writeSessionCookie } from "./session.ts";
+
+/** The longest a browser keeps the cookie of a session without an end of its own. */
+const withoutEnd = 90 * 86_400;
+
+export const accountRoutes: readonly Route[] = [
+  defineRoute({
+    method: "GET",
+    path: "/auth/session_info/",
+    summary: "Who is signed in.",
+    access: "anyone",
+    body: noBody,
+    handle: async ({ http, app }) => {
+      const found = await findCaller(http, app);
+      if (found.status === "none") return http.json({ error: "no_session" });
+      if (found.status === "invalid") return http.json({ error: "invalid_session" }, 401);
+      const { userId, ...user } = found.caller;
+      return http.json({
+        user: { user_id: userId, ...user },
+        created_at: found.session.createdAt,
+        expires_at: found.session.expiresAt,
+      });
+    },
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/cookies/set_session/",
+    summary: "Keep a session of the auth server in an HttpOnly cookie.",
+    access: "anyone",
+    body: z.object({ session_token: handleField }),
+    handle: async ({ http, app, body }) => {
+      const found = await findCallerByToken(app, body.session_token);
+      if (found.status !== "valid") return answerProblem(http, problem(401, "invalid_session", "Invalid session"));
+      const { expiresAt } = found.session;
+      writeSessionCookie(http, body.session_token, expiresAt === null ? withoutEnd : expiresAt - app.clock.now());
+      return http.json({ success: true });
+    },
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/cookies/clear_session/",
+    summary: "Sign out: ends the session on the auth server and clears the cookie.",
+    access: "anyone",
+    body: noBody,
+    handle: async ({ http, app }) => {
+      const token = readSessionCookie(http);
+      // The cookie goes last: if the auth server cannot be reached, the session is still there to be ended.
+      if (token !== undefined) await app.authServer.deleteSession(token);
+      clearSessionCookie(http);
+      return http.json({ success: true });
+    },
+  }),
+];

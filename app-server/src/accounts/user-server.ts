@@ -1,0 +1,121 @@
+import { randomId } from "@anteroom/shared/runtime/crypto";
+import { isUniqueViolation } from "@anteroom/shared/runtime/database";
+import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import type { User, UserServerAction, UserServerArguments, UserServerResult } from "@anteroom/shared/wire/user-server";
+import type { Selectable } from "kysely";
+import { grantPermission } from "../admins/store.ts";
+import type { AppContext } from "../context.ts";
+import type { UserTable } from "../database.ts";
+import { deleteCode } from "../mail/codes.ts";
+import { deleteRegistration, lockByEmail } from "../registration/store.ts";
+import * as store from "./store.ts";
+
+type Rules = {
+  [A in UserServerAction]: (context: AppContext, args: UserServerArguments<A>) => Promise<UserServerResult<A>>;
+};
+
+/**
+ * The app server's half of Faroe's user-server protocol: each action one statement or one transaction.
+ * Addresses are kept as given and compared without regard to case.
+ */
+export const userServerRules: Rules = {
+  create_user: createUser,
+
+  get_user: async ({ db }, { user_id }) => userOr(await store.findUser(db, { id: user_id })),
+
+  get_user_by_email_address: async ({ db }, { email_address }) =>
+    userOr(await store.findUser(db, { emailNorm: normalizeEmailAddress(email_address) })),
+
+  update_user_email_address: async ({ db }, args) => {
+    try {
+      const isChanged = await store.updateEmailAddress(db, {
+        userId: args.user_id,
+        email: args.email_address,
+        emailNorm: normalizeEmailAddress(args.email_address),
+        counter: args.user_email_address_counter,
+      });
+      return doneOrNotFound(isChanged);
+    } catch (error) {
+      if (isUniqueViolation(error)) return { ok: false, error: "email_address_already_used" };
+      throw error;
+    }
+  },
+
+  update_user_password_hash: async ({ db }, args) => {
+    const isChanged = await store.updatePasswordHash(db, {
+      userId: args.user_id,
+      hash: Buffer.from(args.password_hash, "base64"),
+      algorithmId: args.password_hash_algorithm_id,
+      salt: Buffer.from(args.password_salt, "base64"),
+      counter: args.user_password_hash_counter,
+    });
+    return doneOrNotFound(isChanged);
+  },
+
+  increment_user_sessions_counter: async ({ db }, { user_id, user_sessions_counter }) =>
+    doneOrNotFound(await store.incrementSessionsCounter(db, user_id, user_sessions_counter)),
+
+  delete_user: async ({ db }, { user_id }) => doneOrNotFound(await store.deleteUser(db, user_id)),
+};
+
+/**
+ * OPEN → ACTIVE. The approval is checked again, the user made and the registration removed in one transaction, so
+ * nobody becomes active without one and no registration outlives its user.
+ */
+async function createUser(
+  context: AppContext,
+  args: UserServerArguments<"create_user">,
+): Promise<UserServerResult<"create_user">> {
+  const emailNorm = normalizeEmailAddress(args.email_address);
+  return context.db.transaction().execute(async (trx): Promise<UserServerResult<"create_user">> => {
+    const registration = await lockByEmail(trx, emailNorm);
+    if (await store.findUser(trx, { emailNorm })) return { ok: false, error: "email_address_already_used" };
+    if (!registration) return { ok: false, error: "user_not_found" };
+    if (!registration.accepted) return { ok: false, error: "user_not_accepted" };
+    const now = context.clock.now();
+    const id = randomId();
+    const inserted = await store.insertUser(trx, {
+      id,
+      email: args.email_address,
+      email_norm: emailNorm,
+      firstname: registration.firstname,
+      lastname: registration.lastname,
+      password_hash: Buffer.from(args.password_hash, "base64"),
+      password_hash_algorithm_id: args.password_hash_algorithm_id,
+      password_salt: Buffer.from(args.password_salt, "base64"),
+      created_at: now,
+    });
+    if (!inserted) return { ok: false, error: "email_address_already_used" };
+    for (const permission of registration.grants)
+      await grantPermission(trx, { userId: id, permission, grantedBy: "registration", now, expiresAt: null });
+    await deleteRegistration(trx, registration.id);
+    await deleteCode(trx, "signup_verification", emailNorm);
+    return userOr(await store.findUser(trx, { id }));
+  });
+}
+
+function userOr(row: Selectable<UserTable> | undefined) {
+  return row
+    ? ({ ok: true, values: { user: toUser(row) } } as const)
+    : ({ ok: false, error: "user_not_found" } as const);
+}
+
+function doneOrNotFound(isDone: boolean) {
+  return isDone ? ({ ok: true, values: {} } as const) : ({ ok: false, error: "user_not_found" } as const);
+}
+
+function toUser(row: Selectable<UserTable>): User {
+  return {
+    id: row.id,
+    email_address: row.email,
+    password_hash: Buffer.from(row.password_hash).toString("base64"),
+    password_hash_algorithm_id: row.password_hash_algorithm_id,
+    password_salt: Buffer.from(row.password_salt).toString("base64"),
+    disabled: row.disabled,
+    display_name: `${row.firstname} ${row.lastname}`.trim(),
+    email_address_counter: row.email_address_counter,
+    password_hash_counter: row.password_hash_counter,
+    disabled_counter: row.disabled_counter,
+    sessions_counter: row.sessions_counter,
+  };
+}

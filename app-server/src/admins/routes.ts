@@ -1,0 +1,63 @@
+import type { RateLimit } from "@anteroom/shared/runtime/rate-limits";
+import { z } from "zod";
+import { handleField, nameField, newAddressField, permissionField } from "../fields.ts";
+import { type Call, defineRoute, type Route } from "../http.ts";
+import { answerProblem } from "../problems.ts";
+import { addPermission, type PermissionChange, removePermission } from "./rules.ts";
+import { setUpAdministrator } from "./setup.ts";
+
+const setupsPerAddress: RateLimit = { kind: "ip_setup", capacity: 10, interval: 360 };
+
+const permissionBody = z.object({ user_id: handleField, permission: permissionField });
+
+function changeOf({ body, caller }: Call<z.output<typeof permissionBody>>): PermissionChange {
+  return { userId: body.user_id, permission: body.permission, actor: caller.userId };
+}
+
+export const adminRoutes: readonly Route[] = [
+  defineRoute({
+    method: "POST",
+    path: "/auth/setup_administrator",
+    summary: "Use a one-time setup link: opens an approved registration that carries the permission `admin`.",
+    access: "anyone",
+    ipLimit: setupsPerAddress,
+    body: z.object({
+      setup_token: handleField,
+      email: newAddressField,
+      firstname: nameField.default(""),
+      lastname: nameField.default(""),
+    }),
+    handle: async ({ http, app, body }) => {
+      const { setup_token, ...request } = body;
+      const result = await setUpAdministrator(app, setup_token, request);
+      if (!result.ok) return answerProblem(http, result.problem);
+      return http.json({
+        success: true,
+        message: "A mail with your code is on its way.",
+        registration_token: result.registrationToken,
+      });
+    },
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/admin/add_permission/",
+    summary: "Grant a permission. `member` lapses after a year; `admin` is granted elsewhere.",
+    access: "admin",
+    body: permissionBody,
+    handle: async (call) => {
+      const refusal = await addPermission(call.app, changeOf(call));
+      return refusal ? answerProblem(call.http, refusal) : call.http.json({ success: true });
+    },
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/admin/remove_permission/",
+    summary: "Take a permission away; it is gone with the next request.",
+    access: "admin",
+    body: permissionBody,
+    handle: async (call) => {
+      const refusal = await removePermission(call.app, changeOf(call));
+      return refusal ? answerProblem(call.http, refusal) : call.http.json({ success: true });
+    },
+  }),
+];

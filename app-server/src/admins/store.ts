@@ -1,0 +1,51 @@
+import type { Kysely, Transaction } from "kysely";
+import type { AppDatabase } from "../database.ts";
+
+type Db = Kysely<AppDatabase> | Transaction<AppDatabase>;
+
+/** Grants it, or extends it when it is there already. */
+export async function grantPermission(
+  db: Db,
+  grant: { userId: string; permission: string; grantedBy: string; now: number; expiresAt: number | null },
+): Promise<void> {
+  const columns = { granted_by: grant.grantedBy, granted_at: grant.now, expires_at: grant.expiresAt };
+  await db
+    .insertInto("permissions")
+    .values({ user_id: grant.userId, permission: grant.permission, ...columns })
+    .onConflict((conflict) => conflict.columns(["user_id", "permission"]).doUpdateSet(columns))
+    .execute();
+}
+
+export async function revokePermission(db: Db, userId: string, permission: string): Promise<void> {
+  await db.deleteFrom("permissions").where("user_id", "=", userId).where("permission", "=", permission).execute();
+}
+
+export async function findAdministrator(db: Db, emailPattern = "%"): Promise<{ email: string } | undefined> {
+  return db
+    .selectFrom("permissions")
+    .innerJoin("users", "users.id", "permissions.user_id")
+    .select("users.email")
+    .where("permissions.permission", "=", "admin")
+    .where("users.disabled", "=", false)
+    .where("users.email", "like", emailPattern)
+    .limit(1)
+    .executeTakeFirst();
+}
+
+export async function insertSetupLink(db: Db, tokenHash: Uint8Array, expiresAt: number): Promise<void> {
+  await db.insertInto("setup_links").values({ token_hash: tokenHash, expires_at: expiresAt }).execute();
+}
+
+/** True for exactly one caller, before the link's time is over. */
+export async function takeSetupLink(db: Db, tokenHash: Uint8Array, now: number): Promise<boolean> {
+  const result = await db
+    .deleteFrom("setup_links")
+    .where("token_hash", "=", tokenHash)
+    .where("expires_at", ">", now)
+    .executeTakeFirst();
+  return result.numDeletedRows === 1n;
+}
+
+export async function purgeSetupLinks(db: Db, now: number): Promise<void> {
+  await db.deleteFrom("setup_links").where("expires_at", "<=", now).execute();
+}

@@ -1,0 +1,90 @@
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import type { MiddlewareHandler } from "hono/types";
+import { accountRoutes } from "./accounts/routes.ts";
+import { adminRoutes } from "./admins/routes.ts";
+import type { AppContext } from "./context.ts";
+import { mountRoutes } from "./http.ts";
+import { openApiDocument, renderReference } from "./openapi.ts";
+import { answerProblem, notFound, problem } from "./problems.ts";
+import { decisionRoutes, registrationRoutes } from "./registration/routes.ts";
+
+export const publicRoutes = [...registrationRoutes, ...accountRoutes, ...decisionRoutes, ...adminRoutes];
+
+export interface Readiness {
+  database: boolean;
+  migrations: boolean;
+  auth_server: boolean;
+  mail_worker: boolean;
+}
+
+/** The public listener. */
+export function createPublicApp(context: AppContext, checkReadiness: () => Promise<Readiness>): Hono {
+  const app = new Hono({ strict: true });
+  const { frontendOrigin } = context.settings;
+  app.use(secureHeaders);
+  app.use(onlyFrom(frontendOrigin));
+  app.use(limitBody);
+  app.get("/alive", (http) => http.json({ status: "alive" }));
+  app.get("/ready", async (http) => {
+    const readiness = await checkReadiness();
+    return http.json(readiness, Object.values(readiness).every(Boolean) ? 200 : 503);
+  });
+  app.get("/openapi.json", (http) => http.json(openApiDocument(publicRoutes)));
+  app.get("/docs", (http) => http.html(renderReference(publicRoutes)));
+  mountRoutes(app, context, publicRoutes);
+  return withErrors(app, context);
+}
+
+/** What every app of this server answers to the unknown and the unforeseen. */
+export function withErrors(app: Hono, context: AppContext): Hono {
+  app.notFound((http) => answerProblem(http, notFound));
+  app.onError((error, http) => {
+    context.log.error({ err: error, path: http.req.path }, "request failed");
+    return answerProblem(http, problem(500, "internal_error", "Something went wrong on our side. Try again later."));
+  });
+  return app;
+}
+
+export const limitBody = bodyLimit({
+  maxSize: 16 * 1024,
+  onError: (http) => answerProblem(http, problem(413, "body_too_large", "The request is larger than 16 kB.")),
+});
+
+/**
+ * CORS for the frontend's origin alone, and no change of state from any other: browsers name the origin of every POST,
+ * so a foreign one is refused before anything is read. Callers that are no browsers send neither header.
+ */
+function onlyFrom(origin: string): MiddlewareHandler {
+  return async (http, next) => {
+    const from = http.req.header("origin");
+    http.header("Vary", "Origin");
+    if (from === origin) {
+      http.header("Access-Control-Allow-Origin", origin);
+      http.header("Access-Control-Allow-Credentials", "true");
+    }
+    if (http.req.method === "OPTIONS") {
+      if (from === origin) {
+        http.header("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
+        http.header("Access-Control-Allow-Headers", "Content-Type");
+        http.header("Access-Control-Max-Age", "600");
+      }
+      return http.body(null, 204);
+    }
+    const isForeign = from === undefined ? http.req.header("sec-fetch-site") === "cross-site" : from !== origin;
+    if (isForeign && http.req.method !== "GET" && http.req.method !== "HEAD")
+      return answerProblem(http, problem(403, "invalid_origin", "Invalid origin!"));
+    return next();
+  };
+}
+
+const secureHeaders: MiddlewareHandler = async (http, next) => {
+  await next();
+  http.header("X-Content-Type-Options", "nosniff");
+  http.header("Referrer-Policy", "no-referrer");
+  http.header(
+    "Content-Security-Policy",
+    "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+  );
+  http.header("Cache-Control", "no-store");
+};

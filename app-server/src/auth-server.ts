@@ -1,0 +1,66 @@
+import { CallFailed, type Peer } from "@anteroom/shared/runtime/private-calls";
+import { z } from "zod";
+
+/** An answer of the auth server. `error` is one of Faroe's codes, or `unknown_action` from one that lacks the action. */
+export type AuthResult<T> = { ok: true; values: T } | { ok: false; error: string };
+
+export type AuthServer = ReturnType<typeof createAuthServer>;
+
+export interface Session {
+  userId: string;
+  createdAt: number;
+  /** Null when sessions have no absolute end. */
+  expiresAt: number | null;
+}
+
+const resultSchema = z.union([
+  z.object({ ok: z.literal(true), values: z.record(z.string(), z.unknown()) }),
+  z.object({ ok: z.literal(false), error_code: z.string() }),
+]);
+
+const signupSchema = z
+  .object({ signup_token: z.string(), signup: z.object({ expires_at: z.number() }) })
+  .transform(({ signup, signup_token }) => ({ signupToken: signup_token, expiresAt: signup.expires_at }));
+
+const sessionSchema = z
+  .object({
+    session: z.object({ user_id: z.string(), created_at: z.number(), expires_at: z.number().nullable() }),
+  })
+  .transform(({ session }): Session => {
+    return { userId: session.user_id, createdAt: session.created_at, expiresAt: session.expires_at };
+  });
+
+const nothingSchema = z.object({}).transform(() => undefined);
+
+/** The actions this server uses. Each call is one request; all throw CallFailed when no proper answer comes back. */
+export function createAuthServer(peer: Peer) {
+  async function invoke<T>(action: string, args: Record<string, string>, values: z.ZodType<T>): Promise<AuthResult<T>> {
+    const response = await peer.post("/", { action, arguments: args });
+    if (response.status === 400) return { ok: false, error: "unknown_action" };
+    const result = resultSchema.safeParse(response.body);
+    if (response.status !== 200 || !result.success)
+      throw new CallFailed(`The auth server answered ${action} with status ${response.status}.`, "unknown", {});
+    if (!result.data.ok) return { ok: false, error: result.data.error_code };
+    return { ok: true, values: values.parse(result.data.values) };
+  }
+
+  return {
+    createSignup: (email: string) => invoke("create_signup", { email_address: email }, signupSchema),
+    /** A sign-up of the caller's own beside an open one: same address and code, own token and progress. */
+    createSiblingSignup: (signupToken: string, code: string | undefined) =>
+      invoke(
+        "create_sibling_signup",
+        { signup_token: signupToken, ...(code ? { email_address_verification_code: code } : {}) },
+        signupSchema,
+      ),
+    sendCode: (signupToken: string) =>
+      invoke("send_signup_email_address_verification_code", { signup_token: signupToken }, nothingSchema),
+    deleteSignup: (signupToken: string) => invoke("delete_signup", { signup_token: signupToken }, nothingSchema),
+    getSession: (sessionToken: string) => invoke("get_session", { session_token: sessionToken }, sessionSchema),
+    deleteSession: (sessionToken: string) => invoke("delete_session", { session_token: sessionToken }, nothingSchema),
+    /** For the test commands, which walk a whole sign-up. */
+    step: (action: string, args: Record<string, string>) => invoke(action, args, z.record(z.string(), z.unknown())),
+    isAlive: () => peer.isAlive(),
+    close: () => peer.close(),
+  };
+}

@@ -1,0 +1,21 @@
+import type { Clock } from "@anteroom/shared/runtime/clock";
+import type { Log } from "@anteroom/shared/runtime/log";
+import type { Kysely } from "kysely";
+import type { AuthServer } from "./auth-server.ts";
+import type { AppDatabase } from "./database.ts";
+import type { MailQueue } from "./mail/queue.ts";
+import type { Handles } from "./registration/handles.ts";
+import type { Settings } from "./settings.ts";
+
+/** What the rules are given. */
+export interface AppContext {
+  settings: Settings;
+  db: Kysely<AppDatabase>;
+  clock: Clock;
+  handles: Handles;
+  authServer: AuthServer;
+  mail: MailQueue;
+  log: Log;
+  /** The name under which this process's database connections are seen by others. */
+  processName: string;
+}

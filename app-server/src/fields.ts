@@ -1,0 +1,32 @@
+import { isEmailAddress, normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import { z } from "zod";
+
+/** Kinds of fields that several routes read. Messages are shown to people, after the field's name. */
+const text = (maximum: number) => z.string("This must be a text.").max(maximum, `Use at most ${maximum} characters.`);
+
+const controlCharacters = /\p{Cc}/u;
+
+/** A person's or thing's name: one line, trimmed. */
+export const nameField = text(100)
+  .refine((value) => !controlCharacters.test(value), "Leave out line breaks and other control characters.")
+  .transform((value) => value.trim());
+
+/** An address that mail may be sent to. Case and space around it do not matter. */
+export const newAddressField = text(254).refine(
+  (value) => isEmailAddress(normalizeEmailAddress(value)),
+  "This is not an e-mail address we can use.",
+);
+
+/** An address to look somebody up by. */
+export const addressField = text(254);
+
+/** Tokens, codes and ids: compared, never shown. */
+export const handleField = text(200);
+
+/** A few lines of explanation. */
+export const reasonField = text(2_000);
+
+export const permissionField = text(64).regex(
+  /^[a-z][a-z0-9_:-]*$/,
+  "Use lower-case letters, digits, and _ : - after the first letter.",
+);

@@ -1,0 +1,106 @@
+import { callerKey } from "@anteroom/shared/runtime/client-address";
+import { CallFailed } from "@anteroom/shared/runtime/private-calls";
+import { type RateLimit, takeToken } from "@anteroom/shared/runtime/rate-limits";
+import { getConnInfo } from "@hono/node-server/conninfo";
+import type { Context, Hono } from "hono";
+import { z } from "zod";
+import { type Caller, findCaller } from "./accounts/session.ts";
+import type { AppContext } from "./context.ts";
+import { answerProblem, authServerUnavailable, type Problem, problem, tooManyRequests } from "./problems.ts";
+
+/** What a route's handler is given. `caller` is who is signed in, on routes that ask for it. */
+export interface Call<Body> {
+  http: Context;
+  app: AppContext;
+  body: Body;
+  caller: Caller;
+}
+
+export interface Route {
+  method: "GET" | "POST";
+  path: string;
+  summary: string;
+  /** `admin`: 401 without a session, 403 without the permission. */
+  access: "anyone" | "admin";
+  body: z.ZodObject;
+  /** Taken per caller's address; 429 when empty. */
+  ipLimit?: RateLimit;
+  handle: (call: Call<never>) => Promise<Response>;
+}
+
+/** Gives the handler the type of the body it asked for. */
+export function defineRoute<Body extends z.ZodObject>(
+  route: Omit<Route, "body" | "handle"> & { body: Body; handle: (call: Call<z.output<Body>>) => Promise<Response> },
+): Route {
+  return route;
+}
+
+export const noBody = z.object({});
+
+export function mountRoutes(hono: Hono, app: AppContext, routes: readonly Route[]): void {
+  for (const route of routes) hono.on(route.method, route.path, (http) => serve(http, app, route));
+}
+
+async function serve(http: Context, app: AppContext, route: Route): Promise<Response> {
+  const refused = await checkIpLimit(http, app, route);
+  if (refused) return answerProblem(http, refused);
+  try {
+    const caller = route.access === "admin" ? await findAdministrator(http, app) : nobody;
+    if ("status" in caller) return answerProblem(http, caller);
+    const body = route.method === "GET" ? { values: {} } : await readBody(http, route.body);
+    if ("status" in body) return answerProblem(http, body);
+    return await route.handle({ http, app, caller, body: body.values as never });
+  } catch (error) {
+    if (!(error instanceof CallFailed)) throw error;
+    app.log.error({ err: error, path: route.path }, "the auth server did not answer");
+    return answerProblem(http, authServerUnavailable);
+  }
+}
+
+const nobody: Caller = { userId: "", email: "", firstname: "", lastname: "", permissions: [] };
+
+async function findAdministrator(http: Context, app: AppContext): Promise<Caller | Problem> {
+  const found = await findCaller(http, app);
+  if (found.status === "none") return problem(401, "no_session", "Unauthorized: No session");
+  if (found.status === "invalid") return problem(401, "invalid_session", "Invalid session");
+  if (!found.caller.permissions.includes("admin"))
+    return problem(403, "missing_permission", "Missing permissions: admin");
+  return found.caller;
+}
+
+async function checkIpLimit(http: Context, app: AppContext, route: Route): Promise<Problem | undefined> {
+  if (!route.ipLimit || !app.settings.ipLimits) return undefined;
+  const key = callerKey(
+    getConnInfo(http).remote.address ?? "",
+    { forwarded: http.req.header("forwarded"), xForwardedFor: http.req.header("x-forwarded-for") },
+    app.settings.trustedProxies,
+  );
+  const isAllowed = await takeToken(app.db, route.ipLimit, key, app.clock.now());
+  return isAllowed ? undefined : tooManyRequests(route.ipLimit.interval);
+}
+
+/** Missing fields and broken JSON are 400, as the source document has it; fields of a wrong kind are 422. */
+async function readBody(http: Context, schema: z.ZodObject): Promise<{ values: unknown } | Problem> {
+  const required = Object.keys(schema.shape).filter((name) => !schema.shape[name].safeParse(undefined).success);
+  if (Object.keys(schema.shape).length === 0) return { values: {} };
+  const json = parseObject(await http.req.text());
+  if (json === undefined) return problem(400, "invalid_request", "Invalid request: the body must be a JSON object.");
+  if (required.some((name) => json[name] === undefined || json[name] === null || json[name] === ""))
+    return problem(400, "missing_field", `Missing ${required.join(" or ")}`);
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return { values: parsed.data };
+  const errors = parsed.error.issues.map((issue) => ({ field: issue.path.join("."), message: issue.message }));
+  const detail = errors.map(({ field, message }) => `${field}: ${message}`).join(" ");
+  return problem(422, "invalid_field", detail, { errors });
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

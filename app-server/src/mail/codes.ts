@@ -1,0 +1,69 @@
+import { equalInConstantTime } from "@anteroom/shared/runtime/crypto";
+import type { EmailType } from "@anteroom/shared/wire/email";
+import { type Kysely, sql, type Transaction } from "kysely";
+import type { AppContext } from "../context.ts";
+import type { AppDatabase } from "../database.ts";
+
+/** As long as the auth server accepts the code by default. */
+const codeTtl = 20 * 60;
+
+function keyOf(type: EmailType, email: string): string {
+  return `${type}:${email}`;
+}
+
+/** Keeps the newest code per kind and address. The code itself is readable under TEST_MODE only. */
+export async function storeCode(
+  context: AppContext,
+  db: Transaction<AppDatabase>,
+  mail: { type: EmailType; email: string; code: string },
+): Promise<void> {
+  const now = context.clock.now();
+  const key = keyOf(mail.type, mail.email);
+  const columns = {
+    code_mac: context.handles.codeMac(key, mail.code),
+    code: context.settings.testMode ? mail.code : null,
+    timestamp: now,
+    expires_at: now + codeTtl,
+  };
+  await db
+    .insertInto("tokens")
+    .values({ key, ...columns })
+    .onConflict((conflict) => conflict.column("key").doUpdateSet(columns))
+    .execute();
+}
+
+/**
+ * The registration whose newest code this is. One query and one comparison whatever is wrong, so that a wrong code, an
+ * unknown address and an expired code cannot be told apart.
+ */
+export async function findTokenByCode(context: AppContext, email: string, code: string): Promise<string | undefined> {
+  const key = keyOf("signup_verification", email);
+  const row = await context.db
+    .selectFrom("tokens")
+    .innerJoin("registration_state as state", (join) =>
+      join
+        .on("state.email", "=", email)
+        .on(sql<boolean>`state.state in ('REQUESTED', 'ACCEPTING', 'ACCEPTED', 'OPEN')`),
+    )
+    .select(["tokens.code_mac", "state.id"])
+    .where("tokens.key", "=", key)
+    .where("tokens.expires_at", ">", context.clock.now())
+    .executeTakeFirst();
+  const mac = context.handles.codeMac(key, code);
+  return equalInConstantTime(mac, row?.code_mac ?? Buffer.alloc(mac.length)) ? row?.id : undefined;
+}
+
+/** Forgets the codes of an address that were mailed for one purpose. */
+export async function deleteCode(db: Kysely<AppDatabase>, type: EmailType, email: string): Promise<void> {
+  await db.deleteFrom("tokens").where("key", "=", keyOf(type, email)).execute();
+}
+
+/** For tests and automation: reads a code back and removes it. */
+export async function takeCode(db: Kysely<AppDatabase>, type: EmailType, email: string): Promise<string | undefined> {
+  const row = await db.deleteFrom("tokens").where("key", "=", keyOf(type, email)).returning("code").executeTakeFirst();
+  return row?.code ?? undefined;
+}
+
+export async function purgeCodes(db: Kysely<AppDatabase>, now: number): Promise<void> {
+  await db.deleteFrom("tokens").where("expires_at", "<=", now).execute();
+}

@@ -1,0 +1,45 @@
+import { type EmailRequest, isEmailType } from "@anteroom/shared/wire/email";
+import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import type { AppContext } from "../context.ts";
+import { markMailed } from "../registration/store.ts";
+import { storeCode } from "./codes.ts";
+
+/** Reads the body of `POST /email`. Texts only; unknown members are ignored. */
+export function readEmailRequest(body: unknown): EmailRequest | string {
+  const given = (typeof body === "object" && body !== null ? body : {}) as Record<string, unknown>;
+  if (!given.type || !given.email) return "Missing type or email";
+  if (!isEmailType(given.type)) return `Unknown type: ${String(given.type).slice(0, 60)}`;
+  const isText = (value: unknown) => typeof value === "string" && value.length <= 1_000 && !/\p{Cc}/u.test(value);
+  const wrong = ["email", "displayName", "code", "timestamp", "newEmail"].find(
+    (name) => given[name] !== undefined && !isText(given[name]),
+  );
+  return wrong ? `${wrong} is not a text of one line` : (given as unknown as EmailRequest);
+}
+
+/**
+ * Takes a mail from the auth server. This runs inside create_signup, while its token does not exist yet: the link is
+ * made with the registration's own token, found by address. One transaction; when it is committed the mail will go out
+ * whatever happens, and SMTP is spoken later by the worker.
+ */
+export async function takeMail(context: AppContext, request: EmailRequest): Promise<void> {
+  const { type, code } = request;
+  const email = normalizeEmailAddress(request.email);
+  await context.db.transaction().execute(async (trx) => {
+    const registrationId =
+      type === "signup_verification" ? await markMailed(trx, email, context.clock.now()) : undefined;
+    if (code) await storeCode(context, trx, { type, email, code });
+    await context.mail.enqueue(trx, {
+      type,
+      email: request.email.trim(),
+      ...(code ? { code } : {}),
+      ...(registrationId ? { registrationId } : {}),
+      values: valuesOf(request),
+    });
+  });
+}
+
+const shown = ["displayName", "timestamp", "newEmail"] as const satisfies (keyof EmailRequest)[];
+
+function valuesOf(request: EmailRequest): Record<string, string> {
+  return Object.fromEntries(shown.flatMap((name) => (request[name] ? [[name, request[name]]] : [])));
+}

@@ -1,0 +1,7 @@
+import type { Migration } from "kysely/migration";
+import * as waitingRoom from "./001-waiting-room.ts";
+
+/** Listed by hand, in order; a migration that has been released is never changed. */
+export const migrations: Record<string, Migration> = {
+  "001-waiting-room": waitingRoom,
+};

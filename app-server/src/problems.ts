@@ -1,0 +1,46 @@
+import type { Context } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+
+/**
+ * An answer that is not success, as RFC 9457 `application/problem+json`. `code` is stable and meant for programs;
+ * `error` is the same text as `detail`, for callers that know the Dodeka backend.
+ */
+export interface Problem {
+  status: ContentfulStatusCode;
+  code: string;
+  detail: string;
+  /** Further members, such as `error_code` or `errors` per field. */
+  members?: Record<string, unknown>;
+  headers?: Record<string, string>;
+}
+
+export function problem(
+  status: ContentfulStatusCode,
+  code: string,
+  detail: string,
+  members?: Problem["members"],
+): Problem {
+  return { status, code, detail, ...(members ? { members } : {}) };
+}
+
+export function answerProblem(context: Context, { status, code, detail, members, headers }: Problem): Response {
+  return context.json({ type: "about:blank", status, code, detail, error: detail, ...members }, status, {
+    "content-type": "application/problem+json",
+    ...headers,
+  });
+}
+
+export const notFound = problem(404, "not_found", "There is nothing here.");
+
+export function tooManyRequests(retryAfter: number): Problem {
+  return {
+    ...problem(429, "rate_limited", "Too many requests. Wait a moment and try again."),
+    headers: { "retry-after": String(Math.max(1, Math.ceil(retryAfter))) },
+  };
+}
+
+export const authServerUnavailable = problem(
+  503,
+  "auth_server_unavailable",
+  "Signing in and signing up are not available just now. Try again in a minute.",
+);

@@ -1,0 +1,169 @@
+import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import type { AppContext } from "../context.ts";
+import { type Problem, problem } from "../problems.ts";
+import { endSignup, newClaim, type OpeningResult, openSignup, renewOpening, waitForOpening } from "./opening.ts";
+import * as store from "./store.ts";
+
+/** What an administrator may decide about a registration. `actor` is a user id, or `cli`. */
+export type Decision<T> = { ok: true; values: T } | { ok: false; problem: Problem };
+
+/** `signupToken` is null when the mail is out but its sign-up must be opened once more; that happens by itself. */
+export type Acceptance = { signupToken: string | null; message: string };
+
+/**
+ * Approves a registration: opens its sign-up, which mails the code, and keeps the token. However many administrators
+ * accept at once, one sign-up is opened and one mail is sent; the others wait for it and get the same answer.
+ */
+export async function acceptRegistration(
+  context: AppContext,
+  address: string,
+  actor: string,
+): Promise<Decision<Acceptance>> {
+  const email = normalizeEmailAddress(address);
+  const claim = await claimAcceptance(context, email, actor);
+  if (claim) return toAcceptance(await openSignup(context, claim), email);
+  const row = await store.findForDecision(context.db, email);
+  if (!row) return refuse(problem(400, "registration_not_found", `Email ${email} not found in newuser table`));
+  switch (row.state) {
+    case "REJECTED":
+      return refuse(problem(409, "registration_rejected", "This registration was rejected. Reopen it first."));
+    case "OPEN":
+      return openedAlready(context, row);
+    case "ACCEPTED":
+      return toAcceptance(await renewOpening(context, row.id), email);
+    default:
+      return afterOthers(context, row, actor);
+  }
+}
+
+function claimAcceptance(context: AppContext, email: string, actor: string) {
+  const claim = newClaim(context);
+  const expiresAt = claim.now + context.settings.policy.registrationTtl;
+  return store.claimForAcceptance(context.db, email, { ...claim, actor, expiresAt });
+}
+
+/** Takes over the outcome of whoever is accepting, or accepts anew when they died before anything had happened. */
+async function afterOthers(context: AppContext, row: store.Registration, actor: string): Promise<Decision<Acceptance>> {
+  const result = await waitForOpening(context, row.id);
+  if (result.outcome !== "lost") return toAcceptance(result, row.email);
+  const claim = await claimAcceptance(context, row.email, actor);
+  return toAcceptance(claim ? await openSignup(context, claim) : result, row.email);
+}
+
+async function openedAlready(context: AppContext, row: store.Registration): Promise<Decision<Acceptance>> {
+  const isExpired = row.signupExpiresAt !== null && row.signupExpiresAt <= context.clock.now();
+  if (!row.signupToken || !isExpired) {
+    const signupToken = row.signupToken && context.handles.unsealSignupToken(row.id, row.signupToken);
+    return { ok: true, values: { signupToken, message: `Registration of ${row.email} was accepted before.` } };
+  }
+  await store.storeSignupGone(context.db, row.id, row.signupToken);
+  return toAcceptance(await renewOpening(context, row.id), row.email);
+}
+
+function toAcceptance(result: OpeningResult, email: string): Decision<Acceptance> {
+  switch (result.outcome) {
+    case "opened":
+      return { ok: true, values: { signupToken: result.signupToken, message: `Registration of ${email} accepted.` } };
+    case "refused":
+      return refuse(problem(500, "signup_failed", "Faroe signup failed", { error_code: result.error }));
+    case "unknown":
+      return refuse(
+        problem(500, "signup_outcome_unknown", "Faroe signup failed", {
+          error_code: "internal_error",
+          hint: "No answer came in time. Within a minute the acceptance is completed or undone by itself; look again then.",
+        }),
+      );
+    case "lost":
+      return refuse(
+        problem(409, "registration_changed", "The registration changed meanwhile. Look at it again and decide anew."),
+      );
+  }
+}
+
+/** Mails the code once more: the same one while its sign-up lives, else a new one. */
+export async function resendSignupEmail(context: AppContext, address: string): Promise<Decision<{ message: string }>> {
+  const email = normalizeEmailAddress(address);
+  const row = await store.findForDecision(context.db, email);
+  const sent = { ok: true, values: { message: `The code for ${email} is on its way again.` } } as const;
+  if (row?.state === "OPEN" && row.signupToken) {
+    const result = await context.authServer.sendCode(context.handles.unsealSignupToken(row.id, row.signupToken));
+    if (result.ok) return sent;
+    if (result.error !== "invalid_signup_token") return refuse(cannotResend(result.error));
+    await store.storeSignupGone(context.db, row.id, row.signupToken);
+  } else if (row?.state !== "ACCEPTED") {
+    return refuse(problem(404, "signup_not_found", `No signup token found for ${email}`));
+  }
+  const renewed = await renewOpening(context, row.id);
+  if (renewed.outcome === "opened") return sent;
+  return refuse(cannotResend(renewed.outcome === "refused" ? renewed.error : "internal_error"));
+}
+
+function cannotResend(errorCode: string): Problem {
+  return problem(400, "resend_failed", "The code could not be sent again.", { error_code: errorCode });
+}
+
+/** REQUESTED → REJECTED, with a reason that is kept and mailed. Everything else is refused and unchanged. */
+export async function rejectRegistration(
+  context: AppContext,
+  decision: { address: string; reason: string; actor: string },
+): Promise<Decision<{ message: string }>> {
+  const email = normalizeEmailAddress(decision.address);
+  const { policy } = context.settings;
+  const now = context.clock.now();
+  const isRejected = await context.db.transaction().execute(async (trx) => {
+    const stored = await store.storeRejected(trx, email, {
+      actor: decision.actor,
+      reason: decision.reason || null,
+      now,
+      expiresAt: now + Math.max(policy.retention, policy.rejectCooldown),
+    });
+    if (stored && policy.decisionMail)
+      await context.mail.enqueue(trx, {
+        type: "registration_rejected",
+        email,
+        values: decision.reason ? { reason: decision.reason } : {},
+      });
+    return stored;
+  });
+  if (isRejected) return { ok: true, values: { message: `Registration of ${email} rejected.` } };
+  return refuseTransition(context, email, "rejected");
+}
+
+/** REJECTED → REQUESTED. */
+export async function reopenRegistration(context: AppContext, address: string): Promise<Decision<{ message: string }>> {
+  const email = normalizeEmailAddress(address);
+  const expiresAt = context.clock.now() + context.settings.policy.registrationTtl;
+  if (await store.storeReopened(context.db, email, expiresAt))
+    return { ok: true, values: { message: `Registration of ${email} is waiting for a decision again.` } };
+  return refuseTransition(context, email, "reopened");
+}
+
+/** An administrator takes a registration away; the applicant's own way is `withdrawRegistration`. */
+export async function deleteRegistration(context: AppContext, address: string): Promise<Decision<{ message: string }>> {
+  const email = normalizeEmailAddress(address);
+  const row = await store.findForDecision(context.db, email);
+  if (row && (await withdraw(context, row.id)))
+    return { ok: true, values: { message: `Registration of ${email} deleted.` } };
+  return refuseTransition(context, email, "deleted");
+}
+
+/** → WITHDRAWN, and the sign-up at the auth server ends. False when there was nothing to withdraw. */
+export async function withdraw(context: AppContext, registrationId: string): Promise<boolean> {
+  const keepUntil = context.clock.now() + context.settings.policy.retention;
+  const withdrawn = await store.storeWithdrawn(context.db, registrationId, keepUntil);
+  if (withdrawn?.signupToken)
+    await endSignup(context, context.handles.unsealSignupToken(registrationId, withdrawn.signupToken));
+  return withdrawn !== undefined;
+}
+
+async function refuseTransition<T>(context: AppContext, email: string, verb: string): Promise<Decision<T>> {
+  const row = await store.findForDecision(context.db, email);
+  if (!row) return refuse(problem(404, "registration_not_found", `There is no registration of ${email}.`));
+  return refuse(
+    problem(409, "invalid_transition", `A registration that is ${row.state} cannot be ${verb}.`, { state: row.state }),
+  );
+}
+
+function refuse<T>(reason: Problem): Decision<T> {
+  return { ok: false, problem: reason };
+}

@@ -1,0 +1,111 @@
+import { randomId } from "@anteroom/shared/runtime/crypto";
+import { CallFailed } from "@anteroom/shared/runtime/private-calls";
+import type { AppContext } from "../context.ts";
+import { callbackGrace, openingLease, takeoverDelay } from "../policy.ts";
+import * as store from "./store.ts";
+
+/**
+ * Opening a sign-up is the one step that spans both servers: create_signup runs, and inside it the auth server calls
+ * /email. No transaction stays open meanwhile. A lease on the row says whose attempt it is; whatever happens to this
+ * process, when the lease ends the recovery moves the registration on (docs/decisions/006).
+ */
+export type OpeningResult =
+  | { outcome: "opened"; signupToken: string }
+  /** The auth server said no; the registration is as it was before. */
+  | { outcome: "refused"; error: string }
+  /** No answer came; within a minute the recovery completes or undoes the attempt. */
+  | { outcome: "unknown" }
+  /** Somebody withdrew the registration, or the attempt was given up after a crash. */
+  | { outcome: "lost" };
+
+export async function openSignup(context: AppContext, opening: store.Opening): Promise<OpeningResult> {
+  try {
+    const result = await context.authServer.createSignup(opening.email);
+    if (result.ok) return await keepSignup(context, opening, result.values);
+    await store.storeRefused(context.db, opening, result.error);
+    return { outcome: "refused", error: result.error };
+  } catch (error) {
+    if (!(error instanceof CallFailed)) throw error;
+    context.log.error({ err: error, registration: opening.registrationId }, "create_signup brought no answer");
+    if (error.delivered === "no") {
+      await store.storeRefused(context.db, opening, "internal_error");
+      return { outcome: "refused", error: "internal_error" };
+    }
+    await store.shortenLease(context.db, opening, context.clock.now() + callbackGrace);
+    return { outcome: "unknown" };
+  }
+}
+
+async function keepSignup(
+  context: AppContext,
+  opening: store.Opening,
+  signup: { signupToken: string; expiresAt: number },
+): Promise<OpeningResult> {
+  const sealedToken = context.handles.sealSignupToken(opening.registrationId, signup.signupToken);
+  const stored = await store.storeOpened(context.db, opening, { sealedToken, expiresAt: signup.expiresAt });
+  if (stored) return { outcome: "opened", signupToken: signup.signupToken };
+  await endSignup(context, signup.signupToken);
+  return { outcome: "lost" };
+}
+
+/** Ends a sign-up nobody may use any more. It would die by itself in minutes, so a failure is only logged. */
+export async function endSignup(context: AppContext, signupToken: string): Promise<void> {
+  try {
+    await context.authServer.deleteSignup(signupToken);
+  } catch (error) {
+    context.log.warn({ err: error }, "a withdrawn sign-up could not be ended at once");
+  }
+}
+
+/** Opens a new sign-up for an approved registration, or waits for the one who is already doing so. */
+export async function renewOpening(context: AppContext, registrationId: string): Promise<OpeningResult> {
+  const claim = await claimRenewal(context, registrationId);
+  return claim ? openSignup(context, claim) : waitForOpening(context, registrationId);
+}
+
+function claimRenewal(context: AppContext, registrationId: string) {
+  return store.claimForRenewal(context.db, registrationId, newClaim(context));
+}
+
+export function newClaim(context: AppContext): store.Claim {
+  const now = context.clock.now();
+  return { openingId: randomId(), by: context.processName, until: now + openingLease, now };
+}
+
+/** Waits, holding no connection, until somebody else's attempt has come to an end. */
+export async function waitForOpening(context: AppContext, registrationId: string): Promise<OpeningResult> {
+  const giveUpAt = Date.now() + context.settings.authTimeout;
+  while (Date.now() < giveUpAt) {
+    const row = await store.findById(context.db, registrationId);
+    if (row?.state === "OPEN" && row.signupToken)
+      return { outcome: "opened", signupToken: context.handles.unsealSignupToken(row.id, row.signupToken) };
+    if (row === undefined) return { outcome: "lost" };
+    if (row.openingUntil === null)
+      return row.openingError === null ? { outcome: "lost" } : { outcome: "refused", error: row.openingError };
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return { outcome: "unknown" };
+}
+
+/**
+ * Moves on every attempt whose lease has ended: those that never mailed go back to REQUESTED; those that did stay
+ * approved and get a sign-up of their own at last, with one more mail. Safe to run in several processes at once.
+ */
+export async function recoverOpenings(context: AppContext): Promise<void> {
+  const now = context.clock.now();
+  const takeoverBefore = now + openingLease - takeoverDelay;
+  await store.returnUnmailedToRequested(context.db, now, takeoverBefore);
+  await store.keepMailedAsAccepted(context.db, now, takeoverBefore);
+  await store.releaseRenewalsOfTheDead(context.db, now, takeoverBefore);
+  for (const registrationId of await store.listInterrupted(context.db, now, 100)) {
+    const claim = await claimRenewal(context, registrationId);
+    if (claim) await finishInterrupted(context, claim);
+  }
+}
+
+async function finishInterrupted(context: AppContext, claim: store.Opening): Promise<void> {
+  const result = await openSignup(context, claim);
+  context.log.info({ registration: claim.registrationId, outcome: result.outcome }, "finished an interrupted approval");
+  if (result.outcome === "refused")
+    await store.scheduleAnotherTry(context.db, claim.registrationId, context.clock.now() + openingLease);
+}

@@ -1,0 +1,161 @@
+import type { RateLimit } from "@anteroom/shared/runtime/rate-limits";
+import { z } from "zod";
+import { liveStates, type RegistrationState } from "../database.ts";
+import { addressField, handleField, nameField, newAddressField, reasonField } from "../fields.ts";
+import { defineRoute, noBody, type Route } from "../http.ts";
+import { answerProblem, problem } from "../problems.ts";
+import * as decisions from "./decisions.ts";
+import * as rules from "./rules.ts";
+import { listRegistrations } from "./store.ts";
+
+const requestsPerAddress: RateLimit = { kind: "ip_registration", capacity: 10, interval: 360 };
+const lookupsPerAddress: RateLimit = { kind: "ip_lookup", capacity: 30, interval: 2 };
+
+/** For people who register. */
+export const registrationRoutes: readonly Route[] = [
+  defineRoute({
+    method: "POST",
+    path: "/auth/request_registration",
+    summary: "Register and wait for an administrator's decision. Answers alike whether or not the address is known.",
+    access: "anyone",
+    ipLimit: requestsPerAddress,
+    body: z.object({ email: newAddressField, firstname: nameField.default(""), lastname: nameField.default("") }),
+    handle: async ({ http, app, body }) => {
+      const result = await rules.requestRegistration(app, body);
+      if (!result.ok) return answerProblem(http, result.problem);
+      return http.json({
+        success: true,
+        message: "Your registration waits for an administrator. You will get a mail when it was approved.",
+        registration_token: result.values,
+      });
+    },
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/auth/registration_status",
+    summary: "Where a registration stands. With the mailed code, a sign-up token is given out in any case.",
+    access: "anyone",
+    body: z.object({ registration_token: handleField, code: handleField.optional() }),
+    handle: async ({ http, app, body }) => {
+      const result = await rules.registrationStatus(app, body.registration_token, body.code);
+      return result.ok ? http.json(result.values) : answerProblem(http, result.problem);
+    },
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/auth/lookup_registration",
+    summary: "Find the registration token by address and mailed code, for those who have no link at hand.",
+    access: "anyone",
+    ipLimit: lookupsPerAddress,
+    body: z.object({ email: addressField, code: handleField }),
+    handle: async ({ http, app, body }) => {
+      const result = await rules.lookupRegistration(app, body.email, body.code);
+      return result.ok ? http.json(result.values) : answerProblem(http, result.problem);
+    },
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/auth/renew_signup",
+    summary: "Mail a code again: the same while it is valid, a new one after that.",
+    access: "anyone",
+    body: z.object({ registration_token: handleField }),
+    handle: async ({ http, app, body }) => {
+      const result = await rules.renewSignup(app, body.registration_token);
+      if (!result.ok) return answerProblem(http, result.problem);
+      return http.json({ success: true, signup_token: result.values.signupToken, email: result.values.email });
+    },
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/auth/withdraw_registration",
+    summary: "Take a registration back.",
+    access: "anyone",
+    body: z.object({ registration_token: handleField }),
+    handle: async ({ http, app, body }) => {
+      const result = await rules.withdrawRegistration(app, body.registration_token);
+      if (!result.ok) return answerProblem(http, result.problem);
+      return http.json({ success: true, message: "Your registration was withdrawn." });
+    },
+  }),
+];
+
+const listable: readonly RegistrationState[] = [...liveStates, "REJECTED"];
+
+/** For administrators who decide. */
+export const decisionRoutes: readonly Route[] = [
+  defineRoute({
+    method: "GET",
+    path: "/admin/list_newusers/",
+    summary: "People who wait or were approved, oldest first. `?state=REJECTED` lists another state.",
+    access: "admin",
+    body: noBody,
+    handle: async ({ http, app }) => {
+      const asked = http.req.query("state");
+      const states = asked === undefined ? liveStates : listable.filter((state) => state === asked);
+      if (states.length === 0)
+        return answerProblem(http, problem(422, "invalid_field", `state: Use one of ${listable.join(", ")}.`));
+      return http.json(await listRegistrations(app.db, states, 10_000));
+    },
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/admin/accept_user/",
+    summary: "Approve a registration: opens the sign-up and mails the code.",
+    access: "admin",
+    body: z.object({ email: addressField }),
+    handle: async ({ http, app, body, caller }) => {
+      const result = await decisions.acceptRegistration(app, body.email, caller.userId);
+      if (!result.ok) return answerProblem(http, result.problem);
+      return http.json({
+        success: true,
+        message: result.values.message,
+        signup_token: result.values.signupToken,
+      });
+    },
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/admin/resend_signup_email/",
+    summary: "Mail the code of an approved registration once more.",
+    access: "admin",
+    body: z.object({ email: addressField }),
+    handle: async ({ http, app, body }) => {
+      const result = await decisions.resendSignupEmail(app, body.email);
+      return result.ok ? http.json({ success: true, ...result.values }) : answerProblem(http, result.problem);
+    },
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/admin/reject_user/",
+    summary: "Decide against a registration. The reason is kept, and mailed to the person.",
+    access: "admin",
+    body: z.object({ email: addressField, reason: reasonField.default("") }),
+    handle: async ({ http, app, body, caller }) => {
+      const decision = { address: body.email, reason: body.reason.trim(), actor: caller.userId };
+      const result = await decisions.rejectRegistration(app, decision);
+      return result.ok ? http.json({ success: true, ...result.values }) : answerProblem(http, result.problem);
+    },
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/admin/reopen_registration/",
+    summary: "Let a rejected registration wait for a decision again.",
+    access: "admin",
+    body: z.object({ email: addressField }),
+    handle: async ({ http, app, body }) => {
+      const result = await decisions.reopenRegistration(app, body.email);
+      return result.ok ? http.json({ success: true, ...result.values }) : answerProblem(http, result.problem);
+    },
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/admin/delete_registration/",
+    summary: "Take a registration away before its account is active.",
+    access: "admin",
+    body: z.object({ email: addressField }),
+    handle: async ({ http, app, body }) => {
+      const result = await decisions.deleteRegistration(app, body.email);
+      return result.ok ? http.json({ success: true, ...result.values }) : answerProblem(http, result.problem);
+    },
+  }),
+];

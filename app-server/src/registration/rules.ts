@@ -1,0 +1,194 @@
+import { randomId } from "@anteroom/shared/runtime/crypto";
+import { type RateLimit, returnToken, takeToken } from "@anteroom/shared/runtime/rate-limits";
+import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import type { Transaction } from "kysely";
+import type { AppContext } from "../context.ts";
+import type { AppDatabase } from "../database.ts";
+import { findTokenByCode } from "../mail/codes.ts";
+import { authServerUnavailable, type Problem, problem, tooManyRequests } from "../problems.ts";
+import { withdraw } from "./decisions.ts";
+import { renewOpening } from "./opening.ts";
+import * as store from "./store.ts";
+
+export type Result<T> = { ok: true; values: T } | { ok: false; problem: Problem };
+
+export interface RegistrationRequest {
+  email: string;
+  firstname: string;
+  lastname: string;
+}
+
+/**
+ * Known and unknown addresses do not take the same number of statements, so the answer waits until this many
+ * milliseconds have passed: more than any of them needs.
+ */
+const answerAfter = 40;
+
+const guessesPerAddress: RateLimit = { kind: "lookup_address", capacity: 5, interval: 60 };
+const hintsPerAddress: RateLimit = { kind: "registration_hint", capacity: 1, interval: 86_400 };
+
+/**
+ * Registers a person who now waits for a decision. For an address that is a user's, already waiting or was rejected
+ * lately the answer looks the same and carries the token of a decoy, which behaves like a registration that waits;
+ * a user is told by mail, once a day at most.
+ */
+export async function requestRegistration(context: AppContext, request: RegistrationRequest): Promise<Result<string>> {
+  const answerAt = Date.now() + answerAfter;
+  const person = { ...request, email: normalizeEmailAddress(request.email) };
+  const outcome = await context.db.transaction().execute((trx) => register(context, trx, person));
+  await new Promise((resolve) => setTimeout(resolve, Math.max(0, answerAt - Date.now())));
+  if (outcome.duplicate && context.settings.policy.duplicateReply === "dodeka_400")
+    return {
+      ok: false,
+      problem: problem(400, "already_registered", `User with e-mail already exists in ${outcome.duplicate} table`),
+    };
+  return { ok: true, values: context.handles.registrationToken(outcome.registrationId) };
+}
+
+async function register(context: AppContext, trx: Transaction<AppDatabase>, person: RegistrationRequest) {
+  const now = context.clock.now();
+  const { policy } = context.settings;
+  const registrationId = randomId();
+  const row = {
+    id: registrationId,
+    token_hash: context.handles.hashToken(context.handles.registrationToken(registrationId)),
+    email: person.email,
+    created_at: now,
+    expires_at: now + policy.registrationTtl,
+  };
+  const known = await store.findClaimsOnAddress(trx, person.email, now - policy.rejectCooldown);
+  const isFree = !known.isUser && !known.isRejected;
+  if (isFree && (await store.insertRegistration(trx, { ...row, state: "REQUESTED" }))) {
+    await store.insertNewUser(trx, { ...person, registrationId, accepted: false, now });
+    return { registrationId };
+  }
+  await store.insertRegistration(trx, { ...row, state: "DECOY" });
+  if (known.isUser && (await takeToken(trx, hintsPerAddress, person.email, now)))
+    await context.mail.enqueue(trx, { type: "registration_hint", email: person.email, values: {} });
+  return { registrationId, duplicate: known.isUser ? "user" : "newuser" };
+}
+
+export interface RegistrationStatus {
+  email: string;
+  accepted: boolean;
+  signup_token: string | null;
+  /** Only for a registration that was decided against. */
+  state?: "rejected";
+}
+
+const unknownToken = problem(404, "registration_not_found", "Registration token not found");
+
+/**
+ * What the holder of a registration token may know. Every call for an open sign-up gets a sign-up token of its own
+ * (behaviour S-13): whoever cannot show the mailed code with it gets no further, whatever others do with theirs.
+ *
+ * @param code lets the mailbox's owner have a token even when others have used up the number given out without one
+ */
+export async function registrationStatus(
+  context: AppContext,
+  token: string,
+  code: string | undefined,
+): Promise<Result<RegistrationStatus>> {
+  const row = await store.findByToken(context.db, context.handles.hashToken(token));
+  switch (row?.state) {
+    case "REQUESTED":
+    case "DECOY":
+    case "ACCEPTING":
+      return { ok: true, values: { email: row.email, accepted: false, signup_token: null } };
+    case "ACCEPTED":
+      return { ok: true, values: { email: row.email, accepted: true, signup_token: null } };
+    case "OPEN":
+      return {
+        ok: true,
+        values: { email: row.email, accepted: true, signup_token: await ownToken(context, row, code) },
+      };
+    case "REJECTED":
+      return { ok: true, values: { email: row.email, accepted: false, signup_token: null, state: "rejected" } };
+    default:
+      return { ok: false, problem: unknownToken };
+  }
+}
+
+/** Null when the sign-up has expired, or when too many tokens were given out without the code. */
+async function ownToken(
+  context: AppContext,
+  row: store.Registration,
+  code: string | undefined,
+): Promise<string | null> {
+  if (!row.signupToken) return null;
+  const shared = context.handles.unsealSignupToken(row.id, row.signupToken);
+  const sibling = await context.authServer.createSiblingSignup(shared, code);
+  if (sibling.ok) return sibling.values.signupToken;
+  // Faroe itself knows no siblings: behind it all holders share one token.
+  if (sibling.error === "unknown_action") return shared;
+  if (sibling.error === "invalid_signup_token") await store.storeSignupGone(context.db, row.id, row.signupToken);
+  return null;
+}
+
+/** Finds the registration token for somebody who has the address and the mailed code, and tells nobody else anything. */
+export async function lookupRegistration(
+  context: AppContext,
+  address: string,
+  code: string,
+): Promise<Result<{ found: true; token: string } | { found: false }>> {
+  const email = normalizeEmailAddress(address);
+  const now = context.clock.now();
+  // A guess is paid for before it is checked, so that guesses made at once count too; a right one is given back.
+  if (!(await takeToken(context.db, guessesPerAddress, email, now)))
+    return { ok: false, problem: tooManyRequests(guessesPerAddress.interval) };
+  const registrationId = await findTokenByCode(context, email, code);
+  if (registrationId === undefined) return { ok: true, values: { found: false } };
+  await returnToken(context.db, guessesPerAddress, email);
+  return { ok: true, values: { found: true, token: context.handles.registrationToken(registrationId) } };
+}
+
+/**
+ * A new mail for somebody whose code expired or was lost. While the sign-up lives its code is mailed again, so that a
+ * stranger with the token cannot invalidate the owner's mail; after that a new sign-up with a new code is opened.
+ */
+export async function renewSignup(
+  context: AppContext,
+  token: string,
+): Promise<Result<{ signupToken: string | null; email: string }>> {
+  const row = await store.findByToken(context.db, context.handles.hashToken(token));
+  if (!row || row.state === "WITHDRAWN" || row.state === "EXPIRED") return { ok: false, problem: unknownToken };
+  if (row.state !== "OPEN" && row.state !== "ACCEPTED")
+    return { ok: false, problem: problem(400, "registration_not_accepted", "Registration not accepted") };
+  const failure = await mailAgain(context, row);
+  if (failure) return { ok: false, problem: failure };
+  const renewed = await store.findById(context.db, row.id);
+  const signupToken = renewed ? await ownToken(context, renewed, undefined) : null;
+  return { ok: true, values: { signupToken, email: row.email } };
+}
+
+async function mailAgain(context: AppContext, row: store.Registration): Promise<Problem | undefined> {
+  if (row.state === "OPEN" && row.signupToken) {
+    const sent = await context.authServer.sendCode(context.handles.unsealSignupToken(row.id, row.signupToken));
+    if (sent.ok || sent.error === "email_address_already_verified") return undefined;
+    if (sent.error !== "invalid_signup_token") return toProblem(sent.error);
+    await store.storeSignupGone(context.db, row.id, row.signupToken);
+  }
+  const result = await renewOpening(context, row.id);
+  switch (result.outcome) {
+    case "opened":
+      return undefined;
+    case "refused":
+      return toProblem(result.error);
+    case "unknown":
+      return authServerUnavailable;
+    case "lost":
+      return unknownToken;
+  }
+}
+
+function toProblem(errorCode: string): Problem {
+  if (errorCode === "rate_limited") return tooManyRequests(1_800);
+  return problem(500, "signup_failed", "Faroe signup failed", { error_code: errorCode });
+}
+
+/** The applicant changes their mind. Decoys can be withdrawn too, so that nothing gives them away. */
+export async function withdrawRegistration(context: AppContext, token: string): Promise<Result<undefined>> {
+  const row = await store.findByToken(context.db, context.handles.hashToken(token));
+  if (row && (await withdraw(context, row.id))) return { ok: true, values: undefined };
+  return { ok: false, problem: unknownToken };
+}

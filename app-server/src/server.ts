@@ -1,0 +1,128 @@
+import { createClock } from "@anteroom/shared/runtime/clock";
+import { randomId } from "@anteroom/shared/runtime/crypto";
+import { migrateToLatest, openDatabase, waitForDatabase } from "@anteroom/shared/runtime/database";
+import { type Listener, listen } from "@anteroom/shared/runtime/listener";
+import { createLog, type Log } from "@anteroom/shared/runtime/log";
+import { createPeer } from "@anteroom/shared/runtime/private-calls";
+import type { Environment } from "@anteroom/shared/runtime/settings";
+import { type Kysely, sql } from "kysely";
+import { collectDefaultMetrics, Registry } from "prom-client";
+import { createPublicApp, type Readiness } from "./app.ts";
+import { createAuthServer } from "./auth-server.ts";
+import { createCommands } from "./commands.ts";
+import type { AppContext } from "./context.ts";
+import type { AppDatabase } from "./database.ts";
+import { createComposer } from "./mail/compose.ts";
+import { createDelivery } from "./mail/deliver.ts";
+import { openMailQueue } from "./mail/queue.ts";
+import { migrations } from "./migrations/all.ts";
+import { createPrivateApp } from "./private.ts";
+import { createHandles } from "./registration/handles.ts";
+import { readSettings } from "./settings.ts";
+import { startUpkeep } from "./upkeep.ts";
+
+export interface AppServer {
+  context: AppContext;
+  log: Log;
+  publicPort: number;
+  privatePort: number;
+  /** Lets requests and mails in progress finish, then closes everything. */
+  stop(): Promise<void>;
+}
+
+/** The composition root: everything the app server is made of, put together in one place. */
+export async function startAppServer(environment: Environment): Promise<AppServer> {
+  const settings = readSettings(environment);
+  const log = createLog("app-server", settings.logLevel);
+  if (settings.internalSecret === undefined)
+    log.warn("INTERNAL_SECRET is not set: every program on this machine may call the private listener");
+  const processName = `anteroom-app ${randomId()}`;
+  const database = openDatabase<AppDatabase>({
+    url: settings.databaseUrl,
+    poolSize: settings.databasePool,
+    applicationName: processName,
+  });
+  await waitForDatabase(database.db, 30);
+  await migrateToLatest(database.db, migrations);
+  const clock = createClock();
+  const handles = createHandles(settings.secret);
+  const mail = await openMailQueue(settings, processName, log);
+  const context: AppContext = {
+    settings,
+    db: database.db,
+    clock,
+    handles,
+    authServer: createAuthServer(
+      createPeer({
+        baseUrl: settings.authPrivateUrl,
+        secret: settings.internalSecret,
+        timeout: settings.authTimeout,
+      }),
+    ),
+    mail,
+    log,
+    processName,
+  };
+  const metrics = new Registry();
+  collectDefaultMetrics({ register: metrics });
+  const privateListener = await listen(
+    createPrivateApp(context, createCommands(context, clock), metrics),
+    settings.privateHost,
+    settings.privatePort,
+    "BACKEND_PRIVATE_PORT",
+  );
+  const publicListener = await listen(
+    createPublicApp(context, () => checkReadiness(context)),
+    settings.host,
+    settings.port,
+    "BACKEND_PORT",
+  );
+  await startMailWorker(context);
+  const stopUpkeep = startUpkeep(context);
+  log.info({ public: publicListener.port, private: privateListener.port }, "listening");
+  return {
+    context,
+    log,
+    publicPort: publicListener.port,
+    privatePort: privateListener.port,
+    stop: () => stop([publicListener, privateListener], stopUpkeep, context, database.close),
+  };
+}
+
+async function startMailWorker(context: AppContext): Promise<void> {
+  const compose = createComposer(context.settings, context.handles);
+  const deliver = createDelivery(context.settings);
+  await context.mail.work(async (mail) => deliver(await compose(mail), mail));
+}
+
+async function stop(
+  listeners: Listener[],
+  stopUpkeep: () => Promise<void>,
+  context: AppContext,
+  closeDatabase: () => Promise<void>,
+): Promise<void> {
+  await Promise.all(listeners.map((listener) => listener.close(5_000)));
+  await stopUpkeep();
+  await context.mail.close();
+  await context.authServer.close();
+  await closeDatabase();
+}
+
+async function checkReadiness(context: AppContext): Promise<Readiness> {
+  const [migrated, authServer] = await Promise.all([countMigrations(context.db), context.authServer.isAlive()]);
+  return {
+    database: migrated !== undefined,
+    migrations: migrated === Object.keys(migrations).length,
+    auth_server: authServer,
+    mail_worker: context.mail.isWorking(),
+  };
+}
+
+async function countMigrations(db: Kysely<AppDatabase>): Promise<number | undefined> {
+  try {
+    const { rows } = await sql<{ done: number }>`select count(*)::int as done from kysely_migration`.execute(db);
+    return rows[0]?.done;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,116 @@
+import type { AdjustableClock } from "@anteroom/shared/runtime/clock";
+import { deriveKey, hmacSha256, randomId } from "@anteroom/shared/runtime/crypto";
+import { isEmailType } from "@anteroom/shared/wire/email";
+import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import { sql } from "kysely";
+import { z } from "zod";
+import { findAdministrator } from "./admins/store.ts";
+import { type Commands, command } from "./commands.ts";
+import type { AppContext } from "./context.ts";
+import { takeCode } from "./mail/codes.ts";
+import { renewOpening } from "./registration/opening.ts";
+import * as registrations from "./registration/store.ts";
+
+/** Commands that exist under TEST_MODE only. */
+export function testCommands(context: AppContext, clock: AdjustableClock): Commands {
+  return {
+    reset: command(z.object({}), async () => {
+      await sql`truncate newusers, registration_state, tokens, users, permissions, setup_links, rate_limits`.execute(
+        context.db,
+      );
+      await context.mail.clear();
+      return { success: true, message: "Storage cleared" };
+    }),
+    set_clock: command(z.object({ now: z.int() }), async ({ now }) => {
+      clock.set(now);
+      return { success: true, now };
+    }),
+    advance_clock: command(z.object({ seconds: z.int() }), async ({ seconds }) => {
+      clock.advance(seconds);
+      return { success: true, now: clock.now() };
+    }),
+    release_clock: command(z.object({}), async () => {
+      clock.release();
+      return { success: true, now: clock.now() };
+    }),
+    prepare_user: command(
+      z.object({ email: z.string(), names: z.array(z.string()).default([]) }),
+      async ({ email, names: [firstname = "", lastname = ""] }) => {
+        await prepareRegistration(context, { email, firstname, lastname, grants: [] });
+        return { success: true };
+      },
+    ),
+    get_admin_credentials: command(z.object({}), () => getAdminCredentials(context)),
+    get_token: command(z.object({ action: z.string(), email: z.string() }), async ({ action, email }) => {
+      if (!isEmailType(action)) return { error: `Unknown action: ${action}` };
+      const code = await takeCode(context.db, action, normalizeEmailAddress(email));
+      return code === undefined ? { found: false } : { found: true, code };
+    }),
+    drain_mail: command(z.object({}), async () => {
+      await context.mail.drain();
+      return { success: true };
+    }),
+  };
+}
+
+/** An approved registration without a sign-up: whoever opens one for the address may complete it. */
+async function prepareRegistration(
+  context: AppContext,
+  person: { email: string; firstname: string; lastname: string; grants: string[] },
+): Promise<string> {
+  const { firstname, lastname, grants } = person;
+  const email = normalizeEmailAddress(person.email);
+  const registrationId = randomId();
+  const now = context.clock.now();
+  await context.db.transaction().execute(async (trx) => {
+    await registrations.replaceLiveRegistration(trx, email);
+    await registrations.insertRegistration(trx, {
+      id: registrationId,
+      token_hash: context.handles.hashToken(context.handles.registrationToken(registrationId)),
+      email,
+      state: "ACCEPTED",
+      accepted: true,
+      grants,
+      decided_by: "test",
+      decided_at: now,
+      created_at: now,
+      expires_at: now + context.settings.policy.registrationTtl,
+    });
+    await registrations.insertNewUser(trx, { registrationId, email, firstname, lastname, accepted: true, now });
+  });
+  return registrationId;
+}
+
+const testAdminDomain = "admin.test.invalid";
+
+/** A test administrator, made through the same sign-up as everybody. The password follows from address and secret. */
+async function getAdminCredentials(context: AppContext): Promise<{ email: string; password: string }> {
+  const existing = await findAdministrator(context.db, `%@${testAdminDomain}`);
+  const email = existing?.email ?? `${randomId()}@${testAdminDomain}`;
+  const key = deriveKey(context.settings.secret, "test-administrator");
+  const password = hmacSha256(key, email).toString("base64url");
+  if (!existing) await signUpAdministrator(context, email, password);
+  return { email, password };
+}
+
+async function signUpAdministrator(context: AppContext, email: string, password: string): Promise<void> {
+  const registrationId = await prepareRegistration(context, {
+    email,
+    firstname: "Test",
+    lastname: "Administrator",
+    grants: ["admin"],
+  });
+  const opened = await renewOpening(context, registrationId);
+  const code = await takeCode(context.db, "signup_verification", email);
+  if (opened.outcome !== "opened" || code === undefined) throw new Error("The test administrator got no code.");
+  const signup_token = opened.signupToken;
+  const steps = [
+    ["verify_signup_email_address_verification_code", { signup_token, email_address_verification_code: code }],
+    ["set_signup_password", { signup_token, password }],
+    ["complete_signup", { signup_token }],
+  ] as const;
+  for (const [action, args] of steps) {
+    const result = await context.authServer.step(action, args);
+    if (!result.ok) throw new Error(`The test administrator could not be made: ${action}: ${result.error}.`);
+  }
+}

@@ -1,0 +1,43 @@
+import { purgeRateLimits } from "@anteroom/shared/runtime/rate-limits";
+import { purgeSetupLinks } from "./admins/store.ts";
+import type { AppContext } from "./context.ts";
+import { purgeCodes } from "./mail/codes.ts";
+import { recoverOpenings } from "./registration/opening.ts";
+import { expireRegistrations } from "./registration/store.ts";
+
+/** Runs what must happen without anybody asking. Returns the function that stops it and waits for what is under way. */
+export function startUpkeep(context: AppContext): () => Promise<void> {
+  const stopRecovery = repeat(context, "recovery", 1_000, () => recoverOpenings(context));
+  const stopPurge = repeat(context, "purge", 60_000, () => purge(context));
+  return async () => {
+    await Promise.all([stopRecovery(), stopPurge()]);
+  };
+}
+
+export async function purge(context: AppContext): Promise<void> {
+  const now = context.clock.now();
+  await expireRegistrations(context.db, now, now + context.settings.policy.retention);
+  await purgeCodes(context.db, now);
+  await purgeSetupLinks(context.db, now);
+  await purgeRateLimits(context.db, now);
+}
+
+/** One run after the other, never two at once; a failing run is logged and the next one comes all the same. */
+function repeat(context: AppContext, name: string, pause: number, run: () => Promise<void>): () => Promise<void> {
+  let isStopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  let current: Promise<void> = Promise.resolve();
+  const next = () => {
+    current = run()
+      .catch((error: unknown) => context.log.error({ err: error }, `${name} failed; it runs again soon`))
+      .then(() => {
+        if (!isStopped) timer = setTimeout(next, pause);
+      });
+  };
+  next();
+  return () => {
+    isStopped = true;
+    clearTimeout(timer);
+    return current;
+  };
+}

@@ -1,0 +1,102 @@
+import type { AuthResult, Session as WireSession } from "@anteroom/shared/wire/faroe";
+import { largestCounter, type User } from "@anteroom/shared/wire/user-server";
+import type { AuthContext } from "../context.ts";
+import { createCredential, isRightSecret, parseToken } from "../credentials.ts";
+import { done, failure, success } from "../result.ts";
+import {
+  deleteEndedSessions,
+  deleteSessionRow,
+  findSession,
+  type NewSession,
+  recordSessionUse,
+  type Session,
+} from "../store/sessions.ts";
+import { isActive, isRefusedEarly } from "./user-objects.ts";
+
+/** Seconds between two records of a session's use. */
+const activityInterval = 60;
+
+/** Runs for every page that a signed-in person opens: one query, and no question to the user server while it is fresh. */
+export async function getSession(
+  context: AuthContext,
+  args: { session_token: string },
+): Promise<AuthResult<"get_session">> {
+  const valid = await findValidSession(context, args.session_token, context.userCache.recall);
+  return valid ? success({ session: toWire(context, valid.session) }) : failure("invalid_session_token");
+}
+
+export async function deleteSession(
+  context: AuthContext,
+  args: { session_token: string },
+): Promise<AuthResult<"delete_session">> {
+  const valid = await findValidSession(context, args.session_token, context.userCache.look);
+  if (!valid || !(await deleteSessionRow(context.db, valid.session.id))) return failure("invalid_session_token");
+  return done;
+}
+
+export async function deleteAllSessions(
+  context: AuthContext,
+  args: { session_token: string },
+): Promise<AuthResult<"delete_all_sessions">> {
+  const valid = await findValidSession(context, args.session_token, context.userCache.look);
+  if (!valid) return failure("invalid_session_token");
+  const { id, sessions_counter: counter } = valid.user;
+  if (counter >= largestCounter) throw new Error("The user's sessions counter is at its limit.");
+  const changed = await context.users.incrementUserSessionsCounter(id, counter);
+  context.userCache.forget(id);
+  if (!changed) return failure("internal_conflict");
+  // The counter has ended them; without their rows no other instance with an older look at the user lets them live on.
+  await deleteEndedSessions(context.db, id, counter);
+  return done;
+}
+
+/** The session of a token, and its user as `look` sees it. Deletes what has expired or been ended. */
+export async function findValidSession(
+  context: AuthContext,
+  token: string,
+  look: (userId: string) => Promise<User | undefined>,
+): Promise<{ session: Session; user: User } | undefined> {
+  const parts = parseToken(token);
+  const session = parts && (await findSession(context.db, parts.id));
+  if (!session || isRefusedEarly(context.settings, session.secretHash, parts)) return undefined;
+  const user = hasExpired(context, session) ? undefined : await look(session.userId);
+  if (!isActive(user, session) || user.sessions_counter !== session.userSessionsCounter) {
+    await deleteSessionRow(context.db, session.id);
+    return undefined;
+  }
+  if (!isRightSecret(session.secretHash, parts)) return undefined;
+  const now = context.clock.now();
+  if (now - session.lastActiveAt >= activityInterval)
+    await recordSessionUse(context.db, session.id, now, now - activityInterval);
+  return { session, user };
+}
+
+function hasExpired({ settings, clock }: AuthContext, session: Session): boolean {
+  const now = clock.now();
+  const end = settings.expiration.session;
+  return (end > 0 && now >= session.createdAt + end) || now >= session.lastActiveAt + settings.sessionInactivity;
+}
+
+/** A session to be stored, the token that opens it, and what the caller is told. */
+export function prepareSession(context: AuthContext, user: User) {
+  const { id, secretHash, token } = createCredential();
+  const session: NewSession = {
+    id,
+    secretHash,
+    userId: user.id,
+    userDisabledCounter: user.disabled_counter,
+    userSessionsCounter: user.sessions_counter,
+    createdAt: context.clock.now(),
+  };
+  return { session, values: { session: toWire(context, session), session_token: token } };
+}
+
+function toWire({ settings }: AuthContext, session: NewSession): WireSession {
+  const end = settings.expiration.session;
+  return {
+    id: session.id,
+    user_id: session.userId,
+    created_at: session.createdAt,
+    expires_at: end > 0 ? session.createdAt + end : null,
+  };
+}

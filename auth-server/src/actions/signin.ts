@@ -1,0 +1,142 @@
+import { derivedId } from "@anteroom/shared/runtime/crypto";
+import { takeToken } from "@anteroom/shared/runtime/rate-limits";
+import type { AuthResult, Signin as WireSignin } from "@anteroom/shared/wire/faroe";
+import type { User } from "@anteroom/shared/wire/user-server";
+import type { AuthContext } from "../context.ts";
+import { createCredential, isRightSecret, parseToken } from "../credentials.ts";
+import { passwordAttempts } from "../limits.ts";
+import { formatTimestamp } from "../mailer.ts";
+import { done, failure, success } from "../result.ts";
+import {
+  deleteSigninRow,
+  findSignin,
+  insertSignin,
+  markSigninVerified,
+  replaceSigninBySession,
+  type Signin,
+} from "../store/signins.ts";
+import { readEmailAddress } from "./addresses.ts";
+import { prepareSession } from "./session.ts";
+import { isActive, isRefusedEarly } from "./user-objects.ts";
+
+type ByToken = { signin_token: string };
+
+/** In default mode an unknown or disabled address gets a decoy, which behaves like a signin with a wrong password. */
+export async function createSignin(
+  context: AuthContext,
+  args: { user_email_address: string },
+): Promise<AuthResult<"create_signin">> {
+  const emailAddress = readEmailAddress(context.settings, args.user_email_address);
+  if (emailAddress === undefined) return failure("invalid_email_address");
+  const user = await context.users.getUserByEmailAddress(emailAddress);
+  if (context.settings.strict && user === undefined) return failure("user_not_found");
+  if (context.settings.strict && user?.disabled) return failure("user_disabled");
+  const { signin, token } = prepareSignin(context, emailAddress, user?.disabled ? undefined : user);
+  await insertSignin(context.db, signin);
+  return success({ signin: toWire(signin), signin_token: token });
+}
+
+export async function getSignin(context: AuthContext, args: ByToken): Promise<AuthResult<"get_signin">> {
+  const valid = await findValidSignin(context, args.signin_token);
+  return valid ? success({ signin: toWire(valid.signin) }) : failure("invalid_signin_token");
+}
+
+export async function deleteSignin(context: AuthContext, args: ByToken): Promise<AuthResult<"delete_signin">> {
+  const valid = await findValidSignin(context, args.signin_token);
+  if (!valid || !(await deleteSigninRow(context.db, valid.signin.id))) return failure("invalid_signin_token");
+  return done;
+}
+
+export async function verifySigninUserPassword(
+  context: AuthContext,
+  args: ByToken & { password: string },
+): Promise<AuthResult<"verify_signin_user_password">> {
+  const { db, passwords, clock } = context;
+  const valid = await findValidSignin(context, args.signin_token);
+  if (!valid) return failure("invalid_signin_token");
+  const { signin, user } = valid;
+  if (signin.userFirstFactorVerified) return failure("user_first_factor_already_verified");
+  passwords.assertRoom();
+  if (!(await takeToken(db, passwordAttempts, subjectOf(signin), clock.now()))) return failure("rate_limited");
+  if (!(await isPasswordOf(context, user, args.password))) return failure("incorrect_password");
+  return (await markSigninVerified(db, signin.id, clock.now())) ? done : failure("internal_conflict");
+}
+
+export async function completeSignin(context: AuthContext, args: ByToken): Promise<AuthResult<"complete_signin">> {
+  const valid = await findValidSignin(context, args.signin_token);
+  if (!valid) return failure("invalid_signin_token");
+  const { signin, user } = valid;
+  if (!signin.userFirstFactorVerified || user === undefined) return failure("user_first_factor_not_verified");
+  const { session, values } = prepareSession(context, user);
+  if (!(await replaceSigninBySession(context.db, signin.id, session))) return failure("invalid_signin_token");
+  await context.mailer.notify({
+    type: "signin_notification",
+    email: user.email_address,
+    ...(user.display_name === "" ? {} : { displayName: user.display_name }),
+    timestamp: formatTimestamp(session.createdAt),
+  });
+  return success(values);
+}
+
+function prepareSignin(context: AuthContext, emailAddress: string, user: User | undefined) {
+  const { settings, keys, clock } = context;
+  const { id, secretHash, token } = createCredential();
+  const createdAt = clock.now();
+  const signin: Signin = {
+    id,
+    secretHash,
+    userId: user?.id,
+    // The same for an address before and after somebody signs up with it, so that it tells nobody that they did.
+    shownUserId: settings.strict && user ? user.id : derivedId(keys.shownUserIds, emailAddress),
+    userPasswordHashCounter: user?.password_hash_counter ?? 0,
+    userDisabledCounter: user?.disabled_counter ?? 0,
+    userFirstFactorVerified: false,
+    createdAt,
+    expiresAt: createdAt + settings.expiration.signin,
+  };
+  return { signin, token };
+}
+
+/** The signin of a token and its user, who is undefined on a decoy. Deletes what has expired or been ended. */
+async function findValidSignin(
+  context: AuthContext,
+  token: string,
+): Promise<{ signin: Signin; user: User | undefined } | undefined> {
+  const parts = parseToken(token);
+  const signin = parts && (await findSignin(context.db, parts.id));
+  if (!signin || isRefusedEarly(context.settings, signin.secretHash, parts)) return undefined;
+  if (context.clock.now() >= signin.expiresAt) return end(context, signin);
+  // A decoy asks about nobody, for an equally long time.
+  const user = await context.userCache.look(subjectOf(signin));
+  if (signin.userId === undefined) return { signin, user: undefined };
+  if (!isActive(user, signin) || user.password_hash_counter !== signin.userPasswordHashCounter)
+    return end(context, signin);
+  return isRightSecret(signin.secretHash, parts) ? { signin, user } : undefined;
+}
+
+async function end(context: AuthContext, signin: Signin): Promise<undefined> {
+  await deleteSigninRow(context.db, signin.id);
+}
+
+function isPasswordOf({ passwords }: AuthContext, user: User | undefined, password: string): Promise<boolean> {
+  if (user === undefined) return passwords.verifyNothing(password);
+  return passwords.verify(password, {
+    hash: Buffer.from(user.password_hash, "base64"),
+    algorithmId: user.password_hash_algorithm_id,
+    salt: Buffer.from(user.password_salt, "base64"),
+  });
+}
+
+function subjectOf(signin: Signin): string {
+  return signin.userId ?? signin.shownUserId;
+}
+
+function toWire(signin: Signin): WireSignin {
+  return {
+    id: signin.id,
+    user_id: signin.userFirstFactorVerified ? subjectOf(signin) : signin.shownUserId,
+    user_first_factor_verified: signin.userFirstFactorVerified,
+    created_at: signin.createdAt,
+    expires_at: signin.expiresAt,
+  };
+}

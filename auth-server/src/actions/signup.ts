@@ -1,0 +1,252 @@
+import { CallFailed } from "@anteroom/shared/runtime/private-calls";
+import { hasToken, returnToken, takeToken } from "@anteroom/shared/runtime/rate-limits";
+import type { AuthResult, Signup as WireSignup } from "@anteroom/shared/wire/faroe";
+import type { User } from "@anteroom/shared/wire/user-server";
+import type { AuthContext } from "../context.ts";
+import {
+  createCredential,
+  createEmailVerificationCode,
+  isRightCode,
+  isRightSecret,
+  parseToken,
+  sealCode,
+  unsealCode,
+} from "../credentials.ts";
+import { codeAttempts, sentCodes } from "../limits.ts";
+import { done, failure, success } from "../result.ts";
+import {
+  deleteSignupFamily,
+  deleteSignupRow,
+  findSignup,
+  insertSiblingSignup,
+  insertSignup,
+  markSignupVerified,
+  type PasswordHash,
+  replaceSignupFamilyBySession,
+  type Signup,
+  setSignupPasswordHash,
+} from "../store/signups.ts";
+import { readEmailAddress } from "./addresses.ts";
+import { findPasswordFault } from "./password-rules.ts";
+import { prepareSession } from "./session.ts";
+
+type ByToken = { signup_token: string };
+
+/** How many siblings a signup may get without anybody showing the code. */
+const siblingsWithoutCode = 20;
+/** More than anybody opens, less than the column holds. */
+const siblingsAtMost = 1_000_000;
+
+export async function createSignup(
+  context: AuthContext,
+  args: { email_address: string },
+): Promise<AuthResult<"create_signup">> {
+  const { db, users, emailBlocklist, clock } = context;
+  const emailAddress = readEmailAddress(context.settings, args.email_address);
+  if (emailAddress === undefined) return failure("invalid_email_address");
+  if (await users.getUserByEmailAddress(emailAddress)) return failure("email_address_already_used");
+  if (await emailBlocklist.has(emailAddress)) return failure("email_address_not_allowed");
+  if (!(await takeMailToken(context, emailAddress))) return failure("rate_limited");
+  const { signup, token, code } = prepareSignup(context, emailAddress, clock.now());
+  // Committed before the mail is asked for: the app server may come back with the token while it handles the mail.
+  await insertSignup(db, signup);
+  try {
+    await context.mailer.sendCode({ type: "signup_verification", email: emailAddress, code });
+  } catch (error) {
+    await deleteSignupFamily(db, signup.familyId);
+    await giveBackMailToken(context, emailAddress);
+    throw error;
+  }
+  return success({ signup: toWire(signup), signup_token: token });
+}
+
+/** One more signup of a family, for one more person who holds the registration and may not be the one with the mailbox. */
+export async function createSiblingSignup(
+  context: AuthContext,
+  args: ByToken & { email_address_verification_code?: string },
+): Promise<AuthResult<"create_sibling_signup">> {
+  const signup = await findValidSignup(context, args.signup_token);
+  if (!signup) return failure("invalid_signup_token");
+  const { id, secretHash, token } = createCredential();
+  const sibling = { id, secretHash, familyId: signup.familyId };
+  const first = await insertSiblingSignup(context.db, sibling, siblingsWithoutCode);
+  if (first) return success({ signup: toWire(first), signup_token: token });
+  const code = args.email_address_verification_code;
+  if (code === undefined) return failure("too_many_signups");
+  const fault = await findCodeFault(context, signup, code);
+  if (fault) return failure(fault);
+  const further = await insertSiblingSignup(context.db, sibling, siblingsAtMost);
+  return further ? success({ signup: toWire(further), signup_token: token }) : failure("invalid_signup_token");
+}
+
+export async function getSignup(context: AuthContext, args: ByToken): Promise<AuthResult<"get_signup">> {
+  const signup = await findValidSignup(context, args.signup_token);
+  return signup ? success({ signup: toWire(signup) }) : failure("invalid_signup_token");
+}
+
+export async function deleteSignup(context: AuthContext, args: ByToken): Promise<AuthResult<"delete_signup">> {
+  const signup = await findValidSignup(context, args.signup_token);
+  if (!signup || !(await deleteSignupRow(context.db, signup.id))) return failure("invalid_signup_token");
+  return done;
+}
+
+export async function sendSignupEmailAddressVerificationCode(
+  context: AuthContext,
+  args: ByToken,
+): Promise<AuthResult<"send_signup_email_address_verification_code">> {
+  const signup = await findValidSignup(context, args.signup_token);
+  if (!signup) return failure("invalid_signup_token");
+  if (signup.emailAddressVerified) return failure("email_address_already_verified");
+  if (!(await takeMailToken(context, signup.emailAddress))) return failure("rate_limited");
+  const code = unsealCode(context.keys.codes, signup.sealedCode, signup.familyId);
+  try {
+    await context.mailer.sendCode({ type: "signup_verification", email: signup.emailAddress, code });
+  } catch (error) {
+    // A mail that may have been taken has cost its token: the caller could have it sent again and again.
+    if (!isDeliveryUnknown(error)) await giveBackMailToken(context, signup.emailAddress);
+    throw error;
+  }
+  return done;
+}
+
+export async function verifySignupEmailAddressVerificationCode(
+  context: AuthContext,
+  args: ByToken & { email_address_verification_code: string },
+): Promise<AuthResult<"verify_signup_email_address_verification_code">> {
+  const signup = await findValidSignup(context, args.signup_token);
+  if (!signup) return failure("invalid_signup_token");
+  if (signup.emailAddressVerified) return failure("email_address_already_verified");
+  const fault = await findCodeFault(context, signup, args.email_address_verification_code);
+  if (fault) return failure(fault);
+  return (await markSignupVerified(context.db, signup.id, context.clock.now())) ? done : failure("internal_conflict");
+}
+
+export async function setSignupPassword(
+  context: AuthContext,
+  args: ByToken & { password: string },
+): Promise<AuthResult<"set_signup_password">> {
+  const signup = await findValidSignup(context, args.signup_token);
+  if (!signup) return failure("invalid_signup_token");
+  if (!signup.emailAddressVerified) return failure("email_address_not_verified");
+  if (signup.password) return failure("password_already_set");
+  const fault = await findPasswordFault(context, args.password);
+  if (fault) return failure(fault);
+  const hash = await context.passwords.hash(args.password);
+  const isSet = await setSignupPasswordHash(context.db, signup.id, hash, context.clock.now());
+  return isSet ? done : failure("internal_conflict");
+}
+
+/** Of callers at once the one whose create_user succeeds wins; the address is unique there. */
+export async function completeSignup(context: AuthContext, args: ByToken): Promise<AuthResult<"complete_signup">> {
+  const signup = await findValidSignup(context, args.signup_token);
+  if (!signup) return failure("invalid_signup_token");
+  if (!signup.emailAddressVerified) return failure("email_address_not_verified");
+  if (!signup.password) return failure("password_not_set");
+  if (await context.emailBlocklist.has(signup.emailAddress)) return endFamily(context, signup);
+  const created = await createUser(context, signup.emailAddress, signup.password);
+  if (created.ok) return openSession(context, signup, created.user);
+  if (created.error === "email_address_already_used") return endFamily(context, signup);
+  return failure(created.error);
+}
+
+async function endFamily(context: AuthContext, signup: Signup) {
+  await deleteSignupFamily(context.db, signup.familyId);
+  return failure("invalid_signup_token");
+}
+
+/** The user exists by now, whatever happens here; who gets no session can sign in. */
+async function openSession(context: AuthContext, signup: Signup, user: User): Promise<AuthResult<"complete_signup">> {
+  const { session, values } = prepareSession(context, user);
+  try {
+    await replaceSignupFamilyBySession(context.db, signup.familyId, session);
+  } catch (error) {
+    context.log.error({ err: error, signup: signup.id }, "a user was created without a session");
+    return failure("session_not_created");
+  }
+  return success(values);
+}
+
+async function createUser(
+  context: AuthContext,
+  emailAddress: string,
+  password: PasswordHash,
+): Promise<
+  { ok: true; user: User } | { ok: false; error: "email_address_already_used" | "registration_not_accepted" }
+> {
+  const result = await context.users.createUser({
+    email_address: emailAddress,
+    password_hash: Buffer.from(password.hash).toString("base64"),
+    password_hash_algorithm_id: password.algorithmId,
+    password_salt: Buffer.from(password.salt).toString("base64"),
+  });
+  if (result.ok) return { ok: true, user: result.values.user };
+  if (result.error === "email_address_already_used") return failure(result.error);
+  // Faroe's client has no word for this; others should not be told of a fault of the server.
+  if (context.settings.strict) throw new Error(`The user server refused to create a user: ${result.error}.`);
+  return failure("registration_not_accepted");
+}
+
+/** Too many wrong codes stop further mails too: the address may be under attack. */
+async function takeMailToken({ db, clock }: AuthContext, emailAddress: string): Promise<boolean> {
+  const now = clock.now();
+  return (await hasToken(db, codeAttempts, emailAddress, now)) && (await takeToken(db, sentCodes, emailAddress, now));
+}
+
+/** In Faroe a mail that was never sent has cost its token all the same. */
+async function giveBackMailToken({ db, settings }: AuthContext, emailAddress: string): Promise<void> {
+  if (!settings.strict) await returnToken(db, sentCodes, emailAddress);
+}
+
+function isDeliveryUnknown(error: unknown): boolean {
+  return error instanceof CallFailed && error.delivered === "unknown";
+}
+
+/** Right and wrong codes cost a token each. */
+async function findCodeFault(
+  { db, clock, keys }: AuthContext,
+  signup: Signup,
+  code: string,
+): Promise<"rate_limited" | "incorrect_email_address_verification_code" | undefined> {
+  if (!(await takeToken(db, codeAttempts, signup.emailAddress, clock.now()))) return "rate_limited";
+  const isRight = isRightCode(unsealCode(keys.codes, signup.sealedCode, signup.familyId), code);
+  return isRight ? undefined : "incorrect_email_address_verification_code";
+}
+
+async function findValidSignup(context: AuthContext, token: string): Promise<Signup | undefined> {
+  const parts = parseToken(token);
+  const signup = parts && (await findSignup(context.db, parts.id));
+  if (!signup) return undefined;
+  if (context.clock.now() >= signup.expiresAt) {
+    await deleteSignupRow(context.db, signup.id);
+    return undefined;
+  }
+  return isRightSecret(signup.secretHash, parts) ? signup : undefined;
+}
+
+function prepareSignup({ keys, settings }: AuthContext, emailAddress: string, now: number) {
+  const { id, secretHash, token } = createCredential();
+  const code = createEmailVerificationCode();
+  const signup: Signup = {
+    id,
+    secretHash,
+    familyId: id,
+    emailAddress,
+    sealedCode: sealCode(keys.codes, code, id),
+    emailAddressVerified: false,
+    password: undefined,
+    createdAt: now,
+    expiresAt: now + settings.expiration.signup,
+  };
+  return { signup, token, code };
+}
+
+function toWire(signup: Signup): WireSignup {
+  return {
+    id: signup.id,
+    email_address: signup.emailAddress,
+    email_address_verified: signup.emailAddressVerified,
+    password_set: signup.password !== undefined,
+    created_at: signup.createdAt,
+    expires_at: signup.expiresAt,
+  };
+}

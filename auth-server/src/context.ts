@@ -1,0 +1,35 @@
+import type { Clock } from "@anteroom/shared/runtime/clock";
+import type { Log } from "@anteroom/shared/runtime/log";
+import type { Kysely } from "kysely";
+import type { EmailBlocklist } from "./email-blocklist.ts";
+import type { Mailer } from "./mailer.ts";
+import type { Metrics } from "./metrics.ts";
+import type { PasswordBlocklist } from "./password-blocklist.ts";
+import type { Passwords } from "./passwords.ts";
+import type { Settings } from "./settings.ts";
+import type { AuthDatabase } from "./store/database.ts";
+import type { UserCache } from "./user-cache.ts";
+import type { UserStore } from "./user-store.ts";
+
+/** What the rules are given. */
+export interface AuthContext {
+  settings: Settings;
+  db: Kysely<AuthDatabase>;
+  clock: Clock;
+  users: UserStore;
+  userCache: UserCache;
+  mailer: Mailer;
+  passwords: Passwords;
+  passwordBlocklist: PasswordBlocklist;
+  emailBlocklist: EmailBlocklist;
+  keys: Keys;
+  metrics: Metrics;
+  log: Log;
+}
+
+export interface Keys {
+  /** Seals mailed codes at rest. */
+  codes: Buffer;
+  /** Makes the user ids that are shown before a sign-in has proven anything. */
+  shownUserIds: Buffer;
+}

@@ -1,0 +1,51 @@
+import { equalInConstantTime, randomCode, randomId, seal, sha256, unseal } from "@anteroom/shared/runtime/crypto";
+
+/** What becomes of a token: the id and the hash are stored, the token is given to the caller. */
+export interface Credential {
+  id: string;
+  secretHash: Buffer;
+  /** `<id>.<secret>` */
+  token: string;
+}
+
+export interface TokenParts {
+  id: string;
+  secret: string;
+}
+
+const tokenPattern = /^([a-km-np-z2-9]{24})\.([a-km-np-z2-9]{24})$/;
+
+export function createCredential(): Credential {
+  const id = randomId();
+  const secret = randomId();
+  return { id, secretHash: sha256(secret), token: `${id}.${secret}` };
+}
+
+/** Undefined for anything but 24 and 24 characters of the alphabet: nothing else was ever issued. */
+export function parseToken(token: string): TokenParts | undefined {
+  const match = tokenPattern.exec(token);
+  return match?.[1] && match[2] ? { id: match[1], secret: match[2] } : undefined;
+}
+
+export function isRightSecret(secretHash: Uint8Array, { secret }: TokenParts): boolean {
+  return equalInConstantTime(sha256(secret), secretHash);
+}
+
+/** 8 characters, 40 bits: enough while guesses are limited. */
+export function createEmailVerificationCode(): string {
+  return randomCode(8);
+}
+
+/** `familyId` binds the sealed code to its signups. */
+export function sealCode(key: Uint8Array, code: string, familyId: string): Buffer {
+  return seal(key, code, `signup ${familyId}`);
+}
+
+export function unsealCode(key: Uint8Array, sealed: Uint8Array, familyId: string): string {
+  return unseal(key, sealed, `signup ${familyId}`);
+}
+
+/** Case, length and surrounding space count. */
+export function isRightCode(expected: string, given: string): boolean {
+  return equalInConstantTime(sha256(expected), sha256(given));
+}

@@ -1,0 +1,100 @@
+import { randomId } from "@anteroom/shared/runtime/crypto";
+import {
+  type AuthAction,
+  type AuthArguments,
+  type AuthResult,
+  authActions,
+  privateActions,
+} from "@anteroom/shared/wire/faroe";
+import { type Invocation, textArguments } from "@anteroom/shared/wire/invocation";
+import * as session from "./actions/session.ts";
+import * as signin from "./actions/signin.ts";
+import * as signup from "./actions/signup.ts";
+import type { AuthContext } from "./context.ts";
+import { HashQueueFull } from "./passwords.ts";
+
+type Rule<A extends AuthAction> = (context: AuthContext, args: AuthArguments<A>) => Promise<AuthResult<A>>;
+type AnyRule = (context: AuthContext, args: Record<string, string>) => Promise<AnyResult>;
+type AnyResult = { ok: true; values: object } | { ok: false; error: string };
+
+const rules = {
+  create_signup: signup.createSignup,
+  create_sibling_signup: signup.createSiblingSignup,
+  get_signup: signup.getSignup,
+  delete_signup: signup.deleteSignup,
+  send_signup_email_address_verification_code: signup.sendSignupEmailAddressVerificationCode,
+  verify_signup_email_address_verification_code: signup.verifySignupEmailAddressVerificationCode,
+  set_signup_password: signup.setSignupPassword,
+  complete_signup: signup.completeSignup,
+
+  create_signin: signin.createSignin,
+  get_signin: signin.getSignin,
+  delete_signin: signin.deleteSignin,
+  verify_signin_user_password: signin.verifySigninUserPassword,
+  complete_signin: signin.completeSignin,
+
+  get_session: session.getSession,
+  delete_session: session.deleteSession,
+  delete_all_sessions: session.deleteAllSessions,
+} satisfies { [A in AuthAction]?: Rule<A> };
+
+export type ServedAction = keyof typeof rules;
+export const servedActions = Object.keys(rules) as ServedAction[];
+
+/** What the public listener serves. Strict mode is Faroe's: everything that is Faroe's own. */
+export function publicActions(strict: boolean): ServedAction[] {
+  const served = servedActions.filter((action) => !Object.hasOwn(privateActions, action));
+  // Open to everybody it would mail strangers and skip the app server's registration.
+  return strict ? served : served.filter((action) => action !== "create_signup");
+}
+
+export interface Answer {
+  ok: boolean;
+  action_invocation_id: string;
+  values?: object;
+  error_code?: string;
+}
+
+/**
+ * Carries out an invocation. Undefined when it is not one of `served` with all its arguments. Throws HashQueueFull;
+ * anything else that goes wrong is `internal_error`.
+ */
+export async function invoke(
+  context: AuthContext,
+  served: ReadonlySet<string>,
+  invocation: Invocation,
+): Promise<Answer | undefined> {
+  if (!served.has(invocation.action)) return undefined;
+  const action = invocation.action as ServedAction;
+  const contract = authActions[action];
+  const optional = "optional" in contract ? contract.optional : [];
+  const args = textArguments(invocation.arguments, contract.arguments, optional);
+  if (args === undefined) return undefined;
+  const id = randomId();
+  const result = await carryOut(context, action, args, id);
+  return result.ok
+    ? { ok: true, action_invocation_id: id, values: result.values }
+    : { ok: false, action_invocation_id: id, error_code: result.error };
+}
+
+async function carryOut(
+  context: AuthContext,
+  action: ServedAction,
+  args: Record<string, string>,
+  id: string,
+): Promise<AnyResult> {
+  const start = performance.now();
+  let result: AnyResult;
+  try {
+    result = await (rules[action] as AnyRule)(context, args);
+  } catch (error) {
+    if (error instanceof HashQueueFull) throw error;
+    context.log.error({ err: error, action, action_invocation_id: id }, "internal_error");
+    result = { ok: false, error: "internal_error" };
+  }
+  const milliseconds = performance.now() - start;
+  const outcome = result.ok ? "ok" : result.error;
+  context.metrics.observeInvocation(action, outcome, milliseconds / 1000);
+  context.log.debug({ action, action_invocation_id: id, outcome, milliseconds }, "invocation");
+  return result;
+}

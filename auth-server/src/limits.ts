@@ -1,0 +1,14 @@
+import type { RateLimit } from "@anteroom/shared/runtime/rate-limits";
+
+/** Faroe's four buckets. Right and wrong attempts cost the same, and success gives nothing back. */
+
+/** Key: user id. */
+export const passwordAttempts: RateLimit = { kind: "verify_user_password", capacity: 5, interval: 60 };
+/** Key: the address the mail is for. Shared by all mails with a code. */
+export const sentCodes: RateLimit = { kind: "send_email", capacity: 5, interval: 1800 };
+/** Key: the address the code was mailed to. Empty, it also stops further mails to that address. */
+export const codeAttempts: RateLimit = {
+  kind: "verify_email_address_verification_code",
+  capacity: 5,
+  interval: 60,
+};

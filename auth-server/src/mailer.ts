@@ -1,0 +1,39 @@
+import type { Log } from "@anteroom/shared/runtime/log";
+import type { EmailRequest } from "@anteroom/shared/wire/email";
+
+type Send = (email: EmailRequest) => Promise<void>;
+
+export type Mailer = ReturnType<typeof createMailer>;
+
+/**
+ * Mails go to the app server, which queues them. Codes must arrive there or their action fails; notices never fail
+ * theirs. `waitForNotices` keeps Faroe's order: the action answers after its notice is on the way.
+ */
+export function createMailer(send: Send, log: Log, waitForNotices: boolean) {
+  const underWay = new Set<Promise<void>>();
+
+  async function notify(email: EmailRequest): Promise<void> {
+    const sending = send(email)
+      .catch((error: unknown) => log.error({ err: error, type: email.type }, "a notice could not be sent"))
+      .finally(() => underWay.delete(sending));
+    underWay.add(sending);
+    if (waitForNotices) await sending;
+  }
+
+  return {
+    /** Throws when the app server did not take it. */
+    sendCode: send,
+    notify,
+    /** Resolves when no notice is under way. */
+    settle: async () => {
+      await Promise.all(underWay);
+    },
+  };
+}
+
+/** UTC as in `January 2, 2026 15:04:05`. `now` in unix seconds. */
+export function formatTimestamp(now: number): string {
+  const date = new Date(now * 1000);
+  const day = date.toLocaleDateString("en-US", { year: "numeric", month: "long", day: "numeric", timeZone: "UTC" });
+  return `${day} ${date.toISOString().slice(11, 19)}`;
+}

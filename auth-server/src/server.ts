@@ -1,0 +1,120 @@
+import { createClock } from "@anteroom/shared/runtime/clock";
+import { deriveKey } from "@anteroom/shared/runtime/crypto";
+import { type Database, openDatabase } from "@anteroom/shared/runtime/database";
+import { listen } from "@anteroom/shared/runtime/listener";
+import { createLog, type Log } from "@anteroom/shared/runtime/log";
+import type { Environment } from "@anteroom/shared/runtime/settings";
+import { sql } from "kysely";
+import { createPrivateApp, createPublicApp, type Readiness } from "./app.ts";
+import { type AppServer, createAppServer } from "./app-server.ts";
+import type { AuthContext } from "./context.ts";
+import { createEmailBlocklist } from "./email-blocklist.ts";
+import { createMailer } from "./mailer.ts";
+import { createMetrics } from "./metrics.ts";
+import { isMigrated, migrate } from "./migrate.ts";
+import { createPasswordBlocklist } from "./password-blocklist.ts";
+import { createPasswords } from "./passwords.ts";
+import { startPurge } from "./purge.ts";
+import { readSettings, type Settings } from "./settings.ts";
+import type { AuthDatabase } from "./store/database.ts";
+import { createUserCache } from "./user-cache.ts";
+
+export interface AuthServer {
+  publicPort: number;
+  privatePort: number;
+  log: Log;
+  stop(): Promise<void>;
+}
+
+/** Milliseconds that requests in progress get when the server stops. */
+const grace = 5_000;
+
+/**
+ * Starts the auth server: reads the settings, migrates, listens. Throws a SettingsError or an error that names what is
+ * in the way.
+ */
+export async function startAuthServer(environment: Environment): Promise<AuthServer> {
+  const settings = readSettings(environment);
+  const log = createLog("auth-server", settings.logLevel);
+  warn(settings, log);
+  await migrate(settings.databaseUrl);
+  const database = openDatabase<AuthDatabase>({
+    url: settings.databaseUrl,
+    poolSize: settings.databasePool,
+    applicationName: "anteroom-auth",
+  });
+  const appServer = createAppServer(settings);
+  const clock = createClock();
+  const context = createContext(settings, log, database, appServer, clock);
+  await loadBlocklists(context);
+  const publicApp = createPublicApp(context, () => checkReadiness(database, appServer));
+  const publicListener = await listen(publicApp, settings.host, settings.port, "AUTH_PORT");
+  const privateApp = createPrivateApp(context, clock);
+  const privateListener = await listen(privateApp, settings.privateHost, settings.privatePort, "AUTH_PRIVATE_PORT");
+  const stopPurge = startPurge(context);
+  log.info({ public: publicListener.port, private: privateListener.port }, "listening");
+  return {
+    publicPort: publicListener.port,
+    privatePort: privateListener.port,
+    log,
+    stop: async () => {
+      await Promise.all([publicListener.close(grace), privateListener.close(grace), stopPurge()]);
+      await context.mailer.settle();
+      context.metrics.clear();
+      await Promise.all([appServer.close(), database.close()]);
+    },
+  };
+}
+
+function createContext(
+  settings: Settings,
+  log: Log,
+  { db }: Database<AuthDatabase>,
+  { users, sendEmail }: AppServer,
+  clock: AuthContext["clock"],
+): AuthContext {
+  const passwords = createPasswords(settings.passwordHash, { anyAlgorithm: !settings.strict, queueLimit: 200 });
+  return {
+    settings,
+    db,
+    clock,
+    users,
+    userCache: createUserCache(users, clock, settings.userCheckInterval, 20_000),
+    mailer: createMailer(sendEmail, log, settings.strict),
+    passwords,
+    passwordBlocklist: createPasswordBlocklist(settings.passwordBlocklist, settings.passwordMinLength),
+    emailBlocklist: createEmailBlocklist(settings.emailBlocklist),
+    keys: {
+      codes: deriveKey(settings.secret, "codes"),
+      shownUserIds: deriveKey(settings.secret, "shown user ids"),
+    },
+    metrics: createMetrics(passwords.waiting),
+    log,
+  };
+}
+
+function warn(settings: Settings, log: Log): void {
+  if (settings.internalSecret === undefined)
+    log.warn("INTERNAL_SECRET is not set: everybody on this machine may use the private listener");
+  if (settings.testMode) log.warn("TEST_MODE is on: commands can erase everything");
+}
+
+/** A list that cannot be read shows when the server starts, not when the first person signs up. */
+async function loadBlocklists({ settings, passwordBlocklist, emailBlocklist }: AuthContext): Promise<void> {
+  try {
+    if (settings.passwordBlocklist !== undefined) await passwordBlocklist.load();
+    await emailBlocklist.load();
+  } catch (cause) {
+    throw new Error("AUTH_PASSWORD_BLOCKLIST or AUTH_EMAIL_BLOCKLIST cannot be read.", { cause });
+  }
+}
+
+async function checkReadiness({ db }: Database<AuthDatabase>, appServer: AppServer): Promise<Readiness> {
+  const isTrue = (check: Promise<boolean>) => check.catch(() => false);
+  const [database, migrations, app_server] = await Promise.all([
+    isTrue(sql`select 1`.execute(db).then(() => true)),
+    isTrue(isMigrated(db)),
+    appServer.isAlive(),
+  ]);
+  return { database, migrations, app_server };
+}

@@ -1,0 +1,53 @@
+import type { RateLimitTable } from "@anteroom/shared/runtime/rate-limits";
+import type { Generated } from "kysely";
+
+/** All times are unix seconds. Of secrets only the SHA-256 is kept, of mailed codes only a sealed form. */
+export interface AuthDatabase {
+  signups: SignupTable;
+  signins: SigninTable;
+  sessions: SessionTable;
+  rate_limits: RateLimitTable;
+}
+
+export interface SignupTable {
+  id: string;
+  secret_hash: Uint8Array;
+  /** The id of the signup that `create_signup` made; its siblings carry it too. */
+  family_id: string;
+  /** On the family's first: how many siblings were opened. */
+  siblings: Generated<number>;
+  email_address: string;
+  /** Sealed for the family. */
+  code: Uint8Array;
+  email_address_verified: Generated<boolean>;
+  password_hash: Uint8Array | null;
+  password_hash_algorithm_id: string | null;
+  password_salt: Uint8Array | null;
+  created_at: number;
+  expires_at: number;
+}
+
+export interface SigninTable {
+  id: string;
+  secret_hash: Uint8Array;
+  /** Null on a decoy: nobody can sign in with that address. */
+  user_id: string | null;
+  /** What the caller is told while the password is not verified. */
+  shown_user_id: string;
+  user_password_hash_counter: number;
+  user_disabled_counter: number;
+  user_first_factor_verified: Generated<boolean>;
+  created_at: number;
+  expires_at: number;
+}
+
+export interface SessionTable {
+  id: string;
+  secret_hash: Uint8Array;
+  user_id: string;
+  user_disabled_counter: number;
+  user_sessions_counter: number;
+  created_at: number;
+  /** Written at most once a minute. */
+  last_active_at: number;
+}

@@ -1,0 +1,47 @@
+import { purgeRateLimits } from "@anteroom/shared/runtime/rate-limits";
+import type { Kysely } from "kysely";
+import { type RawBuilder, sql } from "kysely";
+import type { AuthDatabase } from "./database.ts";
+
+type Db = Kysely<AuthDatabase>;
+
+/** Rows deleted in one statement: few enough that none holds its locks for long. */
+const batch = 1000;
+
+export interface Limits {
+  now: number;
+  /** Sessions created then or earlier have ended; undefined when they have no absolute end. */
+  oldestSession: number | undefined;
+  /** Sessions last used then or earlier have ended. */
+  oldestUse: number;
+}
+
+/** Deletes what has expired, and buckets that are full again. Each step finds its rows by an index. */
+export async function purgeExpired(db: Db, { now, oldestSession, oldestUse }: Limits): Promise<void> {
+  await deleteInBatches(db, "signups", sql`expires_at <= ${now}`);
+  await deleteInBatches(db, "signins", sql`expires_at <= ${now}`);
+  if (oldestSession !== undefined) await deleteInBatches(db, "sessions", sql`created_at <= ${oldestSession}`);
+  await deleteInBatches(db, "sessions", sql`last_active_at <= ${oldestUse}`);
+  await purgeRateLimits(db, now);
+}
+
+async function deleteInBatches(
+  db: Db,
+  table: "signups" | "signins" | "sessions",
+  condition: RawBuilder<unknown>,
+): Promise<void> {
+  for (;;) {
+    const { numAffectedRows } = await sql`
+      delete from ${sql.table(table)}
+      where id in (select id from ${sql.table(table)} where ${condition} limit ${batch})`.execute(db);
+    if ((numAffectedRows ?? 0n) < BigInt(batch)) return;
+  }
+}
+
+/** For the test command `reset`. */
+export async function deleteEverything(db: Db): Promise<void> {
+  await db.deleteFrom("signups").execute();
+  await db.deleteFrom("signins").execute();
+  await db.deleteFrom("sessions").execute();
+  await db.deleteFrom("rate_limits").execute();
+}

@@ -1,0 +1,108 @@
+import type { Kysely } from "kysely";
+import type { AuthDatabase } from "./database.ts";
+import { type NewSession, toSessionRow } from "./sessions.ts";
+
+type Db = Kysely<AuthDatabase>;
+
+export interface Signin {
+  id: string;
+  secretHash: Uint8Array;
+  /** Undefined on a decoy. */
+  userId: string | undefined;
+  shownUserId: string;
+  userPasswordHashCounter: number;
+  userDisabledCounter: number;
+  userFirstFactorVerified: boolean;
+  createdAt: number;
+  expiresAt: number;
+}
+
+export async function insertSignin(db: Db, signin: Omit<Signin, "userFirstFactorVerified">): Promise<void> {
+  await db
+    .insertInto("signins")
+    .values({
+      id: signin.id,
+      secret_hash: signin.secretHash,
+      user_id: signin.userId ?? null,
+      shown_user_id: signin.shownUserId,
+      user_password_hash_counter: signin.userPasswordHashCounter,
+      user_disabled_counter: signin.userDisabledCounter,
+      created_at: signin.createdAt,
+      expires_at: signin.expiresAt,
+    })
+    .execute();
+}
+
+export async function findSignin(db: Db, id: string): Promise<Signin | undefined> {
+  const row = await db.selectFrom("signins").selectAll().where("id", "=", id).executeTakeFirst();
+  if (row === undefined) return undefined;
+  return {
+    id: row.id,
+    secretHash: row.secret_hash,
+    userId: row.user_id ?? undefined,
+    shownUserId: row.shown_user_id,
+    userPasswordHashCounter: row.user_password_hash_counter,
+    userDisabledCounter: row.user_disabled_counter,
+    userFirstFactorVerified: row.user_first_factor_verified,
+    createdAt: row.created_at,
+    expiresAt: row.expires_at,
+  };
+}
+
+/** False when it was verified already, or is gone. */
+export async function markSigninVerified(db: Db, id: string, now: number): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable("signins")
+    .set({ user_first_factor_verified: true })
+    .where("id", "=", id)
+    .where("user_first_factor_verified", "=", false)
+    .where("expires_at", ">", now)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+/** False when it was gone. */
+export async function deleteSigninRow(db: Db, id: string): Promise<boolean> {
+  const { numDeletedRows } = await db.deleteFrom("signins").where("id", "=", id).executeTakeFirst();
+  return numDeletedRows === 1n;
+}
+
+/** The signin ends and the session begins in one statement. False when the signin was gone: no session then. */
+export async function replaceSigninBySession(db: Db, signinId: string, session: NewSession): Promise<boolean> {
+  const row = toSessionRow(session);
+  const inserted = await db
+    .with("ended", (signins) =>
+      signins
+        .deleteFrom("signins")
+        .where("id", "=", signinId)
+        .where("user_first_factor_verified", "=", true)
+        .where("user_id", "=", session.userId)
+        .where("expires_at", ">", session.createdAt)
+        .returning("user_id"),
+    )
+    .insertInto("sessions")
+    .columns([
+      "user_id",
+      "id",
+      "secret_hash",
+      "user_disabled_counter",
+      "user_sessions_counter",
+      "created_at",
+      "last_active_at",
+    ])
+    .expression((eb) =>
+      eb
+        .selectFrom("ended")
+        .select((ended) => [
+          "ended.user_id",
+          ended.val(row.id).as("id"),
+          ended.val(row.secret_hash).as("secret_hash"),
+          ended.val(row.user_disabled_counter).as("user_disabled_counter"),
+          ended.val(row.user_sessions_counter).as("user_sessions_counter"),
+          ended.val(row.created_at).as("created_at"),
+          ended.val(row.last_active_at).as("last_active_at"),
+        ]),
+    )
+    .executeTakeFirst();
+  return inserted.numInsertedOrUpdatedRows === 1n;
+}

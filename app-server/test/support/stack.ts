@@ -1,0 +1,183 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { freePort } from "@anteroom/shared/launch/ports";
+import { createTestDatabase, type TestDatabase } from "@anteroom/shared/testing/database";
+import postgres from "postgres";
+import { migrate as migrateAuth } from "../../../auth-server/src/migrate.ts";
+import { migrate as migrateApp } from "../../src/migrate.ts";
+
+/** Both real servers as processes of their own, each with a database of its own, mails written to a folder. */
+export interface Stack {
+  urls: { auth: string; authPrivate: string; app: string; appPrivate: string };
+  env: Record<string, string>;
+  databases: { auth: TestDatabase; app: TestDatabase };
+  servers: { auth: RunningServer; app: RunningServer };
+  emailsDir: string;
+  /** Straight to the app server's database. */
+  sql: postgres.Sql;
+  stop(): Promise<void>;
+}
+
+export interface RunningServer {
+  start(): Promise<void>;
+  /** SIGKILL; resolves when the process is gone. */
+  kill(): Promise<void>;
+  stop(): Promise<void>;
+  /** Everything it has printed so far. */
+  output(): string;
+}
+
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+
+export interface StackOptions {
+  env?: Record<string, string>;
+  /** Given the servers' true private addresses, the ones that the other server is to use instead: those of proxies. */
+  between?: (urls: { authPrivate: string; appPrivate: string }) => Promise<{ authPrivate: string; appPrivate: string }>;
+  /** For tests that start a server themselves. */
+  startServers?: boolean;
+}
+
+export async function startStack(options: StackOptions = {}): Promise<Stack> {
+  const [auth, app, emailsDir] = await Promise.all([
+    createTestDatabase("auth", migrateAuth),
+    createTestDatabase("app", migrateApp),
+    mkdtemp(join(tmpdir(), "anteroom-mails-")),
+  ]);
+  const ports = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
+  const urlAt = (port: number) => `http://127.0.0.1:${port}`;
+  const urls = {
+    auth: urlAt(ports[0]),
+    authPrivate: urlAt(ports[1]),
+    app: urlAt(ports[2]),
+    appPrivate: urlAt(ports[3]),
+  };
+  const between = (await options.between?.(urls)) ?? urls;
+  const env: Record<string, string> = {
+    PATH: process.env.PATH ?? "",
+    TEST_MODE: "on",
+    LOG_LEVEL: "debug",
+    INTERNAL_SECRET: secret(),
+    AUTH_SECRET: secret(),
+    BACKEND_SECRET: secret(),
+    AUTH_PORT: String(ports[0]),
+    AUTH_PRIVATE_HOST: "127.0.0.1",
+    AUTH_PRIVATE_PORT: String(ports[1]),
+    AUTH_DATABASE_URL: auth.url,
+    AUTH_APP_SERVER_URL: between.appPrivate,
+    AUTH_CORS_ORIGINS: urls.app,
+    AUTH_PASSWORD_HASH: "argon2id.1.64.1.32",
+    BACKEND_PORT: String(ports[2]),
+    BACKEND_PRIVATE_HOST: "127.0.0.1",
+    BACKEND_PRIVATE_PORT: String(ports[3]),
+    BACKEND_DATABASE_URL: app.url,
+    BACKEND_AUTH_SERVER_URL: urls.auth,
+    BACKEND_AUTH_PRIVATE_URL: between.authPrivate,
+    BACKEND_EMAILS_DIR: emailsDir,
+    BACKEND_IP_LIMITS: "off",
+    AUTH_IP_LIMITS: "off",
+    ...options.env,
+  };
+  const servers = {
+    auth: createServer("auth-server", env, `${urls.auth}/alive`),
+    app: createServer("app-server", env, `${urls.app}/ready`),
+  };
+  if (options.startServers !== false) await Promise.all([servers.auth.start(), servers.app.start()]);
+  const sql = postgres(app.url, { max: 2, onnotice: () => undefined });
+  return {
+    urls,
+    env,
+    databases: { auth, app },
+    servers,
+    emailsDir,
+    sql,
+    stop: async () => {
+      await Promise.all([servers.auth.stop(), servers.app.stop()]);
+      await sql.end({ timeout: 1 });
+      await Promise.all([auth.drop(), app.drop(), rm(emailsDir, { recursive: true, force: true })]);
+    },
+  };
+}
+
+function createServer(name: "auth-server" | "app-server", env: Record<string, string>, probe: string): RunningServer {
+  let child: ChildProcess | undefined;
+  let printed = "";
+  const ended = (process: ChildProcess) =>
+    process.exitCode !== null || process.signalCode !== null
+      ? Promise.resolve()
+      : new Promise<void>((resolve) => process.once("exit", () => resolve()));
+
+  async function start() {
+    child = spawn(process.execPath, [join(root, name, "src/main.ts")], {
+      cwd: root,
+      env,
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+    });
+    const collect = (chunk: Buffer) => {
+      printed += chunk.toString();
+    };
+    child.stdout?.on("data", collect);
+    child.stderr?.on("data", collect);
+    await waitUntilAnswering(probe, child, () => printed);
+  }
+
+  async function end(signal: NodeJS.Signals) {
+    if (!child) return;
+    child.kill(signal);
+    await ended(child);
+  }
+
+  return { start, kill: () => end("SIGKILL"), stop: () => end("SIGTERM"), output: () => printed };
+}
+
+async function waitUntilAnswering(probe: string, child: ChildProcess, printed: () => string): Promise<void> {
+  const giveUpAt = Date.now() + 15_000;
+  while (Date.now() < giveUpAt) {
+    if (child.exitCode !== null) throw new Error(`The server ended at its start:\n${printed()}`);
+    // 503 from /ready still means that everything of this server's own is up but the other server may not be.
+    if (
+      await fetch(probe).then(
+        () => true,
+        () => false,
+      )
+    )
+      return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error(`The server did not answer ${probe}:\n${printed()}`);
+}
+
+function secret(): string {
+  return randomBytes(32).toString("base64");
+}
+
+export interface MailFile {
+  to: string;
+  subject: string;
+  code: string | undefined;
+  link: string | undefined;
+  type: string;
+  text: string;
+}
+
+/** The mails written so far, oldest first. */
+export async function readMails(stack: Stack): Promise<MailFile[]> {
+  const names = (await readdir(stack.emailsDir)).filter((name) => name.endsWith(".txt")).sort();
+  return Promise.all(
+    names.map(async (name) => {
+      const text = await readFile(join(stack.emailsDir, name), "utf8");
+      const header = (key: string) => new RegExp(`^${key}: (.*)$`, "m").exec(text)?.[1];
+      return {
+        to: header("To") ?? "",
+        subject: header("Subject") ?? "",
+        code: header("Code"),
+        link: header("Link"),
+        type: /^\d{8}_\d{6}_\d{6}_([a-z_]+?)_[^_]+.*_at_/.exec(name)?.[1] ?? "",
+        text,
+      };
+    }),
+  );
+}

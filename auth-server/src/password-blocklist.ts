@@ -8,7 +8,8 @@ export interface PasswordBlocklist {
 }
 
 /**
- * Passwords that everybody tries first. Out of `file`, one a line, or the list that comes with zxcvbn. Read when first
+ * Passwords that everybody tries first. Out of `file`, one a line and exactly as written there, or the list that comes
+ * with zxcvbn, whose entries are refused with capitals too. Read when first
  * needed; until then a server that sets no passwords pays nothing for it.
  */
 export function createPasswordBlocklist(file: string | undefined, minLength: number): PasswordBlocklist {
@@ -21,7 +22,7 @@ export function createPasswordBlocklist(file: string | undefined, minLength: num
     load: async () => void (await get()),
     has: async (password) => {
       const known = await get();
-      return known.has(password) || known.has(password.toLowerCase());
+      return known.has(password) || (file === undefined && known.has(password.toLowerCase()));
     },
   };
 }

@@ -394,8 +394,3 @@ export type AuthResult<A extends AuthAction> = { ok: true; values: AuthValues<A>
 export type AuthResponse<A extends AuthAction> =
   | { ok: true; action_invocation_id: string; values: AuthValues<A> }
   | { ok: false; action_invocation_id: string; error_code: AuthError<A> | "internal_error" };
-
-/** Addresses that Faroe takes: ASCII, at most 100 bytes, one `@`. Whether mail arrives there only a mail can tell. */
-export function isEmailAddress(text: string): boolean {
-  return text.length <= 100 && /^[a-zA-Z0-9!#$%&'*+\-/=?^_{|}~.]+@[a-zA-Z0-9.-]+$/.test(text);
-}

@@ -14,6 +14,7 @@ import type { AppContext } from "./context.ts";
 import type { AppDatabase } from "./database.ts";
 import { createComposer } from "./mail/compose.ts";
 import { createDelivery } from "./mail/deliver.ts";
+import { createPace } from "./mail/pace.ts";
 import { openMailQueue } from "./mail/queue.ts";
 import { migrations } from "./migrations/all.ts";
 import { createPrivateApp } from "./private.ts";
@@ -92,7 +93,11 @@ export async function startAppServer(environment: Environment): Promise<AppServe
 async function startMailWorker(context: AppContext): Promise<void> {
   const compose = createComposer(context.settings, context.handles);
   const deliver = createDelivery(context.settings);
-  await context.mail.work(async (mail) => deliver(await compose(mail), mail));
+  const awaitTurn = createPace(context);
+  await context.mail.work(async (mail) => {
+    await awaitTurn();
+    await deliver(await compose(mail), mail);
+  });
 }
 
 async function stop(

@@ -83,10 +83,15 @@ export function createPeer(options: PeerOptions): Peer {
   return { post, isAlive, close: () => pool.close() };
 }
 
-/** Answers 401 unless the request carries the internal secret. Without a secret everyone who can reach it may call. */
+/**
+ * Answers 401 unless the request carries the internal secret. Without a secret every program that can reach the listener
+ * may call; pages in a browser on this machine never may, for they name their origin.
+ */
 export function requireInternalSecret(secret: string | undefined): MiddlewareHandler {
   const expected = secret === undefined ? undefined : digest(`Bearer ${secret}`);
   return async (context, next) => {
+    if (context.req.header("origin") !== undefined || context.req.header("sec-fetch-site") !== undefined)
+      return context.json({ error: "This listener is not for browsers." }, 403);
     // Digests have one length, so the comparison tells nothing about the secret's.
     if (expected && !timingSafeEqual(digest(context.req.header("authorization") ?? ""), expected))
       return context.json({ error: "The internal secret is missing or wrong." }, 401);

@@ -100,6 +100,7 @@ export async function openMailQueue(settings: Settings, processName: string, log
         includeMetadata: true,
         perJobResults: true,
         pollingIntervalSeconds: 2,
+        notifyPollingIntervalSeconds: 5,
       } as const;
       await boss.work<object, unknown, typeof options>(queueName, options, (jobs) =>
         Promise.all(jobs.map((job) => settle(job, deliver))),

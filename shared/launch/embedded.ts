@@ -1,6 +1,5 @@
-import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { lstat, mkdir, readFile, readlink, realpath, rename, rm, stat, symlink } from "node:fs/promises";
+import { lstat, mkdir, readFile, readlink, rename, stat, symlink } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import postgres from "postgres";
@@ -12,9 +11,9 @@ import {
   reachableFolder,
   unprivilegedIdentity,
 } from "./binaries.ts";
-import { sendSignal } from "./child.ts";
+import { endLeftover, endOrphans } from "./leftovers.ts";
 import { freePort } from "./ports.ts";
-import { createCluster, forced, type Postmaster, readLockFile, startPostmaster } from "./postgres.ts";
+import { createCluster, type Postmaster, readLockFile, startPostmaster } from "./postgres.ts";
 import { refusal } from "./refusal.ts";
 import type { Secrets } from "./secrets.ts";
 
@@ -75,6 +74,7 @@ export async function prepareEmbedded(options: {
 
 /** Starts it on the port of the last time, or on another when somebody has taken that. */
 export async function startEmbedded(embedded: Embedded, cancelled?: AbortSignal): Promise<Postmaster> {
+  await endOrphans(embedded.location);
   const port = await freePort(await lastPort(embedded.location));
   return startPostmaster(embedded.programs, {
     dataDirectory: embedded.location,
@@ -85,10 +85,7 @@ export async function startEmbedded(embedded: Embedded, cancelled?: AbortSignal)
   });
 }
 
-/**
- * As startEmbedded, but after a crash: sessions of the dead PostgreSQL may need a moment to notice its end, and it
- * refuses to start beside them.
- */
+/** As startEmbedded, but patient with what a crash leaves behind: PostgreSQL refuses to start beside its own remains. */
 export async function startAfterCrash(embedded: Embedded, cancelled: AbortSignal): Promise<Postmaster> {
   for (const deadline = Date.now() + 30_000; ; await sleep(250)) {
     try {
@@ -104,12 +101,19 @@ export async function startAfterCrash(embedded: Embedded, cancelled: AbortSignal
 
 /** Makes the two databases where they are missing. Safe to repeat: a crash in between is completed by the next start. */
 export async function ensureDatabases(port: number, secrets: Secrets): Promise<void> {
-  const sql = postgres({ host: "127.0.0.1", port, user: "postgres", password: secrets.POSTGRES_PASSWORD, max: 1 });
+  const sql = postgres({
+    host: "127.0.0.1",
+    port,
+    user: "postgres",
+    password: secrets.POSTGRES_PASSWORD,
+    max: 1,
+    onnotice: () => undefined,
+  });
   try {
     const rows = await sql<{ name: string }[]>`SELECT datname AS name FROM pg_database`;
     for (const { name, password } of databases) {
       if (!rows.some((row) => row.name === name)) {
-        await sql.unsafe(`DROP ROLE IF EXISTS ${name}`);
+        await sql.unsafe(`DROP ROLE IF EXISTS ${name}`); // left by a start that ended between the two
         await sql.unsafe(`CREATE ROLE ${name} LOGIN PASSWORD '${secrets[password]}'`);
         await sql.unsafe(`CREATE DATABASE ${name} OWNER ${name}`);
       }
@@ -180,34 +184,6 @@ async function identityFor(location: string): Promise<Identity> {
     );
   }
   return { uid: found.uid, gid: found.gid };
-}
-
-async function endLeftover(location: string): Promise<void> {
-  const pid = Number((await readLockFile(location))[0] ?? 0);
-  if (pid <= 0 || !sendSignal(pid, 0)) {
-    return;
-  }
-  if (!(await isPostmasterOf(pid, location))) {
-    // After a restart of the machine the number may be somebody else's, and PostgreSQL would take it for its own.
-    await rm(join(location, "postmaster.pid"), { force: true });
-    return;
-  }
-  for (const [signal, patience] of [["SIGINT", 10_000] as const, ...forced]) {
-    sendSignal(pid, signal);
-    for (const deadline = Date.now() + patience; Date.now() < deadline; await sleep(20)) {
-      if (!sendSignal(pid, 0)) {
-        return;
-      }
-    }
-  }
-}
-
-/** PostgreSQL's working folder is its data folder, which no other program's is. */
-async function isPostmasterOf(pid: number, location: string): Promise<boolean> {
-  if (process.platform === "linux") {
-    return (await readlink(`/proc/${pid}/cwd`).catch(() => "")) === (await realpath(location));
-  }
-  return execFileSync("ps", ["-o", "command=", "-p", String(pid)], { encoding: "utf8" }).includes(location);
 }
 
 /** PostgreSQL notes its last command line in its data folder. */

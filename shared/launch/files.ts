@@ -1,4 +1,4 @@
-import { chmod, mkdir, open, rename } from "node:fs/promises";
+import { access, chmod, constants, mkdir, open, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 import { refusal } from "./refusal.ts";
 
@@ -24,8 +24,9 @@ export async function makeDataFolder(path: string): Promise<void> {
     if (created !== undefined) {
       await chmod(path, process.getuid?.() === 0 ? 0o711 : 0o700);
     }
+    await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw refusal(`The data folder ${path} cannot be made: ${reason}. Set ANTEROOM_DATA_DIR to another folder.`, cause);
+    throw refusal(`The data folder ${path} cannot be used: ${reason}. Set ANTEROOM_DATA_DIR to another folder.`, cause);
   }
 }

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /**
  * The data folder's lock: one launcher at a time. `afterCrash`: the one before ended without giving it back, so its
@@ -11,18 +12,24 @@ export type Lock = { ok: true; afterCrash: boolean; release: () => Promise<void>
 
 type Holder = { pid: number; mark: string };
 
+/** A launcher that is just stopping gets this many milliseconds to give the lock back. */
+const patience = 1_000;
+
 /** Takes the lock, or says who holds it. A holder that is gone, also by SIGKILL or a power cut, holds nothing. */
 export async function takeLock(dataDirectory: string): Promise<Lock> {
   const path = join(dataDirectory, "launcher.lock");
   const own = JSON.stringify({ pid: process.pid, mark: markOf(process.pid) });
+  const deadline = Date.now() + patience;
   let afterCrash = false;
   while (!(await createWith(path, own))) {
     const text = await readFile(path, "utf8").catch(() => undefined);
     const holder = text === undefined ? undefined : parseHolder(text);
     if (holder !== undefined && markOf(holder.pid) === holder.mark) {
-      return { ok: false, pid: holder.pid };
-    }
-    if (text !== undefined) {
+      if (Date.now() > deadline) {
+        return { ok: false, pid: holder.pid };
+      }
+      await sleep(50);
+    } else if (text !== undefined) {
       afterCrash = true;
       await discard(path, text);
     }

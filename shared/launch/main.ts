@@ -24,6 +24,12 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, onSignal);
 }
 
+// npm cannot pass SIGKILL on: without this, ending npm would leave everything running out of sight.
+if (process.env.npm_lifecycle_event === "start") {
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && stop.abort(), 200).unref();
+}
+
 try {
   await launch({
     settings: readLaunchSettings(process.env, checkout),

@@ -40,7 +40,8 @@ export async function createCluster(
 ): Promise<void> {
   const partial = `${options.dataDirectory}.new`;
   const passwordFile = `${options.dataDirectory}.password`;
-  await rm(partial, { recursive: true, force: true });
+  // An initdb whose caller was killed may be writing there for a moment yet.
+  await rm(partial, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   await mkdir(partial, { mode: 0o700 });
   await writeFile(passwordFile, `${options.password}\n`, { mode: 0o600 });
   await give(partial, programs.identity);
@@ -65,15 +66,18 @@ async function runInitdb(
   const child = spawn(programs.initdb, [`--pgdata=${folder}`, ...flagsOfAll, ...flags], {
     ...spawnOptions(programs.identity, folder),
     stdio: ["ignore", "pipe", "pipe"],
-    ...(cancelled === undefined ? {} : { signal: cancelled }),
   });
+  const kill = () => void child.kill();
+  cancelled?.addEventListener("abort", kill, { once: true });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on("data", (part) => {
       output += part;
     });
   }
+  // "close" comes when initdb's own children have gone too: nothing writes into the folder any more.
   const code = await new Promise((done, failed) => child.once("close", done).once("error", failed));
+  cancelled?.removeEventListener("abort", kill);
   if (output.includes("could not look up effective user ID")) {
     throw refusal(
       "PostgreSQL needs an account with a name: add this user id to /etc/passwd, or give AUTH_DATABASE_URL and BACKEND_DATABASE_URL.",

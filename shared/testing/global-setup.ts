@@ -2,12 +2,12 @@ import { randomBytes } from "node:crypto";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { TestProject } from "vitest/node";
 import { canEnter, type Programs, preparePrograms } from "../launch/binaries.ts";
 import { sendSignal } from "../launch/child.ts";
+import { endLeftover } from "../launch/leftovers.ts";
 import { freePort } from "../launch/ports.ts";
-import { createCluster, type Postmaster, readLockFile, startPostmaster } from "../launch/postgres.ts";
+import { createCluster, type Postmaster, startPostmaster } from "../launch/postgres.ts";
 
 declare module "vitest" {
   export interface ProvidedContext {
@@ -79,16 +79,7 @@ async function removeLeftovers(parent: string): Promise<void> {
     if (!name.startsWith(folderPrefix) || owner === 0 || sendSignal(owner, 0)) {
       continue;
     }
-    const postmaster = Number((await readLockFile(join(folder, "data")))[0] ?? 0);
-    if (postmaster > 0 && (await isPostgresOf(postmaster, folder))) {
-      sendSignal(postmaster, "SIGQUIT");
-      await sleep(500);
-    }
+    await endLeftover(join(folder, "data"));
     await rm(folder, { recursive: true, force: true }).catch(() => undefined);
   }
-}
-
-async function isPostgresOf(pid: number, folder: string): Promise<boolean> {
-  const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-  return command.includes("postgres") && command.includes(folder);
 }

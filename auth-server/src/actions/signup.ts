@@ -20,6 +20,7 @@ import {
   findSignup,
   insertSiblingSignup,
   insertSignup,
+  isFamilyVerified,
   markSignupVerified,
   type PasswordHash,
   replaceSignupFamilyBySession,
@@ -96,7 +97,8 @@ export async function sendSignupEmailAddressVerificationCode(
 ): Promise<AuthResult<"send_signup_email_address_verification_code">> {
   const signup = await findValidSignup(context, args.signup_token);
   if (!signup) return failure("invalid_signup_token");
-  if (signup.emailAddressVerified) return failure("email_address_already_verified");
+  if (signup.emailAddressVerified || (await isVerifiedBySibling(context, signup)))
+    return failure("email_address_already_verified");
   if (!(await takeMailToken(context, signup.emailAddress))) return failure("rate_limited");
   const code = unsealCode(context.keys.codes, signup.sealedCode, signup.familyId);
   try {
@@ -184,6 +186,11 @@ async function createUser(
   // Faroe's client has no word for this; others should not be told of a fault of the server.
   if (context.settings.strict) throw new Error(`The user server refused to create a user: ${result.error}.`);
   return failure("registration_not_accepted");
+}
+
+/** The first of a family is the app server's, who wants to know whether the person with the mailbox has come. */
+async function isVerifiedBySibling({ db }: AuthContext, signup: Signup): Promise<boolean> {
+  return signup.id === signup.familyId && (await isFamilyVerified(db, signup.familyId));
 }
 
 /** Too many wrong codes stop further mails too: the address may be under attack. */

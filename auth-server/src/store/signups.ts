@@ -80,6 +80,18 @@ export async function findSignup(db: Db, id: string): Promise<Signup | undefined
   return row && toSignup(row);
 }
 
+/** Whether anybody of the family has shown the code. */
+export async function isFamilyVerified(db: Db, familyId: string): Promise<boolean> {
+  const verified = await db
+    .selectFrom("signups")
+    .select("id")
+    .where("family_id", "=", familyId)
+    .where("email_address_verified", "=", true)
+    .limit(1)
+    .executeTakeFirst();
+  return verified !== undefined;
+}
+
 /** False when it was verified already, or is gone. */
 export async function markSignupVerified(db: Db, id: string, now: number): Promise<boolean> {
   const { numUpdatedRows } = await db

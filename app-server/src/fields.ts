@@ -6,25 +6,31 @@ const text = (maximum: number) => z.string("This must be a text.").max(maximum, 
 
 const controlCharacters = /\p{Cc}/u;
 
+/** Control characters but for tabs and line ends. */
+const unprintable = /[^\P{Cc}\t\n\r]/u;
+
+const isOneLine = (value: string) => !controlCharacters.test(value);
+const oneLine = "Leave out line breaks and other control characters.";
+
 /** A person's or thing's name: one line, trimmed. */
 export const nameField = text(100)
-  .refine((value) => !controlCharacters.test(value), "Leave out line breaks and other control characters.")
+  .refine(isOneLine, oneLine)
   .transform((value) => value.trim());
 
-/** An address that mail may be sent to. Case and space around it do not matter. */
+/** An address that mail may be sent to. Case and space around it do not matter; line breaks are refused even there. */
 export const newAddressField = text(254).refine(
-  (value) => isEmailAddress(normalizeEmailAddress(value)),
+  (value) => isOneLine(value) && isEmailAddress(normalizeEmailAddress(value)),
   "This is not an e-mail address we can use.",
 );
 
 /** An address to look somebody up by. */
-export const addressField = text(254);
+export const addressField = text(254).refine(isOneLine, oneLine);
 
 /** Tokens, codes and ids: compared, never shown. */
-export const handleField = text(200);
+export const handleField = text(200).refine(isOneLine, oneLine);
 
 /** A few lines of explanation. */
-export const reasonField = text(2_000);
+export const reasonField = text(2_000).refine((value) => !unprintable.test(value), "Leave out control characters.");
 
 export const permissionField = text(64).regex(
   /^[a-z][a-z0-9_:-]*$/,

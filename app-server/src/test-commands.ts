@@ -10,6 +10,7 @@ import type { AppContext } from "./context.ts";
 import { takeCode } from "./mail/codes.ts";
 import { renewOpening } from "./registration/opening.ts";
 import * as registrations from "./registration/store.ts";
+import { purge } from "./upkeep.ts";
 
 /** Commands that exist under TEST_MODE only. */
 export function testCommands(context: AppContext, clock: AdjustableClock): Commands {
@@ -21,12 +22,15 @@ export function testCommands(context: AppContext, clock: AdjustableClock): Comma
       await context.mail.clear();
       return { success: true, message: "Storage cleared" };
     }),
+    // What would have been cleared away in that time is cleared away with it.
     set_clock: command(z.object({ now: z.int() }), async ({ now }) => {
       clock.set(now);
+      await purge(context);
       return { success: true, now };
     }),
     advance_clock: command(z.object({ seconds: z.int() }), async ({ seconds }) => {
       clock.advance(seconds);
+      await purge(context);
       return { success: true, now: clock.now() };
     }),
     release_clock: command(z.object({}), async () => {

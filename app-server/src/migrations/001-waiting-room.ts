@@ -72,10 +72,10 @@ async function createRegistrationState(db: Kysely<unknown>): Promise<void> {
     .where(sql<boolean>`state in ('REQUESTED', 'ACCEPTING', 'ACCEPTED', 'OPEN')`)
     .execute();
   await db.schema
-    .createIndex("registration_state_rejected_email")
+    .createIndex("registration_state_ended_email")
     .on("registration_state")
     .columns(["email", "decided_at"])
-    .where(sql<boolean>`state = 'REJECTED'`)
+    .where(sql<boolean>`state in ('REJECTED', 'WITHDRAWN', 'EXPIRED')`)
     .execute();
   await db.schema
     .createIndex("registration_state_opening_until")

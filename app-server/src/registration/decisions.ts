@@ -157,11 +157,9 @@ export async function withdraw(context: AppContext, registrationId: string): Pro
 }
 
 async function refuseTransition<T>(context: AppContext, email: string, verb: string): Promise<Decision<T>> {
-  const row = await store.findForDecision(context.db, email);
-  if (!row) return refuse(problem(404, "registration_not_found", `There is no registration of ${email}.`));
-  return refuse(
-    problem(409, "invalid_transition", `A registration that is ${row.state} cannot be ${verb}.`, { state: row.state }),
-  );
+  const state = await store.findNewestState(context.db, email);
+  if (!state) return refuse(problem(404, "registration_not_found", `There is no registration of ${email}.`));
+  return refuse(problem(409, "invalid_transition", `A registration that is ${state} cannot be ${verb}.`, { state }));
 }
 
 function refuse<T>(reason: Problem): Decision<T> {

@@ -37,7 +37,7 @@ export async function requestRegistration(context: AppContext, request: Registra
   const person = { ...request, email: normalizeEmailAddress(request.email) };
   const outcome = await context.db.transaction().execute((trx) => register(context, trx, person));
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, answerAt - Date.now())));
-  if (outcome.duplicate && context.settings.policy.duplicateReply === "dodeka_400")
+  if (outcome.duplicate)
     return {
       ok: false,
       problem: problem(400, "already_registered", `User with e-mail already exists in ${outcome.duplicate} table`),
@@ -62,10 +62,11 @@ async function register(context: AppContext, trx: Transaction<AppDatabase>, pers
     await store.insertNewUser(trx, { ...person, registrationId, accepted: false, now });
     return { registrationId };
   }
+  if (policy.duplicateReply === "dodeka_400") return { registrationId, duplicate: known.isUser ? "user" : "newuser" };
   await store.insertRegistration(trx, { ...row, state: "DECOY" });
   if (known.isUser && (await takeToken(trx, hintsPerAddress, person.email, now)))
     await context.mail.enqueue(trx, { type: "registration_hint", email: person.email, values: {} });
-  return { registrationId, duplicate: known.isUser ? "user" : "newuser" };
+  return { registrationId };
 }
 
 export interface RegistrationStatus {
@@ -77,6 +78,9 @@ export interface RegistrationStatus {
 }
 
 const unknownToken = problem(404, "registration_not_found", "Registration token not found");
+const rejectedAlready = problem(409, "invalid_transition", "This registration was decided against already.", {
+  state: "REJECTED",
+});
 
 /**
  * What the holder of a registration token may know. Every call for an open sign-up gets a sign-up token of its own
@@ -190,5 +194,5 @@ function toProblem(errorCode: string): Problem {
 export async function withdrawRegistration(context: AppContext, token: string): Promise<Result<undefined>> {
   const row = await store.findByToken(context.db, context.handles.hashToken(token));
   if (row && (await withdraw(context, row.id))) return { ok: true, values: undefined };
-  return { ok: false, problem: unknownToken };
+  return { ok: false, problem: row?.state === "REJECTED" ? rejectedAlready : unknownToken };
 }

@@ -105,6 +105,26 @@ async function findNewestRejected(db: Db, email: string): Promise<Registration |
     .executeTakeFirst();
 }
 
+/**
+ * What became of an address, for telling why a decision comes too late: its newest registration's state, or ACTIVE when
+ * it is a user's. Decoys stand for nothing.
+ */
+export async function findNewestState(db: Db, email: string): Promise<RegistrationState | "ACTIVE" | undefined> {
+  const user = await db.selectFrom("users").select("id").where("email_norm", "=", email).executeTakeFirst();
+  if (user) return "ACTIVE";
+  const live = await findForDecision(db, email);
+  if (live) return live.state;
+  const ended = await db
+    .selectFrom("registration_state")
+    .select("state")
+    .where("email", "=", email)
+    .where(sql<boolean>`state in ('REJECTED', 'WITHDRAWN', 'EXPIRED')`)
+    .orderBy("created_at", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  return ended?.state;
+}
+
 export interface Claim {
   openingId: string;
   /** The application name of the claiming process's connections: while one is open, the process lives. */

@@ -87,8 +87,9 @@ export function readUserServerArguments<A extends UserServerAction>(
   return isSound ? (given as UserServerArguments<A>) : undefined;
 }
 
+/** U+0000 is in no address and no id, and databases do not take it. */
 function isText(value: unknown): value is string {
-  return typeof value === "string";
+  return typeof value === "string" && !value.includes("\0");
 }
 
 function isCounter(value: unknown): boolean {

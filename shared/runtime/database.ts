@@ -50,25 +50,47 @@ export interface DatabaseOptions {
 
 export function openDatabase<T>(options: DatabaseOptions): Database<T> {
   const clients = Array.from({ length: options.poolSize }, () => createClient(options));
+  const listeners: postgres.Sql[] = [];
   return {
     db: new Kysely<T>({ dialect: createDialect(clients) }),
     listen: async (channel, onNotify, onListen) => {
-      const client = clients[0] as Client;
-      return (await client.sql.listen(channel, onNotify, onListen)).unlisten;
+      const sql = connect(options, () => undefined);
+      listeners.push(sql);
+      return (await sql.listen(channel, onNotify, onListen)).unlisten;
     },
     close: async () => {
-      await Promise.all(clients.map((client) => client.sql.end({ timeout: 5 })));
+      const all = [...listeners, ...clients.map((client) => client.sql)];
+      await Promise.all(all.map((sql) => sql.end({ timeout: 5 })));
     },
   };
 }
 
+/**
+ * A client whose connection was lost is replaced, not reused: postgres.js 3.4.9 may keep what it had not yet written,
+ * answers none of that, and then never writes to the new connection (docs/decisions/001).
+ */
 function createClient(options: DatabaseOptions): Client {
+  const open = (): postgres.Sql => {
+    const sql = connect(options, () => {
+      if (client.sql !== sql) return;
+      client.losses++;
+      client.sql = open();
+      // Fails what was handed to the old connection in its last moment; nobody else would ever answer it.
+      void sql.end({ timeout: 0 });
+    });
+    return sql;
+  };
+  const client: Client = { sql: open(), inFlight: 0, reserved: false, losses: 0 };
+  return client;
+}
+
+function connect(options: DatabaseOptions, onclose: () => void): postgres.Sql {
   const sql = postgres(options.url, {
     max: 1,
     connect_timeout: 5,
     idle_timeout: 60,
     onnotice: () => undefined,
-    onclose: () => void client.losses++,
+    onclose,
     connection: {
       application_name: options.applicationName,
       statement_timeout: 30_000,
@@ -77,8 +99,7 @@ function createClient(options: DatabaseOptions): Client {
     // Unix seconds and counts stay far below 2^53.
     types: { bigint: { to: 20, from: [20], parse: Number, serialize: String } },
   });
-  const client: Client = { sql: sql as unknown as postgres.Sql, inFlight: 0, reserved: false, losses: 0 };
-  return client;
+  return sql as unknown as postgres.Sql;
 }
 
 function createDialect(clients: Client[]): Dialect {
@@ -95,14 +116,14 @@ function createDriver(clients: Client[]): Driver {
   const statements: (() => void)[] = [];
   const mayReserve = Math.max(1, clients.length - 1);
 
-  async function reserve(): Promise<NonNullable<Lease["reserved"]>> {
+  async function reserve(): Promise<Reservation> {
     while (clients.filter((client) => client.reserved).length >= mayReserve)
       await new Promise<void>((resolve) => transactions.push(resolve));
     const client = leastBusy(clients) as Client;
     client.reserved = true;
+    const { losses } = client;
     try {
-      const sql = await client.sql.reserve();
-      return { client, sql, losses: client.losses };
+      return { client, sql: await client.sql.reserve(), losses };
     } catch (error) {
       free(client);
       throw error;
@@ -134,7 +155,7 @@ function createDriver(clients: Client[]): Driver {
     init: async () => undefined,
     acquireConnection: async (): Promise<Lease> => ({
       async executeQuery<R>(this: Lease, query: CompiledQuery) {
-        return this.reserved ? run<R>(this.reserved.sql, query) : execute<R>(query);
+        return this.reserved ? run<R>(connectionOf(this.reserved), query) : execute<R>(query);
       },
       streamQuery: () => {
         throw new Error("Streaming queries are not used here.");
@@ -142,19 +163,36 @@ function createDriver(clients: Client[]): Driver {
     }),
     beginTransaction: async (lease: Lease) => {
       lease.reserved = await reserve();
-      await lease.reserved.sql.unsafe("begin");
+      await connectionOf(lease.reserved).unsafe("begin");
     },
-    commitTransaction: async (lease: Lease) => void (await lease.reserved?.sql.unsafe("commit")),
-    rollbackTransaction: async (lease: Lease) => void (await lease.reserved?.sql.unsafe("rollback")),
+    commitTransaction: async (lease: Lease) => {
+      if (lease.reserved) await connectionOf(lease.reserved).unsafe("commit");
+    },
+    rollbackTransaction: async (lease: Lease) => {
+      // With its connection a transaction is rolled back already.
+      if (lease.reserved && !isLost(lease.reserved)) await lease.reserved.sql.unsafe("rollback");
+    },
     releaseConnection: async (lease: Lease) => {
       if (!lease.reserved) return;
-      const { sql, client, losses } = lease.reserved;
+      const { reserved } = lease;
       delete lease.reserved;
-      if (client.losses === losses) sql.release();
-      free(client);
+      if (!isLost(reserved)) reserved.sql.release();
+      free(reserved.client);
     },
     destroy: async () => undefined,
   };
+}
+
+type Reservation = NonNullable<Lease["reserved"]>;
+
+function isLost({ client, losses }: Reservation): boolean {
+  return client.losses !== losses;
+}
+
+/** Writing to a lost connection would throw outside of any caller's reach, and end the process. */
+function connectionOf(reservation: Reservation): postgres.ReservedSql {
+  if (isLost(reservation)) throw new Error("The connection was lost during a transaction.");
+  return reservation.sql;
 }
 
 async function run<R>(sql: postgres.Sql, query: CompiledQuery): Promise<QueryResult<R>> {

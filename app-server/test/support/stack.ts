@@ -8,6 +8,7 @@ import { freePort } from "@anteroom/shared/launch/ports";
 import { createTestDatabase, type TestDatabase } from "@anteroom/shared/testing/database";
 import postgres from "postgres";
 import { migrate as migrateAuth } from "../../../auth-server/src/migrate.ts";
+import { mailTypes } from "../../src/mail/types.ts";
 import { migrate as migrateApp } from "../../src/migrate.ts";
 
 /** Both real servers as processes of their own, each with a database of its own, mails written to a folder. */
@@ -33,10 +34,18 @@ export interface RunningServer {
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 
+/** Where the servers find each other and their databases. */
+export interface Ways {
+  authPrivate: string;
+  appPrivate: string;
+  authDatabase: string;
+  appDatabase: string;
+}
+
 export interface StackOptions {
   env?: Record<string, string>;
-  /** Given the servers' true private addresses, the ones that the other server is to use instead: those of proxies. */
-  between?: (urls: { authPrivate: string; appPrivate: string }) => Promise<{ authPrivate: string; appPrivate: string }>;
+  /** Given the true addresses, the ones that the servers are to use instead: those of proxies. */
+  between?: (ways: Ways) => Promise<Partial<Ways>>;
   /** For tests that start a server themselves. */
   startServers?: boolean;
 }
@@ -55,7 +64,13 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     app: urlAt(ports[2]),
     appPrivate: urlAt(ports[3]),
   };
-  const between = (await options.between?.(urls)) ?? urls;
+  const direct = {
+    authPrivate: urls.authPrivate,
+    appPrivate: urls.appPrivate,
+    authDatabase: auth.url,
+    appDatabase: app.url,
+  };
+  const ways = { ...direct, ...(await options.between?.(direct)) };
   const env: Record<string, string> = {
     PATH: process.env.PATH ?? "",
     TEST_MODE: "on",
@@ -66,16 +81,16 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     AUTH_PORT: String(ports[0]),
     AUTH_PRIVATE_HOST: "127.0.0.1",
     AUTH_PRIVATE_PORT: String(ports[1]),
-    AUTH_DATABASE_URL: auth.url,
-    AUTH_APP_SERVER_URL: between.appPrivate,
+    AUTH_DATABASE_URL: ways.authDatabase,
+    AUTH_APP_SERVER_URL: ways.appPrivate,
     AUTH_CORS_ORIGINS: urls.app,
     AUTH_PASSWORD_HASH: "argon2id.1.64.1.32",
     BACKEND_PORT: String(ports[2]),
     BACKEND_PRIVATE_HOST: "127.0.0.1",
     BACKEND_PRIVATE_PORT: String(ports[3]),
-    BACKEND_DATABASE_URL: app.url,
+    BACKEND_DATABASE_URL: ways.appDatabase,
     BACKEND_AUTH_SERVER_URL: urls.auth,
-    BACKEND_AUTH_PRIVATE_URL: between.authPrivate,
+    BACKEND_AUTH_PRIVATE_URL: ways.authPrivate,
     BACKEND_EMAILS_DIR: emailsDir,
     BACKEND_IP_LIMITS: "off",
     AUTH_IP_LIMITS: "off",
@@ -163,9 +178,13 @@ export interface MailFile {
   text: string;
 }
 
-/** The mails written so far, oldest first. */
-export async function readMails(stack: Stack): Promise<MailFile[]> {
-  const names = (await readdir(stack.emailsDir)).filter((name) => name.endsWith(".txt")).sort();
+const types = Object.keys(mailTypes);
+const stampLength = "YYYYmmdd_HHMMSS_ffffff".length;
+
+/** The mails written so far, oldest first; all of them or those to one address. */
+export async function readMails(stack: Stack, address?: string): Promise<MailFile[]> {
+  const end = address === undefined ? ".txt" : `_${address.replaceAll("@", "_at_").replaceAll(".", "_")}.txt`;
+  const names = (await readdir(stack.emailsDir)).filter((name) => name.endsWith(end)).sort();
   return Promise.all(
     names.map(async (name) => {
       const text = await readFile(join(stack.emailsDir, name), "utf8");
@@ -175,7 +194,7 @@ export async function readMails(stack: Stack): Promise<MailFile[]> {
         subject: header("Subject") ?? "",
         code: header("Code"),
         link: header("Link"),
-        type: /^\d{8}_\d{6}_\d{6}_([a-z_]+?)_[^_]+.*_at_/.exec(name)?.[1] ?? "",
+        type: types.find((type) => name.slice(stampLength).startsWith(`_${type}_`)) ?? "",
         text,
       };
     }),

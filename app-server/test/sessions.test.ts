@@ -1,0 +1,165 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { publicRoutes } from "../src/app.ts";
+import { type Client, createClient } from "./support/client.ts";
+import { type Stack, startStack } from "./support/stack.ts";
+import { createWalk, goodPassword, type Walk } from "./support/walk.ts";
+
+let stack: Stack;
+let client: Client;
+let walk: Walk;
+
+beforeAll(async () => {
+  stack = await startStack({ env: { AUTH_USER_CHECK_INTERVAL: "0s" } });
+  client = createClient(stack);
+  walk = await createWalk(stack, client);
+});
+
+afterAll(() => stack.stop());
+
+const setSession = (token: unknown, headers?: Record<string, string>) =>
+  client.app.post("/cookies/set_session/", { session_token: token }, headers);
+
+const info = (session: Record<string, string> = {}) => client.app.get("/auth/session_info/", session);
+
+/** The attributes of the one cookie that a reply sets. */
+function cookieOf(headers: Headers): Record<string, string> {
+  const cookies = headers.getSetCookie();
+  expect(cookies).toHaveLength(1);
+  const parts = (cookies[0] ?? "").split(";").map((part) => part.trim().split("="));
+  return Object.fromEntries(parts.map(([name = "", value = ""]) => [name, value]));
+}
+
+test("D-47, S-25: the cookie is host-only, unreadable for scripts, same-site, and lives as long as the session", async () => {
+  const { sessionToken } = await walk.activate("cookie@example.com");
+  await client.advanceClocks(1_000);
+  const reply = await setSession(sessionToken);
+  expect(reply.status).toBe(200);
+  const cookie = cookieOf(reply.headers);
+  expect(Object.keys(cookie).sort()).toEqual(["HttpOnly", "Max-Age", "Path", "SameSite", "Secure", "__Host-session"]);
+  expect(cookie).toMatchObject({ "__Host-session": sessionToken, Path: "/", SameSite: "Lax" });
+  const left = Number(cookie["Max-Age"]);
+  expect(left).toBeGreaterThan(90 * 86_400 - 1_010);
+  expect(left).toBeLessThanOrEqual(90 * 86_400 - 1_000);
+});
+
+test("D-47: a token that opens no session is 401 and sets no cookie; a missing one is 400", async () => {
+  const right = (await walk.activate("nearly@example.com")).sessionToken;
+  const [id = ""] = right.split(".");
+  const wrong = ["nonsense", `${id}.${"a".repeat(24)}`, id, `${right}x`, right.toUpperCase()];
+  for (const token of wrong) {
+    const reply = await setSession(token);
+    expect([reply.status, reply.headers.getSetCookie()], token).toEqual([401, []]);
+  }
+  for (const token of [undefined, "", null]) expect((await setSession(token)).status).toBe(400);
+  for (const token of [1, {}, "a\r\nSet-Cookie: b=c", "a".repeat(201)])
+    expect((await setSession(token)).status).toBe(422);
+});
+
+test("S-25: who comes from elsewhere is 403, for every POST there is, and changes nothing", async () => {
+  const { sessionToken, session } = await walk.activate("lured@example.com");
+  await client.register("bystander@example.com");
+  const before = await walk.rows("bystander@example.com");
+  for (const headers of [
+    { origin: "https://evil.example" },
+    { origin: "null" },
+    { origin: stack.urls.app.replace("http:", "https:") },
+    { origin: `${stack.urls.app}.evil.example` },
+    { "sec-fetch-site": "cross-site" },
+  ]) {
+    const reply = await setSession(sessionToken, headers as Record<string, string>);
+    expect([reply.status, reply.body.error, reply.headers.getSetCookie()]).toEqual([403, "Invalid origin!", []]);
+    expect(reply.headers.get("access-control-allow-origin")).toBeNull();
+  }
+  for (const { path } of publicRoutes.filter(({ method }) => method === "POST")) {
+    const reply = await client.app.post(
+      path,
+      { email: "bystander@example.com" },
+      { ...walk.admin, origin: "https://evil.example" },
+    );
+    expect(reply.status, path).toBe(403);
+  }
+  expect(await walk.rows("bystander@example.com")).toEqual(before);
+  expect((await info(session)).status).toBe(200);
+});
+
+test("S-25: CORS is for the frontend's origin alone", async () => {
+  const path = "/auth/session_info/";
+  const own = await client.app.get(path, { origin: stack.urls.app });
+  expect(own.headers.get("access-control-allow-origin")).toBe(stack.urls.app);
+  expect(own.headers.get("access-control-allow-credentials")).toBe("true");
+  expect(own.headers.get("vary")).toContain("Origin");
+  const preflight = await client.app.raw(path, { method: "OPTIONS", headers: { origin: stack.urls.app } });
+  expect(preflight.headers.get("access-control-allow-headers")).toBe("Content-Type");
+  for (const method of ["GET", "OPTIONS"]) {
+    const foreign = await client.app.raw(path, { method, headers: { origin: "https://evil.example" } });
+    expect([...foreign.headers.keys()].filter((name) => name.startsWith("access-control"))).toEqual([]);
+  }
+});
+
+test("S-25: no route answers with the cookie's token, and only the one cookie counts", async () => {
+  const { cookie } = walk.admin;
+  const [, token = ""] = cookie.split("=");
+  for (const { method, path } of publicRoutes.filter((route) => route.path !== "/cookies/clear_session/")) {
+    const reply = await client.app.raw(path, {
+      method,
+      headers: { cookie },
+      ...(method === "POST" ? { body: JSON.stringify({ email: "x@example.com", user_id: "x", permission: "x" }) } : {}),
+    });
+    expect(JSON.stringify([reply.body, ...reply.headers]), path).not.toContain(token);
+  }
+  for (const name of ["session", "__Secure-session", "__Host-session_admin", "admin", "__host-session"]) {
+    const reply = await client.app.get("/admin/list_newusers/", { cookie: `${name}=${token}` });
+    expect(reply.body.error, name).toBe("Unauthorized: No session");
+  }
+});
+
+test("D-11, S-25: no session is said so; a bad one is 401 and its cookie is cleared", async () => {
+  const none = await info();
+  expect([none.status, none.body]).toEqual([200, { error: "no_session" }]);
+  const bad = await info({ cookie: "__Host-session=nonsense" });
+  expect([bad.status, bad.body]).toEqual([401, { error: "invalid_session" }]);
+  expect(cookieOf(bad.headers)).toMatchObject({ "__Host-session": "", "Max-Age": "0", Path: "/" });
+});
+
+test("R26: signing out ends the session everywhere: the kept cookie and token are worth nothing", async () => {
+  const { session, sessionToken } = await walk.activate("leaving@example.com");
+  const second = await client.signIn("leaving@example.com", goodPassword);
+  const reply = await client.app.post("/cookies/clear_session/", {}, session);
+  expect(reply.status).toBe(200);
+  expect(cookieOf(reply.headers)).toMatchObject({ "__Host-session": "", "Max-Age": "0" });
+  expect((await info(session)).status).toBe(401);
+  expect((await setSession(sessionToken)).status).toBe(401);
+  expect((await client.auth("get_session", { session_token: sessionToken })).error_code).toBe("invalid_session_token");
+  expect((await info({ cookie: await client.setSession(second) })).status).toBe(200);
+});
+
+test("R26: signing out without a session, or twice, is no fault", async () => {
+  expect((await client.app.post("/cookies/clear_session/", {})).status).toBe(200);
+  const { session } = await walk.activate("twice.left@example.com");
+  expect((await client.app.post("/cookies/clear_session/", {}, session)).status).toBe(200);
+  expect((await client.app.post("/cookies/clear_session/", {}, session)).status).toBe(200);
+});
+
+test("R26: a session ends by itself: idle after 30 days", async () => {
+  const { session } = await walk.activate("idle@example.com");
+  await client.advanceClocks(30 * 86_400 - 60);
+  expect((await info(session)).status).toBe(200);
+  await client.advanceClocks(30 * 86_400);
+  expect((await info(session)).status).toBe(401);
+  await Promise.all([client.command("auth", "release_clock"), client.command("app", "release_clock")]);
+});
+
+test("S-21: a disabled user's session is not accepted, not even while the auth server still knows it", async () => {
+  const { session, userId } = await walk.activate("disabled@example.com");
+  await stack.sql`update users set disabled = true, disabled_counter = disabled_counter + 1 where id = ${userId}`;
+  expect((await info(session)).status).toBe(401);
+});
+
+test("S-25: when the auth server is away, signing out fails and says so, and the session can still be ended", async () => {
+  const { session } = await walk.activate("patient@example.com");
+  await stack.servers.auth.stop();
+  const reply = await client.app.post("/cookies/clear_session/", {}, session);
+  expect([reply.status, reply.body.code, reply.headers.getSetCookie()]).toEqual([503, "auth_server_unavailable", []]);
+  expect((await info(session)).status).toBe(503);
+  expect((await client.app.get("/ready")).body).toMatchObject({ database: true, auth_server: false });
+});

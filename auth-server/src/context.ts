@@ -5,6 +5,7 @@ import type { EmailBlocklist } from "./email-blocklist.ts";
 import type { Mailer } from "./mailer.ts";
 import type { Metrics } from "./metrics.ts";
 import type { PasswordBlocklist } from "./password-blocklist.ts";
+import type { PasswordRangeCheck } from "./password-range-check.ts";
 import type { Passwords } from "./passwords.ts";
 import type { Settings } from "./settings.ts";
 import type { AuthDatabase } from "./store/database.ts";
@@ -20,7 +21,10 @@ export interface AuthContext {
   userCache: UserCache;
   mailer: Mailer;
   passwords: Passwords;
+  /** Mailed for a reset, hashed with less effort. */
+  temporaryPasswords: Passwords;
   passwordBlocklist: PasswordBlocklist;
+  passwordRangeCheck: PasswordRangeCheck | undefined;
   emailBlocklist: EmailBlocklist;
   keys: Keys;
   metrics: Metrics;

@@ -39,13 +39,18 @@ export function createEmailVerificationCode(): string {
   return randomCode(8);
 }
 
-/** `familyId` binds the sealed code to its signups. */
-export function sealCode(key: Uint8Array, code: string, familyId: string): Buffer {
-  return seal(key, code, `signup ${familyId}`);
+/** 12 characters, 60 bits. */
+export function createTemporaryPassword(): string {
+  return randomCode(12);
 }
 
-export function unsealCode(key: Uint8Array, sealed: Uint8Array, familyId: string): string {
-  return unseal(key, sealed, `signup ${familyId}`);
+/** `ownerId` binds the sealed code to the signups of a family, or to an email address update. */
+export function sealCode(key: Uint8Array, code: string, ownerId: string): Buffer {
+  return seal(key, code, `code of ${ownerId}`);
+}
+
+export function unsealCode(key: Uint8Array, sealed: Uint8Array, ownerId: string): string {
+  return unseal(key, sealed, `code of ${ownerId}`);
 }
 
 /** Case, length and surrounding space count. */

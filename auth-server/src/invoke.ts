@@ -7,9 +7,13 @@ import {
   privateActions,
 } from "@anteroom/shared/wire/faroe";
 import { type Invocation, textArguments } from "@anteroom/shared/wire/invocation";
+import * as emailUpdate from "./actions/email-address-update.ts";
+import * as reset from "./actions/password-reset.ts";
+import * as passwordUpdate from "./actions/password-update.ts";
 import * as session from "./actions/session.ts";
 import * as signin from "./actions/signin.ts";
 import * as signup from "./actions/signup.ts";
+import * as deletion from "./actions/user-deletion.ts";
 import type { AuthContext } from "./context.ts";
 import { HashQueueFull } from "./passwords.ts";
 
@@ -36,6 +40,36 @@ const rules = {
   get_session: session.getSession,
   delete_session: session.deleteSession,
   delete_all_sessions: session.deleteAllSessions,
+
+  create_user_email_address_update: emailUpdate.createUserEmailAddressUpdate,
+  get_user_email_address_update: emailUpdate.getUserEmailAddressUpdate,
+  delete_user_email_address_update: emailUpdate.deleteUserEmailAddressUpdate,
+  send_user_email_address_update_email_address_verification_code:
+    emailUpdate.sendUserEmailAddressUpdateEmailAddressVerificationCode,
+  verify_user_email_address_update_email_address_verification_code:
+    emailUpdate.verifyUserEmailAddressUpdateEmailAddressVerificationCode,
+  verify_user_email_address_update_user_password: emailUpdate.verifyUserEmailAddressUpdateUserPassword,
+  complete_user_email_address_update: emailUpdate.completeUserEmailAddressUpdate,
+
+  create_user_password_update: passwordUpdate.createUserPasswordUpdate,
+  get_user_password_update: passwordUpdate.getUserPasswordUpdate,
+  delete_user_password_update: passwordUpdate.deleteUserPasswordUpdate,
+  verify_user_password_update_user_password: passwordUpdate.verifyUserPasswordUpdateUserPassword,
+  set_user_password_update_new_password: passwordUpdate.setUserPasswordUpdateNewPassword,
+  complete_user_password_update: passwordUpdate.completeUserPasswordUpdate,
+
+  create_user_deletion: deletion.createUserDeletion,
+  get_user_deletion: deletion.getUserDeletion,
+  delete_user_deletion: deletion.deleteUserDeletion,
+  verify_user_deletion_user_password: deletion.verifyUserDeletionUserPassword,
+  complete_user_deletion: deletion.completeUserDeletion,
+
+  create_user_password_reset: reset.createUserPasswordReset,
+  get_user_password_reset: reset.getUserPasswordReset,
+  delete_user_password_reset: reset.deleteUserPasswordReset,
+  verify_user_password_reset_temporary_password: reset.verifyUserPasswordResetTemporaryPassword,
+  set_user_password_reset_new_password: reset.setUserPasswordResetNewPassword,
+  complete_user_password_reset: reset.completeUserPasswordReset,
 } satisfies { [A in AuthAction]?: Rule<A> };
 
 export type ServedAction = keyof typeof rules;

@@ -12,3 +12,5 @@ export const codeAttempts: RateLimit = {
   capacity: 5,
   interval: 60,
 };
+/** Key: user id. Empty, it also stops further temporary passwords for that user. */
+export const temporaryPasswordAttempts: RateLimit = { kind: "verify_temporary_password", capacity: 5, interval: 60 };

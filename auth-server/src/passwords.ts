@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { equalInConstantTime } from "@anteroom/shared/runtime/crypto";
 import { hashRaw } from "@node-rs/argon2";
+import { verifyForeignHash } from "./foreign-hashes.ts";
 import { type HashParameters, parseHashAlgorithm } from "./hash-algorithm.ts";
 import type { PasswordHash } from "./store/signups.ts";
 
@@ -26,19 +27,18 @@ export function createPasswords(parameters: HashParameters, options: { anyAlgori
     if (waiting.length >= options.queueLimit) throw new HashQueueFull("Too many passwords are waiting to be hashed.");
   }
 
-  async function compute(password: string, salt: Uint8Array, algorithm: HashParameters): Promise<Buffer> {
+  function compute(password: string, salt: Uint8Array, algorithm: HashParameters): Promise<Buffer> {
+    const { passes, memory, lanes, length } = algorithm;
+    const parameters = { timeCost: passes, memoryCost: memory, parallelism: lanes, outputLen: length, salt };
+    return inTurn(() => hashRaw(Buffer.from(password), parameters));
+  }
+
+  async function inTurn<T>(work: () => Promise<T>): Promise<T> {
     assertRoom();
     if (running >= atOnce) await new Promise<void>((resolve) => waiting.push(resolve));
     else running++;
     try {
-      const { passes, memory, lanes, length } = algorithm;
-      return await hashRaw(Buffer.from(password), {
-        timeCost: passes,
-        memoryCost: memory,
-        parallelism: lanes,
-        outputLen: length,
-        salt,
-      });
+      return await work();
     } finally {
       // The place goes to the next in line, or becomes free.
       const next = waiting.shift();
@@ -52,7 +52,15 @@ export function createPasswords(parameters: HashParameters, options: { anyAlgori
     return options.anyAlgorithm ? parseHashAlgorithm(id) : undefined;
   }
 
+  async function verifyForeign(password: string, stored: PasswordHash): Promise<boolean> {
+    const verified = options.anyAlgorithm ? await inTurn(async () => verifyForeignHash(password, stored)) : undefined;
+    if (verified === undefined) throw new Error("The user's password hash is of an unknown algorithm.");
+    return verified;
+  }
+
   return {
+    /** What new hashes are made with. */
+    algorithmId: parameters.id,
     assertRoom,
     hash: async (password: string): Promise<PasswordHash> => {
       const salt = randomBytes(16);
@@ -61,7 +69,7 @@ export function createPasswords(parameters: HashParameters, options: { anyAlgori
     /** Throws when the stored hash is of an algorithm that this server does not use. */
     verify: async (password: string, stored: PasswordHash): Promise<boolean> => {
       const algorithm = algorithmOf(stored.algorithmId);
-      if (algorithm === undefined) throw new Error("The user's password hash is of an unknown algorithm.");
+      if (algorithm === undefined) return verifyForeign(password, stored);
       return equalInConstantTime(await compute(password, stored.salt, algorithm), stored.hash);
     },
     /** Takes as long as `verify`, for when there is nobody whose password it could be. */

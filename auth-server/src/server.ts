@@ -13,6 +13,7 @@ import { createMailer } from "./mailer.ts";
 import { createMetrics } from "./metrics.ts";
 import { isMigrated, migrate } from "./migrate.ts";
 import { createPasswordBlocklist } from "./password-blocklist.ts";
+import { createPasswordRangeCheck } from "./password-range-check.ts";
 import { createPasswords } from "./passwords.ts";
 import { startPurge } from "./purge.ts";
 import { readSettings, type Settings } from "./settings.ts";
@@ -74,6 +75,7 @@ function createContext(
   clock: AuthContext["clock"],
 ): AuthContext {
   const passwords = createPasswords(settings.passwordHash, { anyAlgorithm: !settings.strict, queueLimit: 200 });
+  const temporaryPasswords = createPasswords(settings.temporaryPasswordHash, { anyAlgorithm: false, queueLimit: 200 });
   return {
     settings,
     db,
@@ -82,7 +84,9 @@ function createContext(
     userCache: createUserCache(users, clock, settings.userCheckInterval, 20_000),
     mailer: createMailer(sendEmail, log, settings.strict),
     passwords,
+    temporaryPasswords,
     passwordBlocklist: createPasswordBlocklist(settings.passwordBlocklist, settings.passwordMinLength),
+    passwordRangeCheck: settings.passwordRangeUrl ? createPasswordRangeCheck(settings.passwordRangeUrl) : undefined,
     emailBlocklist: createEmailBlocklist(settings.emailBlocklist),
     keys: {
       codes: deriveKey(settings.secret, "codes"),

@@ -42,6 +42,13 @@ export function readSettings(environment: Environment) {
     /** Code points. */
     passwordMaxLength: strict ? 100 : 256,
     passwordBlocklist: reader.optionalText("AUTH_PASSWORD_BLOCKLIST"),
+    /** Names of the site and its owner, which do not make a password. */
+    passwordContextWords: reader
+      .text("AUTH_PASSWORD_CONTEXT_WORDS", "")
+      .split(/[\s,]+/)
+      .filter(Boolean),
+    /** Of a service that knows breached passwords by the first digits of their SHA-1; none is asked without it. */
+    passwordRangeUrl: reader.optionalText("AUTH_PASSWORD_RANGE_URL"),
     emailBlocklist: reader.optionalText("AUTH_EMAIL_BLOCKLIST"),
     userCheckInterval: reader.duration("AUTH_USER_CHECK_INTERVAL", strict ? "0s" : "10s"),
   });

@@ -39,7 +39,11 @@ export interface TestServer {
 /** Hashes a thousand times cheaper than real ones, for tests that are not about them. */
 const cheapHash = "argon2id.1.64.1.32";
 
-export async function startTestServer(overrides: Record<string, string> = {}): Promise<TestServer> {
+type Overrides = Record<string, string>;
+
+export async function startTestServer(
+  overrides: Overrides | ((app: StubAppServer) => Overrides) = {},
+): Promise<TestServer> {
   const database = await createTestDatabase("auth", migrate);
   const app = await startStubAppServer();
   const environment = {
@@ -55,7 +59,7 @@ export async function startTestServer(overrides: Record<string, string> = {}): P
     INTERNAL_SECRET: internalSecret,
     TEST_MODE: "on",
     LOG_LEVEL: "silent",
-    ...overrides,
+    ...(typeof overrides === "function" ? overrides(app) : overrides),
   };
   const server = await startAuthServer(environment);
   const pools = {

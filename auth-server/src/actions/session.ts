@@ -59,8 +59,8 @@ export async function findValidSession(
   const parts = parseToken(token);
   const session = parts && (await findSession(context.db, parts.id));
   if (!session || isRefusedEarly(context.settings, session.secretHash, parts)) return undefined;
-  const user = hasExpired(context, session) ? undefined : await look(session.userId);
-  if (!isActive(user, session) || user.sessions_counter !== session.userSessionsCounter) {
+  const user = hasExpired(context, session) ? undefined : await lookUntilCurrent(context, session, look);
+  if (!isCurrent(context, user, session)) {
     await deleteSessionRow(context.db, session.id);
     return undefined;
   }
@@ -69,6 +69,27 @@ export async function findValidSession(
   if (now - session.lastActiveAt >= activityInterval)
     await recordSessionUse(context.db, session.id, now, now - activityInterval);
   return { session, user };
+}
+
+/** What was remembered of a user may be older than the session, so it can confirm a session but not end one. */
+async function lookUntilCurrent(
+  context: AuthContext,
+  session: Session,
+  look: (userId: string) => Promise<User | undefined>,
+): Promise<User | undefined> {
+  const user = await look(session.userId);
+  return isCurrent(context, user, session) || look === context.userCache.look
+    ? user
+    : context.userCache.look(session.userId);
+}
+
+/** A session ends with the password it was opened under; in Faroe, and so in strict mode, it does not. */
+function isCurrent({ settings }: AuthContext, user: User | undefined, session: Session): user is User {
+  return (
+    isActive(user, session) &&
+    user.sessions_counter === session.userSessionsCounter &&
+    (settings.strict || user.password_hash_counter === session.userPasswordHashCounter)
+  );
 }
 
 function hasExpired({ settings, clock }: AuthContext, session: Session): boolean {
@@ -86,6 +107,7 @@ export function prepareSession(context: AuthContext, user: User) {
     userId: user.id,
     userDisabledCounter: user.disabled_counter,
     userSessionsCounter: user.sessions_counter,
+    userPasswordHashCounter: user.password_hash_counter,
     createdAt: context.clock.now(),
   };
   return { session, values: { session: toWire(context, session), session_token: token } };

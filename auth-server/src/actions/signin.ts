@@ -16,6 +16,7 @@ import {
   type Signin,
 } from "../store/signins.ts";
 import { readEmailAddress } from "./addresses.ts";
+import { isPasswordOf, renewHash } from "./password-rules.ts";
 import { prepareSession } from "./session.ts";
 import { isActive, isRefusedEarly } from "./user-objects.ts";
 
@@ -58,7 +59,8 @@ export async function verifySigninUserPassword(
   if (signin.userFirstFactorVerified) return failure("user_first_factor_already_verified");
   passwords.assertRoom();
   if (!(await takeToken(db, passwordAttempts, subjectOf(signin), clock.now()))) return failure("rate_limited");
-  if (!(await isPasswordOf(context, user, args.password))) return failure("incorrect_password");
+  if (!(await isPasswordOf(context, user, args.password)) || !user) return failure("incorrect_password");
+  await renewHash(context, user, args.password);
   return (await markSigninVerified(db, signin.id, clock.now())) ? done : failure("internal_conflict");
 }
 
@@ -116,15 +118,6 @@ async function findValidSignin(
 
 async function end(context: AuthContext, signin: Signin): Promise<undefined> {
   await deleteSigninRow(context.db, signin.id);
-}
-
-function isPasswordOf({ passwords }: AuthContext, user: User | undefined, password: string): Promise<boolean> {
-  if (user === undefined) return passwords.verifyNothing(password);
-  return passwords.verify(password, {
-    hash: Buffer.from(user.password_hash, "base64"),
-    algorithmId: user.password_hash_algorithm_id,
-    salt: Buffer.from(user.password_salt, "base64"),
-  });
 }
 
 function subjectOf(signin: Signin): string {

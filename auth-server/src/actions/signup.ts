@@ -28,7 +28,7 @@ import {
   setSignupPasswordHash,
 } from "../store/signups.ts";
 import { readEmailAddress } from "./addresses.ts";
-import { findPasswordFault } from "./password-rules.ts";
+import { findPasswordFault, normalizePassword } from "./password-rules.ts";
 import { prepareSession } from "./session.ts";
 
 type ByToken = { signup_token: string };
@@ -131,9 +131,9 @@ export async function setSignupPassword(
   if (!signup) return failure("invalid_signup_token");
   if (!signup.emailAddressVerified) return failure("email_address_not_verified");
   if (signup.password) return failure("password_already_set");
-  const fault = await findPasswordFault(context, args.password);
+  const fault = await findPasswordFault(context, args.password, signup);
   if (fault) return failure(fault);
-  const hash = await context.passwords.hash(args.password);
+  const hash = await context.passwords.hash(normalizePassword(context, args.password));
   const isSet = await setSignupPasswordHash(context.db, signup.id, hash, context.clock.now());
   return isSet ? done : failure("internal_conflict");
 }

@@ -6,6 +6,7 @@ export interface AuthDatabase {
   signups: SignupTable;
   signins: SigninTable;
   sessions: SessionTable;
+  user_changes: UserChangeTable;
   rate_limits: RateLimitTable;
 }
 
@@ -47,7 +48,37 @@ export interface SessionTable {
   user_id: string;
   user_disabled_counter: number;
   user_sessions_counter: number;
+  user_password_hash_counter: number;
   created_at: number;
   /** Written at most once a minute. */
   last_active_at: number;
+}
+
+export type UserChangeKind = "email_address_update" | "password_update" | "password_reset" | "deletion";
+
+export interface UserChangeTable {
+  id: string;
+  kind: UserChangeKind;
+  secret_hash: Uint8Array;
+  /** Null on a decoy: nobody can reset a password with that address. */
+  user_id: string | null;
+  shown_user_id: string;
+  /** Null on a reset. */
+  session_id: string | null;
+  user_email_address_counter: number;
+  user_password_hash_counter: number;
+  user_disabled_counter: number;
+  identity_verified: Generated<boolean>;
+  new_email_address: string | null;
+  /** Sealed. */
+  code: Uint8Array | null;
+  new_email_address_verified: Generated<boolean>;
+  temporary_password_hash: Uint8Array | null;
+  temporary_password_hash_algorithm_id: string | null;
+  temporary_password_salt: Uint8Array | null;
+  password_hash: Generated<Uint8Array | null>;
+  password_hash_algorithm_id: Generated<string | null>;
+  password_salt: Generated<Uint8Array | null>;
+  created_at: number;
+  expires_at: number;
 }

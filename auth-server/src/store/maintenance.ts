@@ -20,6 +20,7 @@ export interface Limits {
 export async function purgeExpired(db: Db, { now, oldestSession, oldestUse }: Limits): Promise<void> {
   await deleteInBatches(db, "signups", sql`expires_at <= ${now}`);
   await deleteInBatches(db, "signins", sql`expires_at <= ${now}`);
+  await deleteInBatches(db, "user_changes", sql`expires_at <= ${now}`);
   if (oldestSession !== undefined) await deleteInBatches(db, "sessions", sql`created_at <= ${oldestSession}`);
   await deleteInBatches(db, "sessions", sql`last_active_at <= ${oldestUse}`);
   await purgeRateLimits(db, now);
@@ -27,7 +28,7 @@ export async function purgeExpired(db: Db, { now, oldestSession, oldestUse }: Li
 
 async function deleteInBatches(
   db: Db,
-  table: "signups" | "signins" | "sessions",
+  table: "signups" | "signins" | "sessions" | "user_changes",
   condition: RawBuilder<unknown>,
 ): Promise<void> {
   for (;;) {
@@ -43,5 +44,31 @@ export async function deleteEverything(db: Db): Promise<void> {
   await db.deleteFrom("signups").execute();
   await db.deleteFrom("signins").execute();
   await db.deleteFrom("sessions").execute();
+  await db.deleteFrom("user_changes").execute();
   await db.deleteFrom("rate_limits").execute();
+}
+
+/** The user's password was hashed anew, and its counter went up by one: everything open under it follows. */
+export async function updateHashCounters(db: Db, userId: string, from: number): Promise<void> {
+  const next = { user_password_hash_counter: from + 1 };
+  await db
+    .with("sessions_moved", (sessions) =>
+      sessions
+        .updateTable("sessions")
+        .set(next)
+        .where("user_id", "=", userId)
+        .where("user_password_hash_counter", "=", from),
+    )
+    .with("changes_moved", (changes) =>
+      changes
+        .updateTable("user_changes")
+        .set(next)
+        .where("user_id", "=", userId)
+        .where("user_password_hash_counter", "=", from),
+    )
+    .updateTable("signins")
+    .set(next)
+    .where("user_id", "=", userId)
+    .where("user_password_hash_counter", "=", from)
+    .execute();
 }

@@ -9,6 +9,7 @@ export interface Session {
   userId: string;
   userDisabledCounter: number;
   userSessionsCounter: number;
+  userPasswordHashCounter: number;
   createdAt: number;
   lastActiveAt: number;
 }
@@ -16,7 +17,7 @@ export interface Session {
 export type NewSession = Omit<Session, "lastActiveAt">;
 
 /** Written out, because it runs for every look at a session and building it anew would cost more than running it. */
-const findById = `select id, secret_hash, user_id, user_disabled_counter, user_sessions_counter, created_at, last_active_at
+const findById = `select id, secret_hash, user_id, user_disabled_counter, user_sessions_counter, user_password_hash_counter, created_at, last_active_at
   from sessions where id = $1`;
 
 export async function findSession(db: Db, id: string): Promise<Session | undefined> {
@@ -29,6 +30,7 @@ export async function findSession(db: Db, id: string): Promise<Session | undefin
     userId: row.user_id,
     userDisabledCounter: row.user_disabled_counter,
     userSessionsCounter: row.user_sessions_counter,
+    userPasswordHashCounter: row.user_password_hash_counter,
     createdAt: row.created_at,
     lastActiveAt: row.last_active_at,
   };
@@ -63,6 +65,30 @@ export async function deleteEndedSessions(db: Db, userId: string, endedCounter: 
     .execute();
 }
 
+export async function insertSession(db: Db, session: NewSession): Promise<void> {
+  await db.insertInto("sessions").values(toSessionRow(session)).execute();
+}
+
+/** After a change of password: one session goes on under the new one, all others end. */
+export async function endOtherSessions(
+  db: Db,
+  userId: string,
+  { keptSessionId, passwordHashCounter }: { keptSessionId: string; passwordHashCounter: number },
+): Promise<void> {
+  await db
+    .with("kept", (sessions) =>
+      sessions
+        .updateTable("sessions")
+        .set({ user_password_hash_counter: passwordHashCounter })
+        .where("id", "=", keptSessionId)
+        .where("user_id", "=", userId),
+    )
+    .deleteFrom("sessions")
+    .where("user_id", "=", userId)
+    .where("id", "<>", keptSessionId)
+    .execute();
+}
+
 export function toSessionRow(session: NewSession): SessionTable {
   return {
     id: session.id,
@@ -70,6 +96,7 @@ export function toSessionRow(session: NewSession): SessionTable {
     user_id: session.userId,
     user_disabled_counter: session.userDisabledCounter,
     user_sessions_counter: session.userSessionsCounter,
+    user_password_hash_counter: session.userPasswordHashCounter,
     created_at: session.createdAt,
     last_active_at: session.createdAt,
   };

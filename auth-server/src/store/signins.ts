@@ -87,6 +87,7 @@ export async function replaceSigninBySession(db: Db, signinId: string, session: 
       "secret_hash",
       "user_disabled_counter",
       "user_sessions_counter",
+      "user_password_hash_counter",
       "created_at",
       "last_active_at",
     ])
@@ -99,6 +100,7 @@ export async function replaceSigninBySession(db: Db, signinId: string, session: 
           ended.val(row.secret_hash).as("secret_hash"),
           ended.val(row.user_disabled_counter).as("user_disabled_counter"),
           ended.val(row.user_sessions_counter).as("user_sessions_counter"),
+          ended.val(row.user_password_hash_counter).as("user_password_hash_counter"),
           ended.val(row.created_at).as("created_at"),
           ended.val(row.last_active_at).as("last_active_at"),
         ]),

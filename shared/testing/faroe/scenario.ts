@@ -70,14 +70,3 @@ export function loadScenarios(): Scenario[] {
     return lines.filter(Boolean).map((line) => JSON.parse(line) as Scenario);
   });
 }
-
-/** The actions a scenario calls, also in requests that it sends as text. */
-export function actionsOf(scenario: Scenario): Set<string> {
-  return new Set(scenario.steps.flatMap(actionsOfStep));
-}
-
-function actionsOfStep(step: Step): string[] {
-  if (step.kind === "action" || step.kind === "parallel") return [step.action];
-  if (step.kind !== "raw") return [];
-  return [...(step.body ?? "").matchAll(/"action"\s*:\s*"(\w+)"/g)].map((match) => match[1] ?? "");
-}

@@ -8,6 +8,7 @@ import type { User, UserServerAction } from "../../wire/user-server.ts";
 /** Something that goes wrong once, after `skip` calls of the kind went well. */
 export type Fault = { skip?: number } & (
   | { target: "email"; op: string }
+  | { target: "password_strength"; op?: string }
   | {
       target: "user_server";
       op: string;
@@ -74,11 +75,17 @@ export async function startStubAppServer(): Promise<StubAppServer> {
 async function handle(stub: StubAppServer, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const path = request.url ?? "";
   if (path === "/alive") return respond(response, 200, { status: "alive" });
+  if (path.startsWith("/range/")) return answerRange(stub, response);
   stub.authorizations.add(request.headers.authorization);
   const body = JSON.parse(await text(request)) as Record<string, unknown>;
   await stub.intercept?.({ path, body });
   if (path === "/email") return takeEmail(stub, body as unknown as EmailRequest, response);
   return answerInvocation(stub, body.action as UserServerAction, body.arguments as Arguments, response);
+}
+
+/** A service for breached passwords that knows none. */
+function answerRange(stub: StubAppServer, response: ServerResponse): void {
+  response.writeHead(takeFault(stub, "password_strength") ? 500 : 200).end();
 }
 
 function takeEmail(stub: StubAppServer, email: EmailRequest, response: ServerResponse): void {
@@ -98,7 +105,7 @@ function answerInvocation(stub: StubAppServer, action: UserServerAction, args: A
   return respond(response, 200, { ...final, action_invocation_id: randomId() });
 }
 
-function takeFault<T extends Fault["target"]>(stub: StubAppServer, target: T, op: string) {
+function takeFault<T extends Fault["target"]>(stub: StubAppServer, target: T, op?: string) {
   const fault = stub.faults.find((one) => one.target === target && one.op === op);
   if (fault === undefined) return undefined;
   if (fault.skip) {

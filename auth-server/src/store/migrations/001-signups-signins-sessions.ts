@@ -52,6 +52,7 @@ async function createSessions(db: Kysely<unknown>): Promise<void> {
     .addColumn("user_id", "text", (column) => column.notNull())
     .addColumn("user_disabled_counter", "integer", (column) => column.notNull())
     .addColumn("user_sessions_counter", "integer", (column) => column.notNull())
+    .addColumn("user_password_hash_counter", "integer", (column) => column.notNull())
     .addColumn("created_at", "bigint", (column) => column.notNull())
     .addColumn("last_active_at", "bigint", (column) => column.notNull())
     .execute();

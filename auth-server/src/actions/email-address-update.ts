@@ -1,0 +1,178 @@
+import { hasToken, returnToken, takeToken } from "@anteroom/shared/runtime/rate-limits";
+import type { AuthResult, UserEmailAddressUpdate as Wire } from "@anteroom/shared/wire/faroe";
+import type { User } from "@anteroom/shared/wire/user-server";
+import type { AuthContext } from "../context.ts";
+import { createEmailVerificationCode, isRightCode, sealCode, unsealCode } from "../credentials.ts";
+import { codeAttempts, sentCodes } from "../limits.ts";
+import { done, failure, success } from "../result.ts";
+import { deleteUserChange, insertUserChange, markUserChangeVerified, type UserChange } from "../store/user-changes.ts";
+import { readEmailAddress } from "./addresses.ts";
+import { findValidSession } from "./session.ts";
+import {
+  assertRoomToCount,
+  findSessionAndChange,
+  notice,
+  prepareUserChange,
+  verifyIdentityByPassword,
+} from "./user-changes.ts";
+
+type ByTokens = { session_token: string; user_email_address_update_token: string };
+
+export async function createUserEmailAddressUpdate(
+  context: AuthContext,
+  args: { session_token: string; new_email_address: string },
+): Promise<AuthResult<"create_user_email_address_update">> {
+  const address = readEmailAddress(context.settings, args.new_email_address);
+  if (address === undefined) return failure("invalid_email_address");
+  const valid = await findValidSession(context, args.session_token, context.userCache.look);
+  if (!valid) return failure("invalid_session_token");
+  assertRoomToCount(valid.user.email_address_counter);
+  if (await context.users.getUserByEmailAddress(address)) return failure("email_address_already_used");
+  if (await context.emailBlocklist.has(address)) return failure("email_address_not_allowed");
+  if (!(await takeMailToken(context, address))) return failure("rate_limited");
+  const { change, token } = prepareUserChange(context, "email_address_update", {
+    user: valid.user,
+    shownUserId: valid.user.id,
+    sessionId: valid.session.id,
+    lifetime: context.settings.expiration.userEmailAddressUpdate,
+  });
+  const code = createEmailVerificationCode();
+  const sealedCode = sealCode(context.keys.codes, code, change.id);
+  const update = { ...change, newEmailAddress: address, sealedCode };
+  await insertUserChange(context.db, update);
+  try {
+    await mailCode(context, valid.user, address, code);
+  } catch (error) {
+    await deleteUserChange(context.db, update.id);
+    if (!context.settings.strict) await returnToken(context.db, sentCodes, address);
+    throw error;
+  }
+  return success({ user_email_address_update: toWire(update), user_email_address_update_token: token });
+}
+
+export async function getUserEmailAddressUpdate(
+  context: AuthContext,
+  args: ByTokens,
+): Promise<AuthResult<"get_user_email_address_update">> {
+  const found = await find(context, args);
+  return found.ok ? success({ user_email_address_update: toWire(found.change) }) : found;
+}
+
+export async function deleteUserEmailAddressUpdate(
+  context: AuthContext,
+  args: ByTokens,
+): Promise<AuthResult<"delete_user_email_address_update">> {
+  const found = await find(context, args);
+  if (!found.ok) return found;
+  return (await deleteUserChange(context.db, found.change.id))
+    ? done
+    : failure("invalid_user_email_address_update_token");
+}
+
+export async function sendUserEmailAddressUpdateEmailAddressVerificationCode(
+  context: AuthContext,
+  args: ByTokens,
+): Promise<AuthResult<"send_user_email_address_update_email_address_verification_code">> {
+  const found = await find(context, args);
+  if (!found.ok) return found;
+  if (found.change.newEmailAddressVerified) return failure("email_address_already_verified");
+  const { address, code } = open(context, found.change);
+  if (!(await takeMailToken(context, address))) return failure("rate_limited");
+  await mailCode(context, found.user, address, code);
+  return done;
+}
+
+export async function verifyUserEmailAddressUpdateEmailAddressVerificationCode(
+  context: AuthContext,
+  args: ByTokens & { email_address_verification_code: string },
+): Promise<AuthResult<"verify_user_email_address_update_email_address_verification_code">> {
+  const { db, clock } = context;
+  const found = await find(context, args);
+  if (!found.ok) return found;
+  if (found.change.newEmailAddressVerified) return failure("email_address_already_verified");
+  const { address, code } = open(context, found.change);
+  if (!(await takeToken(db, codeAttempts, address, clock.now()))) return failure("rate_limited");
+  if (!isRightCode(code, args.email_address_verification_code))
+    return failure("incorrect_email_address_verification_code");
+  return (await markUserChangeVerified(db, found.change.id, "new_email_address_verified", clock.now()))
+    ? done
+    : failure("internal_conflict");
+}
+
+export async function verifyUserEmailAddressUpdateUserPassword(
+  context: AuthContext,
+  args: ByTokens & { password: string },
+): Promise<AuthResult<"verify_user_email_address_update_user_password">> {
+  const found = await find(context, args);
+  if (!found.ok) return found;
+  if (!found.change.newEmailAddressVerified) return failure("email_address_not_verified");
+  return verifyIdentityByPassword(context, found, args.password);
+}
+
+/** The old address is told, so that its owner can object. */
+export async function completeUserEmailAddressUpdate(
+  context: AuthContext,
+  args: ByTokens,
+): Promise<AuthResult<"complete_user_email_address_update">> {
+  const found = await find(context, args);
+  if (!found.ok) return found;
+  const { change, user } = found;
+  if (!change.newEmailAddressVerified) return failure("email_address_not_verified");
+  if (!change.identityVerified) return failure("user_identity_not_verified");
+  const { address } = open(context, change);
+  if (await context.emailBlocklist.has(address)) return endChange(context, change);
+  const updated = await context.users.updateUserEmailAddress({
+    user_id: user.id,
+    email_address: address,
+    user_email_address_counter: change.userEmailAddressCounter,
+  });
+  context.userCache.forget(user.id);
+  if (!updated.ok && updated.error === "email_address_already_used") return endChange(context, change);
+  if (!updated.ok) return failure("internal_conflict");
+  await deleteUserChange(context.db, change.id);
+  await context.mailer.notify({ type: "email_updated", ...notice(context, user), newEmail: address });
+  return done;
+}
+
+async function endChange(context: AuthContext, change: UserChange) {
+  await deleteUserChange(context.db, change.id);
+  return failure("invalid_user_email_address_update_token");
+}
+
+function find(context: AuthContext, args: ByTokens) {
+  return findSessionAndChange(context, "email_address_update", {
+    session: args.session_token,
+    change: args.user_email_address_update_token,
+    invalid: "invalid_user_email_address_update_token" as const,
+  });
+}
+
+/** Too many wrong codes stop further mails too: the address may be under attack. */
+async function takeMailToken({ db, clock }: AuthContext, address: string): Promise<boolean> {
+  const now = clock.now();
+  return (await hasToken(db, codeAttempts, address, now)) && (await takeToken(db, sentCodes, address, now));
+}
+
+function mailCode(context: AuthContext, user: User, address: string, code: string): Promise<void> {
+  const displayName = user.display_name === "" ? {} : { displayName: user.display_name };
+  return context.mailer.sendCode({ type: "email_update_verification", email: address, ...displayName, code });
+}
+
+function open({ keys }: AuthContext, change: UserChange): { address: string; code: string } {
+  if (change.newEmailAddress === undefined || change.sealedCode === undefined)
+    throw new Error("An email address update lacks its address or code.");
+  return { address: change.newEmailAddress, code: unsealCode(keys.codes, change.sealedCode, change.id) };
+}
+
+function toWire(change: UserChange): Wire {
+  return {
+    id: change.id,
+    user_id: change.shownUserId,
+    session_id: change.sessionId ?? "",
+    new_email_address: change.newEmailAddress ?? "",
+    new_email_address_verified: change.newEmailAddressVerified,
+    user_identity_verified: change.identityVerified,
+    created_at: change.createdAt,
+    expires_at: change.expiresAt,
+  };
+}

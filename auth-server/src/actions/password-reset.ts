@@ -1,0 +1,181 @@
+import { derivedId } from "@anteroom/shared/runtime/crypto";
+import { hasToken, returnToken, takeToken } from "@anteroom/shared/runtime/rate-limits";
+import type { AuthResult, UserPasswordReset as Wire } from "@anteroom/shared/wire/faroe";
+import type { User } from "@anteroom/shared/wire/user-server";
+import type { AuthContext } from "../context.ts";
+import { createTemporaryPassword } from "../credentials.ts";
+import { sentCodes, temporaryPasswordAttempts } from "../limits.ts";
+import { done, failure, success } from "../result.ts";
+import { endOtherSessions, insertSession } from "../store/sessions.ts";
+import { deleteUserChange, insertUserChange, markUserChangeVerified, type UserChange } from "../store/user-changes.ts";
+import { readEmailAddress } from "./addresses.ts";
+import { prepareSession } from "./session.ts";
+import {
+  assertRoomToCount,
+  findValidChange,
+  notice,
+  prepareUserChange,
+  putNewPassword,
+  setNewPassword,
+} from "./user-changes.ts";
+
+type ByToken = { user_password_reset_token: string };
+
+/** Mailing the temporary password takes longer than mailing nothing; in default mode both answer after this long, ms. */
+const answerAfter = 150;
+
+/**
+ * In default mode an unknown or disabled address gets a decoy: no mail, and a next step that behaves as with a wrong
+ * temporary password.
+ */
+export async function createUserPasswordReset(
+  context: AuthContext,
+  args: { user_email_address: string },
+): Promise<AuthResult<"create_user_password_reset">> {
+  const answerAt = context.settings.strict ? 0 : Date.now() + answerAfter;
+  const result = await create(context, args.user_email_address);
+  if (answerAt > 0) await new Promise((resolve) => setTimeout(resolve, Math.max(0, answerAt - Date.now())));
+  return result;
+}
+
+async function create(context: AuthContext, text: string): Promise<AuthResult<"create_user_password_reset">> {
+  const { settings, db, clock } = context;
+  const address = readEmailAddress(settings, text);
+  if (address === undefined) return failure("invalid_email_address");
+  const found = await context.users.getUserByEmailAddress(address);
+  if (settings.strict && found === undefined) return failure("user_not_found");
+  if (settings.strict && found?.disabled) return failure("user_disabled");
+  const user = found?.disabled ? undefined : found;
+  if (user) assertRoomToCount(user.password_hash_counter);
+  const { change, token } = prepareReset(context, address, user);
+  if (!(await hasToken(db, temporaryPasswordAttempts, subjectOf(change), clock.now()))) return failure("rate_limited");
+  if (!(await takeToken(db, sentCodes, address, clock.now()))) return failure("rate_limited");
+  const temporaryPassword = createTemporaryPassword();
+  const reset = { ...change, temporaryPassword: await context.temporaryPasswords.hash(temporaryPassword) };
+  await insertUserChange(db, reset);
+  if (user) await mailTemporaryPassword(context, { address, user, reset, temporaryPassword });
+  return success({ user_password_reset: toWire(reset), user_password_reset_token: token });
+}
+
+function prepareReset(context: AuthContext, address: string, user: User | undefined) {
+  const { settings, keys } = context;
+  return prepareUserChange(context, "password_reset", {
+    user,
+    // The same for an address with and without a user, so that it does not tell them apart.
+    shownUserId: settings.strict && user ? user.id : derivedId(keys.shownUserIds, address),
+    lifetime: settings.expiration.userPasswordReset,
+  });
+}
+
+async function mailTemporaryPassword(
+  context: AuthContext,
+  mail: { address: string; user: User; reset: UserChange; temporaryPassword: string },
+): Promise<void> {
+  const { display_name: displayName, email_address: email } = mail.user;
+  try {
+    await context.mailer.sendCode({
+      type: "password_reset",
+      email,
+      ...(displayName === "" ? {} : { displayName }),
+      code: mail.temporaryPassword,
+    });
+  } catch (error) {
+    await deleteUserChange(context.db, mail.reset.id);
+    if (!context.settings.strict) await returnToken(context.db, sentCodes, mail.address);
+    throw error;
+  }
+}
+
+export async function getUserPasswordReset(
+  context: AuthContext,
+  args: ByToken,
+): Promise<AuthResult<"get_user_password_reset">> {
+  const valid = await find(context, args);
+  return valid ? success({ user_password_reset: toWire(valid.change) }) : failure("invalid_user_password_reset_token");
+}
+
+export async function deleteUserPasswordReset(
+  context: AuthContext,
+  args: ByToken,
+): Promise<AuthResult<"delete_user_password_reset">> {
+  const valid = await find(context, args);
+  if (!valid || !(await deleteUserChange(context.db, valid.change.id)))
+    return failure("invalid_user_password_reset_token");
+  return done;
+}
+
+export async function verifyUserPasswordResetTemporaryPassword(
+  context: AuthContext,
+  args: ByToken & { temporary_password: string },
+): Promise<AuthResult<"verify_user_password_reset_temporary_password">> {
+  const { db, clock, temporaryPasswords } = context;
+  const valid = await find(context, args);
+  if (!valid) return failure("invalid_user_password_reset_token");
+  const { change, user } = valid;
+  if (change.identityVerified) return failure("user_first_factor_already_verified");
+  if (!change.temporaryPassword) throw new Error("A password reset lacks its temporary password.");
+  temporaryPasswords.assertRoom();
+  if (!(await takeToken(db, temporaryPasswordAttempts, subjectOf(change), clock.now()))) return failure("rate_limited");
+  const isRight = await temporaryPasswords.verify(args.temporary_password, change.temporaryPassword);
+  if (!isRight || !user) return failure("incorrect_temporary_password");
+  return (await markUserChangeVerified(db, change.id, "identity_verified", clock.now()))
+    ? done
+    : failure("internal_conflict");
+}
+
+export async function setUserPasswordResetNewPassword(
+  context: AuthContext,
+  args: ByToken & { password: string },
+): Promise<AuthResult<"set_user_password_reset_new_password">> {
+  const valid = await find(context, args);
+  if (!valid) return failure("invalid_user_password_reset_token");
+  const { change, user } = valid;
+  if (!change.identityVerified || !user) return failure("user_first_factor_not_verified");
+  return setNewPassword(context, { change, user }, args.password);
+}
+
+/** In default mode all older sessions end: whoever made the reset necessary is out. */
+export async function completeUserPasswordReset(
+  context: AuthContext,
+  args: ByToken,
+): Promise<AuthResult<"complete_user_password_reset">> {
+  const valid = await find(context, args);
+  if (!valid) return failure("invalid_user_password_reset_token");
+  const { change, user } = valid;
+  if (!change.identityVerified || !user) return failure("user_first_factor_not_verified");
+  if (!change.newPassword) return failure("new_password_not_set");
+  if (!(await putNewPassword(context, change, user.id))) return failure("internal_conflict");
+  await deleteUserChange(context.db, change.id);
+  await context.mailer.notify({ type: "password_updated", ...notice(context, user) });
+  const passwordHashCounter = change.userPasswordHashCounter + 1;
+  const { session, values } = prepareSession(context, { ...user, password_hash_counter: passwordHashCounter });
+  try {
+    if (!context.settings.strict)
+      await endOtherSessions(context.db, user.id, { keptSessionId: session.id, passwordHashCounter });
+    await insertSession(context.db, session);
+  } catch (error) {
+    context.log.error({ err: error, user: user.id }, "a password was reset without a session");
+    return failure("session_not_created");
+  }
+  await context.mailer.notify({ type: "signin_notification", ...notice(context, user) });
+  return success(values);
+}
+
+function find(context: AuthContext, args: ByToken) {
+  return findValidChange(context, "password_reset", args.user_password_reset_token);
+}
+
+function subjectOf(reset: UserChange): string {
+  return reset.userId ?? reset.shownUserId;
+}
+
+function toWire(change: UserChange): Wire {
+  return {
+    id: change.id,
+    user_id: change.identityVerified ? subjectOf(change) : change.shownUserId,
+    user_first_factor_verified: change.identityVerified,
+    new_password_set: change.newPassword !== undefined,
+    created_at: change.createdAt,
+    expires_at: change.expiresAt,
+  };
+}

@@ -9,6 +9,7 @@ import { createPrivateApp, createPublicApp, type Readiness } from "./app.ts";
 import { type AppServer, createAppServer } from "./app-server.ts";
 import type { AuthContext } from "./context.ts";
 import { createEmailBlocklist } from "./email-blocklist.ts";
+import { createLocalUsers } from "./local-users.ts";
 import { createMailer } from "./mailer.ts";
 import { createMetrics } from "./metrics.ts";
 import { isMigrated, migrate } from "./migrate.ts";
@@ -71,9 +72,10 @@ function createContext(
   settings: Settings,
   log: Log,
   { db }: Database<AuthDatabase>,
-  { users, sendEmail }: AppServer,
+  appServer: AppServer,
   clock: AuthContext["clock"],
 ): AuthContext {
+  const users = settings.userStore === "local" ? createLocalUsers(db) : appServer.users;
   const passwords = createPasswords(settings.passwordHash, { anyAlgorithm: !settings.strict, queueLimit: 200 });
   const temporaryPasswords = createPasswords(settings.temporaryPasswordHash, { anyAlgorithm: false, queueLimit: 200 });
   return {
@@ -82,7 +84,7 @@ function createContext(
     clock,
     users,
     userCache: createUserCache(users, clock, settings.userCheckInterval, 20_000),
-    mailer: createMailer(sendEmail, log, settings.strict),
+    mailer: createMailer(appServer.sendEmail, log, settings.strict),
     passwords,
     temporaryPasswords,
     passwordBlocklist: createPasswordBlocklist(settings.passwordBlocklist, settings.passwordMinLength),

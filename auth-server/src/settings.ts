@@ -14,11 +14,11 @@ export function readSettings(environment: Environment) {
   const reader = createSettingsReader(environment);
   const common = readCommonSettings(reader, "AUTH", [12_770, 12_771]);
   const strict = reader.flag("AUTH_FAROE_STRICT", false);
-  if (reader.choice("AUTH_USER_STORE", ["app", "local"], "app") === "local")
-    reader.fault("AUTH_USER_STORE is local, which this version does not have yet: use app.");
   const settings = Object.freeze({
     ...common,
     strict,
+    /** Where users live: behind the app server's `/invoke`, or in this server's own database. */
+    userStore: reader.choice("AUTH_USER_STORE", ["app", "local"], "app"),
     appServerUrl: reader.baseUrl("AUTH_APP_SERVER_URL", `http://${defaultPrivateHost()}:12790`),
     /** Milliseconds. */
     invokeTimeout: reader.duration("AUTH_INVOKE_TIMEOUT", "5s") * 1000,

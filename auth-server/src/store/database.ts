@@ -7,6 +7,7 @@ export interface AuthDatabase {
   signins: SigninTable;
   sessions: SessionTable;
   user_changes: UserChangeTable;
+  users: UserTable;
   rate_limits: RateLimitTable;
 }
 
@@ -81,4 +82,19 @@ export interface UserChangeTable {
   password_salt: Generated<Uint8Array | null>;
   created_at: number;
   expires_at: number;
+}
+
+/** Filled with AUTH_USER_STORE=local only. Members as in Faroe's user-server protocol. */
+export interface UserTable {
+  id: string;
+  email_address: string;
+  password_hash: Uint8Array;
+  password_hash_algorithm_id: string;
+  password_salt: Uint8Array;
+  disabled: Generated<boolean>;
+  display_name: Generated<string>;
+  email_address_counter: Generated<number>;
+  password_hash_counter: Generated<number>;
+  disabled_counter: Generated<number>;
+  sessions_counter: Generated<number>;
 }

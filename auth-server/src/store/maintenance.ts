@@ -45,6 +45,7 @@ export async function deleteEverything(db: Db): Promise<void> {
   await db.deleteFrom("signins").execute();
   await db.deleteFrom("sessions").execute();
   await db.deleteFrom("user_changes").execute();
+  await db.deleteFrom("users").execute();
   await db.deleteFrom("rate_limits").execute();
 }
 

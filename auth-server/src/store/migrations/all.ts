@@ -1,9 +1,11 @@
 import type { Migration } from "kysely/migration";
 import * as signupsSigninsSessions from "./001-signups-signins-sessions.ts";
 import * as userChanges from "./002-user-changes.ts";
+import * as localUsers from "./003-local-users.ts";
 
 /** Listed by hand, in order; a migration that has been released is never changed. */
 export const migrations: Record<string, Migration> = {
   "001-signups-signins-sessions": signupsSigninsSessions,
   "002-user-changes": userChanges,
+  "003-local-users": localUsers,
 };

@@ -4,7 +4,7 @@ export interface Crossing {
   /** The action or path that is called, or the SQL. */
   what: string;
   phase: "call" | "answer";
-  /** All that it carries, to tell whom it is about. A commit carries what its transaction did. */
+  /** All that it carries, to tell whom it is about. A statement carries what its transaction did before. */
   text: string;
 }
 

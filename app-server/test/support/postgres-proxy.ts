@@ -124,14 +124,13 @@ function createStatementReader() {
       const portal = textAt(message, 5);
       return prepared.get(textAt(message, 5 + Buffer.byteLength(portal) + 1));
     },
-    /** What a statement carries; at the end of a transaction what all of it did. */
+    /** What a statement carries, together with all that its transaction has done before. */
     context: (message: Buffer, sql: string): string => {
       const text = message.toString("latin1");
       if (sql === "begin") transaction = [];
       transaction?.push(text);
-      if (sql !== "commit" && sql !== "rollback") return text;
-      const all = transaction?.join("\n") ?? "";
-      transaction = undefined;
+      const all = transaction?.join("\n") ?? text;
+      if (sql === "commit" || sql === "rollback") transaction = undefined;
       return all;
     },
   };

@@ -259,9 +259,10 @@ test("S-3: a wrong password takes as long for an unknown address as for a known 
     }
     await advance(real, 60);
   }
-  const [known = 0, unknown = 0] = Object.values(times).map((all) => all.sort((a, b) => a - b)[10] ?? 0);
-  expect(unknown).toBeGreaterThan(known * 0.75);
-  expect(unknown).toBeLessThan(known * 1.33);
+  // The least of twenty: what the work itself takes, whatever else the machine was doing.
+  const [known = 0, unknown = 0] = Object.values(times).map((all) => Math.min(...all));
+  expect(unknown / known).toBeGreaterThan(0.7);
+  expect(unknown / known).toBeLessThan(1.4);
   await real.stop();
 });
 

@@ -46,7 +46,8 @@ export async function openMailQueue(settings: Settings, processName: string, log
     useListenNotify: true,
     schedule: false,
     superviseIntervalSeconds: 10,
-    monitorIntervalSeconds: 10,
+    // Less than the interval of the supervision, so that no round of it is left out.
+    monitorIntervalSeconds: 5,
   });
   boss.on("error", (error) => log.error({ err: error }, "mail queue"));
   boss.on("warning", (warning) => log.warn({ warning: warning.message }, "mail queue"));
@@ -54,11 +55,13 @@ export async function openMailQueue(settings: Settings, processName: string, log
   await boss.createQueue(queueName, {
     notify: true,
     retryLimit: 40,
-    retryDelay: 30,
+    retryDelay: 15,
     retryBackoff: true,
     retryDelayMax: 7_200,
-    // A worker that was killed holds its mail no longer than this. Relays may take their time, files may not.
-    expireInSeconds: settings.smtp ? 120 : 15,
+    // Relays may take their time, but a worker that was killed gives no sign of life: its mail is tried again within a
+    // minute, by the heartbeat, the supervision's interval and the delay of a first retry together.
+    expireInSeconds: 120,
+    heartbeatSeconds: 10,
   });
   let isWorking = false;
 

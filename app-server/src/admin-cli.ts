@@ -37,7 +37,7 @@ async function main(args: string[]): Promise<number> {
     strict: false,
   });
   const [word = "", email] = positionals;
-  const command = commands[word];
+  const command = Object.hasOwn(commands, word) ? commands[word] : undefined;
   if (values.help || !command || (command.needsAddress && !email)) {
     process.stderr.write(`${usage}\n`);
     return values.help ? 0 : 2;

@@ -60,6 +60,7 @@ function newSession(userId: string, now: number) {
     userDisabledCounter: 0,
     userSessionsCounter: 0,
     createdAt: now,
+    userAgent: "",
   });
   return { row, token };
 }

@@ -3,6 +3,7 @@ import { requireInternalSecret } from "@anteroom/shared/runtime/private-calls";
 import { parseInvocation, parseStrictJson } from "@anteroom/shared/wire/invocation";
 import { type Context, type Handler, Hono, type MiddlewareHandler } from "hono";
 import { readBody } from "./body.ts";
+import { readCaller } from "./caller.ts";
 import { runCommand } from "./commands.ts";
 import type { AuthContext } from "./context.ts";
 import { invoke, publicActions, servedActions } from "./invoke.ts";
@@ -67,7 +68,7 @@ function invocationHandler(context: AuthContext, actions: readonly string[]): Ha
     const invocation = parseInvocation(body);
     if (invocation === undefined) return c.body(null, 400);
     try {
-      const answer = await invoke(context, served, invocation);
+      const answer = await invoke(context, served, invocation, readCaller(c, context.settings));
       return answer === undefined ? c.body(null, 400) : c.json(answer);
     } catch (error) {
       if (!(error instanceof HashQueueFull)) throw error;

@@ -14,11 +14,16 @@ import * as session from "./actions/session.ts";
 import * as signin from "./actions/signin.ts";
 import * as signup from "./actions/signup.ts";
 import * as deletion from "./actions/user-deletion.ts";
+import type { Caller } from "./caller.ts";
 import type { AuthContext } from "./context.ts";
 import { HashQueueFull } from "./passwords.ts";
 
-type Rule<A extends AuthAction> = (context: AuthContext, args: AuthArguments<A>) => Promise<AuthResult<A>>;
-type AnyRule = (context: AuthContext, args: Record<string, string>) => Promise<AnyResult>;
+type Rule<A extends AuthAction> = (
+  context: AuthContext,
+  args: AuthArguments<A>,
+  caller: Caller,
+) => Promise<AuthResult<A>>;
+type AnyRule = (context: AuthContext, args: Record<string, string>, caller: Caller) => Promise<AnyResult>;
 type AnyResult = { ok: true; values: object } | { ok: false; error: string };
 
 const rules = {
@@ -97,6 +102,7 @@ export async function invoke(
   context: AuthContext,
   served: ReadonlySet<string>,
   invocation: Invocation,
+  caller: Caller,
 ): Promise<Answer | undefined> {
   if (!served.has(invocation.action)) return undefined;
   const action = invocation.action as ServedAction;
@@ -105,7 +111,7 @@ export async function invoke(
   const args = textArguments(invocation.arguments, contract.arguments, optional);
   if (args === undefined) return undefined;
   const id = randomId();
-  const result = await carryOut(context, action, args, id);
+  const result = await carryOut(context, { action, args, caller, id });
   return result.ok
     ? { ok: true, action_invocation_id: id, values: result.values }
     : { ok: false, action_invocation_id: id, error_code: result.error };
@@ -113,14 +119,12 @@ export async function invoke(
 
 async function carryOut(
   context: AuthContext,
-  action: ServedAction,
-  args: Record<string, string>,
-  id: string,
+  { action, args, caller, id }: { action: ServedAction; args: Record<string, string>; caller: Caller; id: string },
 ): Promise<AnyResult> {
   const start = performance.now();
   let result: AnyResult;
   try {
-    result = await (rules[action] as AnyRule)(context, args);
+    result = await (rules[action] as AnyRule)(context, args, caller);
   } catch (error) {
     if (error instanceof HashQueueFull) throw error;
     context.log.error({ err: error, action, action_invocation_id: id }, "internal_error");

@@ -1,8 +1,10 @@
-import { hasToken, returnToken, takeToken } from "@anteroom/shared/runtime/rate-limits";
+import { returnToken, takeToken } from "@anteroom/shared/runtime/rate-limits";
 import type { AuthResult, UserEmailAddressUpdate as Wire } from "@anteroom/shared/wire/faroe";
 import type { User } from "@anteroom/shared/wire/user-server";
+import type { Caller } from "../caller.ts";
 import type { AuthContext } from "../context.ts";
 import { createEmailVerificationCode, isRightCode, sealCode, unsealCode } from "../credentials.ts";
+import { couldGuess, mayGuess } from "../guesses.ts";
 import { codeAttempts, sentCodes } from "../limits.ts";
 import { done, failure, success } from "../result.ts";
 import { deleteUserChange, insertUserChange, markUserChangeVerified, type UserChange } from "../store/user-changes.ts";
@@ -21,6 +23,7 @@ type ByTokens = { session_token: string; user_email_address_update_token: string
 export async function createUserEmailAddressUpdate(
   context: AuthContext,
   args: { session_token: string; new_email_address: string },
+  caller: Caller,
 ): Promise<AuthResult<"create_user_email_address_update">> {
   const address = readEmailAddress(context.settings, args.new_email_address);
   if (address === undefined) return failure("invalid_email_address");
@@ -29,7 +32,7 @@ export async function createUserEmailAddressUpdate(
   assertRoomToCount(valid.user.email_address_counter);
   if (await context.users.getUserByEmailAddress(address)) return failure("email_address_already_used");
   if (await context.emailBlocklist.has(address)) return failure("email_address_not_allowed");
-  if (!(await takeMailToken(context, address))) return failure("rate_limited");
+  if (!(await takeMailToken(context, address, caller))) return failure("rate_limited");
   const { change, token } = prepareUserChange(context, "email_address_update", {
     user: valid.user,
     shownUserId: valid.user.id,
@@ -72,12 +75,13 @@ export async function deleteUserEmailAddressUpdate(
 export async function sendUserEmailAddressUpdateEmailAddressVerificationCode(
   context: AuthContext,
   args: ByTokens,
+  caller: Caller,
 ): Promise<AuthResult<"send_user_email_address_update_email_address_verification_code">> {
   const found = await find(context, args);
   if (!found.ok) return found;
   if (found.change.newEmailAddressVerified) return failure("email_address_already_verified");
   const { address, code } = open(context, found.change);
-  if (!(await takeMailToken(context, address))) return failure("rate_limited");
+  if (!(await takeMailToken(context, address, caller))) return failure("rate_limited");
   await mailCode(context, found.user, address, code);
   return done;
 }
@@ -85,13 +89,14 @@ export async function sendUserEmailAddressUpdateEmailAddressVerificationCode(
 export async function verifyUserEmailAddressUpdateEmailAddressVerificationCode(
   context: AuthContext,
   args: ByTokens & { email_address_verification_code: string },
+  caller: Caller,
 ): Promise<AuthResult<"verify_user_email_address_update_email_address_verification_code">> {
   const { db, clock } = context;
   const found = await find(context, args);
   if (!found.ok) return found;
   if (found.change.newEmailAddressVerified) return failure("email_address_already_verified");
   const { address, code } = open(context, found.change);
-  if (!(await takeToken(db, codeAttempts, address, clock.now()))) return failure("rate_limited");
+  if (!(await mayGuess(context, codeAttempts, address, caller))) return failure("rate_limited");
   if (!isRightCode(code, args.email_address_verification_code))
     return failure("incorrect_email_address_verification_code");
   return (await markUserChangeVerified(db, found.change.id, "new_email_address_verified", clock.now()))
@@ -102,11 +107,12 @@ export async function verifyUserEmailAddressUpdateEmailAddressVerificationCode(
 export async function verifyUserEmailAddressUpdateUserPassword(
   context: AuthContext,
   args: ByTokens & { password: string },
+  caller: Caller,
 ): Promise<AuthResult<"verify_user_email_address_update_user_password">> {
   const found = await find(context, args);
   if (!found.ok) return found;
   if (!found.change.newEmailAddressVerified) return failure("email_address_not_verified");
-  return verifyIdentityByPassword(context, found, args.password);
+  return verifyIdentityByPassword(context, found, { password: args.password, caller });
 }
 
 /** The old address is told, so that its owner can object. */
@@ -148,9 +154,9 @@ function find(context: AuthContext, args: ByTokens) {
 }
 
 /** Too many wrong codes stop further mails too: the address may be under attack. */
-async function takeMailToken({ db, clock }: AuthContext, address: string): Promise<boolean> {
-  const now = clock.now();
-  return (await hasToken(db, codeAttempts, address, now)) && (await takeToken(db, sentCodes, address, now));
+async function takeMailToken(context: AuthContext, address: string, caller: Caller): Promise<boolean> {
+  if (!(await couldGuess(context, codeAttempts, address, caller))) return false;
+  return takeToken(context.db, sentCodes, address, context.clock.now());
 }
 
 function mailCode(context: AuthContext, user: User, address: string, code: string): Promise<void> {

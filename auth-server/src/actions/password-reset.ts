@@ -1,9 +1,11 @@
 import { derivedId } from "@anteroom/shared/runtime/crypto";
-import { hasToken, returnToken, takeToken } from "@anteroom/shared/runtime/rate-limits";
+import { returnToken, takeToken } from "@anteroom/shared/runtime/rate-limits";
 import type { AuthResult, UserPasswordReset as Wire } from "@anteroom/shared/wire/faroe";
 import type { User } from "@anteroom/shared/wire/user-server";
+import type { Caller } from "../caller.ts";
 import type { AuthContext } from "../context.ts";
 import { createTemporaryPassword } from "../credentials.ts";
+import { couldGuess, mayGuess, passwordWasRight } from "../guesses.ts";
 import { sentCodes, temporaryPasswordAttempts } from "../limits.ts";
 import { done, failure, success } from "../result.ts";
 import { endOtherSessions, insertSession } from "../store/sessions.ts";
@@ -31,14 +33,19 @@ const answerAfter = 150;
 export async function createUserPasswordReset(
   context: AuthContext,
   args: { user_email_address: string },
+  caller: Caller,
 ): Promise<AuthResult<"create_user_password_reset">> {
   const answerAt = context.settings.strict ? 0 : Date.now() + answerAfter;
-  const result = await create(context, args.user_email_address);
+  const result = await create(context, args.user_email_address, caller);
   if (answerAt > 0) await new Promise((resolve) => setTimeout(resolve, Math.max(0, answerAt - Date.now())));
   return result;
 }
 
-async function create(context: AuthContext, text: string): Promise<AuthResult<"create_user_password_reset">> {
+async function create(
+  context: AuthContext,
+  text: string,
+  caller: Caller,
+): Promise<AuthResult<"create_user_password_reset">> {
   const { settings, db, clock } = context;
   const address = readEmailAddress(settings, text);
   if (address === undefined) return failure("invalid_email_address");
@@ -48,7 +55,8 @@ async function create(context: AuthContext, text: string): Promise<AuthResult<"c
   const user = found?.disabled ? undefined : found;
   if (user) assertRoomToCount(user.password_hash_counter);
   const { change, token } = prepareReset(context, address, user);
-  if (!(await hasToken(db, temporaryPasswordAttempts, subjectOf(change), clock.now()))) return failure("rate_limited");
+  if (!(await couldGuess(context, temporaryPasswordAttempts, subjectOf(change), caller)))
+    return failure("rate_limited");
   if (!(await takeToken(db, sentCodes, address, clock.now()))) return failure("rate_limited");
   const temporaryPassword = createTemporaryPassword();
   const reset = { ...change, temporaryPassword: await context.temporaryPasswords.hash(temporaryPassword) };
@@ -107,6 +115,7 @@ export async function deleteUserPasswordReset(
 export async function verifyUserPasswordResetTemporaryPassword(
   context: AuthContext,
   args: ByToken & { temporary_password: string },
+  caller: Caller,
 ): Promise<AuthResult<"verify_user_password_reset_temporary_password">> {
   const { db, clock, temporaryPasswords } = context;
   const valid = await find(context, args);
@@ -115,7 +124,7 @@ export async function verifyUserPasswordResetTemporaryPassword(
   if (change.identityVerified) return failure("user_first_factor_already_verified");
   if (!change.temporaryPassword) throw new Error("A password reset lacks its temporary password.");
   temporaryPasswords.assertRoom();
-  if (!(await takeToken(db, temporaryPasswordAttempts, subjectOf(change), clock.now()))) return failure("rate_limited");
+  if (!(await mayGuess(context, temporaryPasswordAttempts, subjectOf(change), caller))) return failure("rate_limited");
   const isRight = await temporaryPasswords.verify(args.temporary_password, change.temporaryPassword);
   if (!isRight || !user) return failure("incorrect_temporary_password");
   return (await markUserChangeVerified(db, change.id, "identity_verified", clock.now()))
@@ -138,6 +147,7 @@ export async function setUserPasswordResetNewPassword(
 export async function completeUserPasswordReset(
   context: AuthContext,
   args: ByToken,
+  caller: Caller,
 ): Promise<AuthResult<"complete_user_password_reset">> {
   const valid = await find(context, args);
   if (!valid) return failure("invalid_user_password_reset_token");
@@ -146,9 +156,10 @@ export async function completeUserPasswordReset(
   if (!change.newPassword) return failure("new_password_not_set");
   if (!(await putNewPassword(context, change, user.id))) return failure("internal_conflict");
   await deleteUserChange(context.db, change.id);
+  await passwordWasRight(context, user.id);
   await context.mailer.notify({ type: "password_updated", ...notice(context, user) });
   const passwordHashCounter = change.userPasswordHashCounter + 1;
-  const { session, values } = prepareSession(context, { ...user, password_hash_counter: passwordHashCounter });
+  const { session, values } = prepareSession(context, { ...user, password_hash_counter: passwordHashCounter }, caller);
   try {
     if (!context.settings.strict)
       await endOtherSessions(context.db, user.id, { keptSessionId: session.id, passwordHashCounter });

@@ -1,4 +1,5 @@
 import type { AuthResult, UserPasswordUpdate as Wire } from "@anteroom/shared/wire/faroe";
+import type { Caller } from "../caller.ts";
 import type { AuthContext } from "../context.ts";
 import { done, failure, success } from "../result.ts";
 import { endOtherSessions } from "../store/sessions.ts";
@@ -53,9 +54,10 @@ export async function deleteUserPasswordUpdate(
 export async function verifyUserPasswordUpdateUserPassword(
   context: AuthContext,
   args: ByTokens & { password: string },
+  caller: Caller,
 ): Promise<AuthResult<"verify_user_password_update_user_password">> {
   const found = await find(context, args);
-  return found.ok ? verifyIdentityByPassword(context, found, args.password) : found;
+  return found.ok ? verifyIdentityByPassword(context, found, { password: args.password, caller }) : found;
 }
 
 export async function setUserPasswordUpdateNewPassword(

@@ -1,5 +1,6 @@
 import type { AuthResult, Session as WireSession } from "@anteroom/shared/wire/faroe";
 import { largestCounter, type User } from "@anteroom/shared/wire/user-server";
+import type { Caller } from "../caller.ts";
 import type { AuthContext } from "../context.ts";
 import { createCredential, isRightSecret, parseToken } from "../credentials.ts";
 import { done, failure, success } from "../result.ts";
@@ -99,7 +100,7 @@ function hasExpired({ settings, clock }: AuthContext, session: Session): boolean
 }
 
 /** A session to be stored, the token that opens it, and what the caller is told. */
-export function prepareSession(context: AuthContext, user: User) {
+export function prepareSession(context: AuthContext, user: User, caller: Caller) {
   const { id, secretHash, token } = createCredential();
   const session: NewSession = {
     id,
@@ -109,11 +110,12 @@ export function prepareSession(context: AuthContext, user: User) {
     userSessionsCounter: user.sessions_counter,
     userPasswordHashCounter: user.password_hash_counter,
     createdAt: context.clock.now(),
+    userAgent: caller.userAgent,
   };
   return { session, values: { session: toWire(context, session), session_token: token } };
 }
 
-function toWire({ settings }: AuthContext, session: NewSession): WireSession {
+function toWire({ settings }: AuthContext, session: Omit<NewSession, "userAgent">): WireSession {
   const end = settings.expiration.session;
   return {
     id: session.id,

@@ -1,10 +1,10 @@
 import { derivedId } from "@anteroom/shared/runtime/crypto";
-import { takeToken } from "@anteroom/shared/runtime/rate-limits";
 import type { AuthResult, Signin as WireSignin } from "@anteroom/shared/wire/faroe";
 import type { User } from "@anteroom/shared/wire/user-server";
+import type { Caller } from "../caller.ts";
 import type { AuthContext } from "../context.ts";
 import { createCredential, isRightSecret, parseToken } from "../credentials.ts";
-import { passwordAttempts } from "../limits.ts";
+import { mayTryPassword, passwordWasRight } from "../guesses.ts";
 import { formatTimestamp } from "../mailer.ts";
 import { done, failure, success } from "../result.ts";
 import {
@@ -51,6 +51,7 @@ export async function deleteSignin(context: AuthContext, args: ByToken): Promise
 export async function verifySigninUserPassword(
   context: AuthContext,
   args: ByToken & { password: string },
+  caller: Caller,
 ): Promise<AuthResult<"verify_signin_user_password">> {
   const { db, passwords, clock } = context;
   const valid = await findValidSignin(context, args.signin_token);
@@ -58,18 +59,23 @@ export async function verifySigninUserPassword(
   const { signin, user } = valid;
   if (signin.userFirstFactorVerified) return failure("user_first_factor_already_verified");
   passwords.assertRoom();
-  if (!(await takeToken(db, passwordAttempts, subjectOf(signin), clock.now()))) return failure("rate_limited");
+  if (!(await mayTryPassword(context, subjectOf(signin), caller))) return failure("rate_limited");
   if (!(await isPasswordOf(context, user, args.password)) || !user) return failure("incorrect_password");
+  await passwordWasRight(context, user.id);
   await renewHash(context, user, args.password);
   return (await markSigninVerified(db, signin.id, clock.now())) ? done : failure("internal_conflict");
 }
 
-export async function completeSignin(context: AuthContext, args: ByToken): Promise<AuthResult<"complete_signin">> {
+export async function completeSignin(
+  context: AuthContext,
+  args: ByToken,
+  caller: Caller,
+): Promise<AuthResult<"complete_signin">> {
   const valid = await findValidSignin(context, args.signin_token);
   if (!valid) return failure("invalid_signin_token");
   const { signin, user } = valid;
   if (!signin.userFirstFactorVerified || user === undefined) return failure("user_first_factor_not_verified");
-  const { session, values } = prepareSession(context, user);
+  const { session, values } = prepareSession(context, user, caller);
   if (!(await replaceSigninBySession(context.db, signin.id, session))) return failure("invalid_signin_token");
   await context.mailer.notify({
     type: "signin_notification",

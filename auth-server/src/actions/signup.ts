@@ -1,7 +1,8 @@
 import { CallFailed } from "@anteroom/shared/runtime/private-calls";
-import { hasToken, returnToken, takeToken } from "@anteroom/shared/runtime/rate-limits";
+import { returnToken, takeToken } from "@anteroom/shared/runtime/rate-limits";
 import type { AuthResult, Signup as WireSignup } from "@anteroom/shared/wire/faroe";
 import type { User } from "@anteroom/shared/wire/user-server";
+import type { Caller } from "../caller.ts";
 import type { AuthContext } from "../context.ts";
 import {
   createCredential,
@@ -12,6 +13,7 @@ import {
   sealCode,
   unsealCode,
 } from "../credentials.ts";
+import { couldGuess, mayGuess } from "../guesses.ts";
 import { codeAttempts, sentCodes } from "../limits.ts";
 import { done, failure, success } from "../result.ts";
 import {
@@ -41,13 +43,14 @@ const siblingsAtMost = 1_000_000;
 export async function createSignup(
   context: AuthContext,
   args: { email_address: string },
+  caller: Caller,
 ): Promise<AuthResult<"create_signup">> {
   const { db, users, emailBlocklist, clock } = context;
   const emailAddress = readEmailAddress(context.settings, args.email_address);
   if (emailAddress === undefined) return failure("invalid_email_address");
   if (await users.getUserByEmailAddress(emailAddress)) return failure("email_address_already_used");
   if (await emailBlocklist.has(emailAddress)) return failure("email_address_not_allowed");
-  if (!(await takeMailToken(context, emailAddress))) return failure("rate_limited");
+  if (!(await takeMailToken(context, emailAddress, caller))) return failure("rate_limited");
   const { signup, token, code } = prepareSignup(context, emailAddress, clock.now());
   // Committed before the mail is asked for: the app server may come back with the token while it handles the mail.
   await insertSignup(db, signup);
@@ -65,6 +68,7 @@ export async function createSignup(
 export async function createSiblingSignup(
   context: AuthContext,
   args: ByToken & { email_address_verification_code?: string },
+  caller: Caller,
 ): Promise<AuthResult<"create_sibling_signup">> {
   const signup = await findValidSignup(context, args.signup_token);
   if (!signup) return failure("invalid_signup_token");
@@ -74,7 +78,7 @@ export async function createSiblingSignup(
   if (first) return success({ signup: toWire(first), signup_token: token });
   const code = args.email_address_verification_code;
   if (code === undefined) return failure("too_many_signups");
-  const fault = await findCodeFault(context, signup, code);
+  const fault = await findCodeFault(context, signup, code, caller);
   if (fault) return failure(fault);
   const further = await insertSiblingSignup(context.db, sibling, siblingsAtMost);
   return further ? success({ signup: toWire(further), signup_token: token }) : failure("invalid_signup_token");
@@ -94,12 +98,13 @@ export async function deleteSignup(context: AuthContext, args: ByToken): Promise
 export async function sendSignupEmailAddressVerificationCode(
   context: AuthContext,
   args: ByToken,
+  caller: Caller,
 ): Promise<AuthResult<"send_signup_email_address_verification_code">> {
   const signup = await findValidSignup(context, args.signup_token);
   if (!signup) return failure("invalid_signup_token");
   if (signup.emailAddressVerified || (await isVerifiedBySibling(context, signup)))
     return failure("email_address_already_verified");
-  if (!(await takeMailToken(context, signup.emailAddress))) return failure("rate_limited");
+  if (!(await takeMailToken(context, signup.emailAddress, caller))) return failure("rate_limited");
   const code = unsealCode(context.keys.codes, signup.sealedCode, signup.familyId);
   try {
     await context.mailer.sendCode({ type: "signup_verification", email: signup.emailAddress, code });
@@ -114,11 +119,12 @@ export async function sendSignupEmailAddressVerificationCode(
 export async function verifySignupEmailAddressVerificationCode(
   context: AuthContext,
   args: ByToken & { email_address_verification_code: string },
+  caller: Caller,
 ): Promise<AuthResult<"verify_signup_email_address_verification_code">> {
   const signup = await findValidSignup(context, args.signup_token);
   if (!signup) return failure("invalid_signup_token");
   if (signup.emailAddressVerified) return failure("email_address_already_verified");
-  const fault = await findCodeFault(context, signup, args.email_address_verification_code);
+  const fault = await findCodeFault(context, signup, args.email_address_verification_code, caller);
   if (fault) return failure(fault);
   return (await markSignupVerified(context.db, signup.id, context.clock.now())) ? done : failure("internal_conflict");
 }
@@ -139,14 +145,18 @@ export async function setSignupPassword(
 }
 
 /** Of callers at once the one whose create_user succeeds wins; the address is unique there. */
-export async function completeSignup(context: AuthContext, args: ByToken): Promise<AuthResult<"complete_signup">> {
+export async function completeSignup(
+  context: AuthContext,
+  args: ByToken,
+  caller: Caller,
+): Promise<AuthResult<"complete_signup">> {
   const signup = await findValidSignup(context, args.signup_token);
   if (!signup) return failure("invalid_signup_token");
   if (!signup.emailAddressVerified) return failure("email_address_not_verified");
   if (!signup.password) return failure("password_not_set");
   if (await context.emailBlocklist.has(signup.emailAddress)) return endFamily(context, signup);
   const created = await createUser(context, signup.emailAddress, signup.password);
-  if (created.ok) return openSession(context, signup, created.user);
+  if (created.ok) return openSession(context, signup, created.user, caller);
   if (created.error === "email_address_already_used") return endFamily(context, signup);
   return failure(created.error);
 }
@@ -157,8 +167,13 @@ async function endFamily(context: AuthContext, signup: Signup) {
 }
 
 /** The user exists by now, whatever happens here; who gets no session can sign in. */
-async function openSession(context: AuthContext, signup: Signup, user: User): Promise<AuthResult<"complete_signup">> {
-  const { session, values } = prepareSession(context, user);
+async function openSession(
+  context: AuthContext,
+  signup: Signup,
+  user: User,
+  caller: Caller,
+): Promise<AuthResult<"complete_signup">> {
+  const { session, values } = prepareSession(context, user, caller);
   try {
     await replaceSignupFamilyBySession(context.db, signup.familyId, session);
   } catch (error) {
@@ -194,9 +209,9 @@ async function isVerifiedBySibling({ db }: AuthContext, signup: Signup): Promise
 }
 
 /** Too many wrong codes stop further mails too: the address may be under attack. */
-async function takeMailToken({ db, clock }: AuthContext, emailAddress: string): Promise<boolean> {
-  const now = clock.now();
-  return (await hasToken(db, codeAttempts, emailAddress, now)) && (await takeToken(db, sentCodes, emailAddress, now));
+async function takeMailToken(context: AuthContext, emailAddress: string, caller: Caller): Promise<boolean> {
+  if (!(await couldGuess(context, codeAttempts, emailAddress, caller))) return false;
+  return takeToken(context.db, sentCodes, emailAddress, context.clock.now());
 }
 
 /** In Faroe a mail that was never sent has cost its token all the same. */
@@ -210,12 +225,13 @@ function isDeliveryUnknown(error: unknown): boolean {
 
 /** Right and wrong codes cost a token each. */
 async function findCodeFault(
-  { db, clock, keys }: AuthContext,
+  context: AuthContext,
   signup: Signup,
   code: string,
+  caller: Caller,
 ): Promise<"rate_limited" | "incorrect_email_address_verification_code" | undefined> {
-  if (!(await takeToken(db, codeAttempts, signup.emailAddress, clock.now()))) return "rate_limited";
-  const isRight = isRightCode(unsealCode(keys.codes, signup.sealedCode, signup.familyId), code);
+  if (!(await mayGuess(context, codeAttempts, signup.emailAddress, caller))) return "rate_limited";
+  const isRight = isRightCode(unsealCode(context.keys.codes, signup.sealedCode, signup.familyId), code);
   return isRight ? undefined : "incorrect_email_address_verification_code";
 }
 

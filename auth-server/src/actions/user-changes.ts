@@ -1,8 +1,8 @@
-import { takeToken } from "@anteroom/shared/runtime/rate-limits";
 import { largestCounter, type User } from "@anteroom/shared/wire/user-server";
+import type { Caller } from "../caller.ts";
 import type { AuthContext } from "../context.ts";
 import { createCredential, isRightSecret, parseToken } from "../credentials.ts";
-import { passwordAttempts } from "../limits.ts";
+import { mayTryPassword, passwordWasRight } from "../guesses.ts";
 import { formatTimestamp } from "../mailer.ts";
 import { done, failure } from "../result.ts";
 import type { UserChangeKind } from "../store/database.ts";
@@ -102,12 +102,17 @@ export async function findSessionAndChange<E extends string>(
 }
 
 /** The signed-in user shows the password once more. */
-export async function verifyIdentityByPassword(context: AuthContext, { change, user }: ValidChange, password: string) {
+export async function verifyIdentityByPassword(
+  context: AuthContext,
+  { change, user }: ValidChange,
+  { password, caller }: { password: string; caller: Caller },
+) {
   const { db, passwords, clock } = context;
   if (change.identityVerified) return failure("user_identity_already_verified");
   passwords.assertRoom();
-  if (!(await takeToken(db, passwordAttempts, user.id, clock.now()))) return failure("rate_limited");
+  if (!(await mayTryPassword(context, user.id, caller))) return failure("rate_limited");
   if (!(await isPasswordOf(context, user, password))) return failure("incorrect_password");
+  await passwordWasRight(context, user.id);
   return (await markUserChangeVerified(db, change.id, "identity_verified", clock.now()))
     ? done
     : failure("internal_conflict");

@@ -1,4 +1,5 @@
 import type { AuthResult, UserDeletion as Wire } from "@anteroom/shared/wire/faroe";
+import type { Caller } from "../caller.ts";
 import type { AuthContext } from "../context.ts";
 import { done, failure, success } from "../result.ts";
 import { deleteSessionsOfUser } from "../store/sessions.ts";
@@ -41,9 +42,10 @@ export async function deleteUserDeletion(
 export async function verifyUserDeletionUserPassword(
   context: AuthContext,
   args: ByTokens & { password: string },
+  caller: Caller,
 ): Promise<AuthResult<"verify_user_deletion_user_password">> {
   const found = await find(context, args);
-  return found.ok ? verifyIdentityByPassword(context, found, args.password) : found;
+  return found.ok ? verifyIdentityByPassword(context, found, { password: args.password, caller }) : found;
 }
 
 export async function completeUserDeletion(

@@ -8,6 +8,7 @@ export interface AuthDatabase {
   sessions: SessionTable;
   user_changes: UserChangeTable;
   users: UserTable;
+  password_tries: PasswordTriesTable;
   rate_limits: RateLimitTable;
 }
 
@@ -53,6 +54,8 @@ export interface SessionTable {
   created_at: number;
   /** Written at most once a minute. */
   last_active_at: number;
+  /** What opened it called itself. */
+  user_agent: Generated<string>;
 }
 
 export type UserChangeKind = "email_address_update" | "password_update" | "password_reset" | "deletion";
@@ -97,4 +100,11 @@ export interface UserTable {
   password_hash_counter: Generated<number>;
   disabled_counter: Generated<number>;
   sessions_counter: Generated<number>;
+}
+
+export interface PasswordTriesTable {
+  user_id: string;
+  /** Since the last right password. */
+  tries: number;
+  last_at: number;
 }

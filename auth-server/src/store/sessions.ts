@@ -1,4 +1,4 @@
-import { CompiledQuery, type Kysely } from "kysely";
+import { CompiledQuery, type Insertable, type Kysely, type Selectable } from "kysely";
 import type { AuthDatabase, SessionTable } from "./database.ts";
 
 type Db = Kysely<AuthDatabase>;
@@ -14,14 +14,14 @@ export interface Session {
   lastActiveAt: number;
 }
 
-export type NewSession = Omit<Session, "lastActiveAt">;
+export type NewSession = Omit<Session, "lastActiveAt"> & { userAgent: string };
 
 /** Written out, because it runs for every look at a session and building it anew would cost more than running it. */
 const findById = `select id, secret_hash, user_id, user_disabled_counter, user_sessions_counter, user_password_hash_counter, created_at, last_active_at
   from sessions where id = $1`;
 
 export async function findSession(db: Db, id: string): Promise<Session | undefined> {
-  const { rows } = await db.executeQuery(CompiledQuery.raw(findById, [id]) as CompiledQuery<SessionTable>);
+  const { rows } = await db.executeQuery(CompiledQuery.raw(findById, [id]) as CompiledQuery<Selectable<SessionTable>>);
   const row = rows[0];
   if (row === undefined) return undefined;
   return {
@@ -89,7 +89,7 @@ export async function endOtherSessions(
     .execute();
 }
 
-export function toSessionRow(session: NewSession): SessionTable {
+export function toSessionRow(session: NewSession): Insertable<SessionTable> & { user_agent: string } {
   return {
     id: session.id,
     secret_hash: session.secretHash,
@@ -99,5 +99,6 @@ export function toSessionRow(session: NewSession): SessionTable {
     user_password_hash_counter: session.userPasswordHashCounter,
     created_at: session.createdAt,
     last_active_at: session.createdAt,
+    user_agent: session.userAgent,
   };
 }

@@ -90,6 +90,7 @@ export async function replaceSigninBySession(db: Db, signinId: string, session: 
       "user_password_hash_counter",
       "created_at",
       "last_active_at",
+      "user_agent",
     ])
     .expression((eb) =>
       eb
@@ -103,6 +104,7 @@ export async function replaceSigninBySession(db: Db, signinId: string, session: 
           ended.val(row.user_password_hash_counter).as("user_password_hash_counter"),
           ended.val(row.created_at).as("created_at"),
           ended.val(row.last_active_at).as("last_active_at"),
+          ended.val(row.user_agent).as("user_agent"),
         ]),
     )
     .executeTakeFirst();

@@ -1,0 +1,25 @@
+import { callerKey } from "@anteroom/shared/runtime/client-address";
+import { getConnInfo } from "@hono/node-server/conninfo";
+import type { Context } from "hono";
+import type { Settings } from "./settings.ts";
+
+/** Who makes a request, as far as that shows. */
+export interface Caller {
+  /** Their address, as limits count it. */
+  key: string;
+  /** What their browser or program calls itself, for people to recognise their sessions by. */
+  userAgent: string;
+}
+
+/** Worked out when asked for: most requests are looks at a session, which count nobody. */
+export function readCaller(c: Context, { trustedProxies }: Settings): Caller {
+  return {
+    get key() {
+      const forwarded = { forwarded: c.req.header("forwarded"), xForwardedFor: c.req.header("x-forwarded-for") };
+      return callerKey(getConnInfo(c).remote.address ?? "", forwarded, trustedProxies);
+    },
+    get userAgent() {
+      return (c.req.header("user-agent") ?? "").slice(0, 200);
+    },
+  };
+}

@@ -1,0 +1,82 @@
+import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { expect, test } from "vitest";
+import { isStrongEnough, parseHashAlgorithm } from "../src/hash-algorithm.ts";
+import { createPasswords, HashQueueFull } from "../src/passwords.ts";
+
+const known = JSON.parse(
+  readFileSync(new URL("../../shared/testing/faroe/vectors/userserver/argon2id-kat.json", import.meta.url), "utf8"),
+) as { algorithm_id: string; password: string; salt_base64: string; hash_base64: string }[];
+
+function create(id: string, queueLimit = 200) {
+  const parameters = parseHashAlgorithm(id);
+  if (parameters === undefined) throw new Error(id);
+  return createPasswords(parameters, { anyAlgorithm: true, queueLimit });
+}
+
+test.for(known)("argon2id as Faroe computes it: $algorithm_id of $password", async (answer) => {
+  const passwords = create(answer.algorithm_id);
+  const stored = {
+    hash: Buffer.from(answer.hash_base64, "base64"),
+    algorithmId: answer.algorithm_id,
+    salt: Buffer.from(answer.salt_base64, "base64"),
+  };
+  expect(await passwords.verify(answer.password, stored)).toBe(true);
+  expect(await passwords.verify(`${answer.password}x`, stored)).toBe(false);
+});
+
+test("a hash has a salt of its own, 32 bytes, and its parameters beside it", async () => {
+  const passwords = create("argon2id.1.64.1.32");
+  const [one, two] = [await passwords.hash("a password"), await passwords.hash("a password")];
+  expect(one.hash).toHaveLength(32);
+  expect(one.salt).toHaveLength(16);
+  expect(one.algorithmId).toBe("argon2id.1.64.1.32");
+  expect(one.hash).not.toEqual(two.hash);
+  expect(await passwords.verify("a password", one)).toBe(true);
+});
+
+test("the rest waits in line, the line has an end, and every place in it is served", async () => {
+  const passwords = create("argon2id.3.16384.1.32", 5);
+  const room = availableParallelism() + 5;
+  const results = await Promise.allSettled(Array.from({ length: room + 4 }, () => passwords.hash("x")));
+  expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(room);
+  for (const result of results.slice(room)) expect(result).toMatchObject({ reason: expect.any(HashQueueFull) });
+  expect(passwords.waiting()).toBe(0);
+  expect(await passwords.hash("again")).toBeTruthy();
+});
+
+test("hashing leaves the event loop free", async () => {
+  const passwords = create("argon2id.3.65536.1.32");
+  let turns = 0;
+  const timer = setInterval(() => turns++, 5);
+  const start = performance.now();
+  await Promise.all(Array.from({ length: 6 }, () => passwords.hash("x")));
+  const took = performance.now() - start;
+  clearInterval(timer);
+  expect(turns).toBeGreaterThan(took / 5 / 5);
+});
+
+test("a hash of an algorithm that is not known throws", async () => {
+  const stored = { hash: Buffer.alloc(32), algorithmId: "rot13", salt: Buffer.alloc(16) };
+  await expect(create("argon2id.1.64.1.32").verify("x", stored)).rejects.toThrow("unknown algorithm");
+});
+
+test.each(["", "argon2id", "argon2i.3.65536.1.32", "argon2id.0.65536.1.32", "argon2id.3.7.1.32", "argon2id.3.64.1.8"])(
+  "not the parameters of a hash: %s",
+  (id) => expect(parseHashAlgorithm(id)).toBeUndefined(),
+);
+
+test.each([
+  ["argon2id.1.47104.1.32", true],
+  ["argon2id.2.19456.1.32", true],
+  ["argon2id.3.12288.1.32", true],
+  ["argon2id.5.7168.1.32", true],
+  ["argon2id.3.65536.1.32", true],
+  ["argon2id.1.19456.1.32", false],
+  ["argon2id.2.19455.1.32", false],
+  ["argon2id.9.7167.1.32", false],
+  ["argon2id.3.65536.1.16", false],
+])("OWASP's minimum: %s is enough: %s", (id, isEnough) => {
+  const parameters = parseHashAlgorithm(id);
+  expect(parameters && isStrongEnough(parameters)).toBe(isEnough);
+});

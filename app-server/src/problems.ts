@@ -1,3 +1,4 @@
+import type { AppErrorCode } from "@anteroom/shared/wire/app";
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 
@@ -7,7 +8,7 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
  */
 export interface Problem {
   status: ContentfulStatusCode;
-  code: string;
+  code: AppErrorCode;
   detail: string;
   /** Further members, such as `error_code` or `errors` per field. */
   members?: Record<string, unknown>;
@@ -16,7 +17,7 @@ export interface Problem {
 
 export function problem(
   status: ContentfulStatusCode,
-  code: string,
+  code: AppErrorCode,
   detail: string,
   members?: Problem["members"],
 ): Problem {

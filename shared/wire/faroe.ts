@@ -377,6 +377,7 @@ export const authActions = { ...faroeActions, ...privateActions };
 
 type Contracts = typeof authActions;
 export type AuthAction = keyof Contracts;
+export type FaroeAction = keyof typeof faroeActions;
 type Optional<A extends AuthAction> = Contracts[A] extends { optional: readonly (infer O extends string)[] }
   ? O
   : never;

@@ -1,5 +1,6 @@
 import { randomId } from "@anteroom/shared/runtime/crypto";
 import { type RateLimit, returnToken, takeToken } from "@anteroom/shared/runtime/rate-limits";
+import type { RegistrationStatus } from "@anteroom/shared/wire/app";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Transaction } from "kysely";
 import type { AppContext } from "../context.ts";
@@ -67,14 +68,6 @@ async function register(context: AppContext, trx: Transaction<AppDatabase>, pers
   if (known.isUser && (await takeToken(trx, hintsPerAddress, person.email, now)))
     await context.mail.enqueue(trx, { type: "registration_hint", email: person.email, values: {} });
   return { registrationId };
-}
-
-export interface RegistrationStatus {
-  email: string;
-  accepted: boolean;
-  signup_token: string | null;
-  /** Only for a registration that was decided against. */
-  state?: "rejected";
 }
 
 const unknownToken = problem(404, "registration_not_found", "Registration token not found");

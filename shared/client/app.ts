@@ -1,0 +1,70 @@
+import type { AppErrorCode, AppRoute, AppRoutes } from "../wire/app.ts";
+
+/** What was wrong. `code` is for programs, `detail` for people, `fields` names the fields of a form to mend. */
+export interface AppFailure {
+  ok: false;
+  error: AppErrorCode | "unreachable";
+  detail: string;
+  /** A code of the auth server, when it was the one to refuse. */
+  errorCode?: string;
+  fields?: { field: string; message: string }[];
+}
+
+export type AppClientResult<R extends AppRoute> = { ok: true; values: AppRoutes[R]["values"] } | AppFailure;
+
+/** Calls a route of the app server by its name, such as `POST /auth/registration_status`. */
+export type AppClient = <R extends AppRoute>(
+  route: R,
+  ...body: AppRoutes[R]["body"] extends undefined ? [] : [AppRoutes[R]["body"]]
+) => Promise<AppClientResult<R>>;
+
+export interface AppClientOptions {
+  /** For callers that are no browser and keep the session cookie themselves. */
+  headers?: Record<string, string>;
+  /** Milliseconds; 60,000 unless told, because an approval waits for the auth server. */
+  timeout?: number;
+}
+
+/**
+ * A client of the app server for browsers and for Node, without dependencies. In a browser the session's cookie goes
+ * along by itself.
+ *
+ * @param baseUrl such as `http://127.0.0.1:12780`
+ */
+export function createAppClient(baseUrl: string, { headers, timeout = 60_000 }: AppClientOptions = {}): AppClient {
+  return async (route, ...[body]) => {
+    const [method = "", path = ""] = route.split(" ");
+    try {
+      const response = await fetch(new URL(path, baseUrl), {
+        method,
+        credentials: "include",
+        headers: { ...(body ? { "content-type": "application/json" } : {}), ...headers },
+        ...(body ? { body: JSON.stringify(body) } : {}),
+        signal: AbortSignal.timeout(timeout),
+      });
+      const answer = (await response.json()) as never;
+      return response.ok ? { ok: true, values: answer } : toFailure(answer);
+    } catch {
+      return { ok: false, error: "unreachable", detail: "The server cannot be reached. Try again in a moment." };
+    }
+  };
+}
+
+interface ProblemBody {
+  code?: AppErrorCode;
+  error?: AppErrorCode;
+  detail?: string;
+  error_code?: string;
+  errors?: { field: string; message: string }[];
+}
+
+/** One route answers `{error}` alone, as the source document has it. */
+function toFailure({ code, error, detail = "", error_code, errors }: ProblemBody): AppFailure {
+  return {
+    ok: false,
+    error: code ?? error ?? "internal_error",
+    detail,
+    ...(error_code ? { errorCode: error_code } : {}),
+    ...(errors ? { fields: errors } : {}),
+  };
+}

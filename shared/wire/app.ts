@@ -1,0 +1,105 @@
+/** What the app server's public routes answer, as frontends see it. Names as on the wire; times are unix seconds. */
+
+/** Every `code` of an `application/problem+json` answer. Each is stable. */
+export type AppErrorCode =
+  | "address_in_use"
+  | "admin_not_grantable"
+  | "already_registered"
+  | "auth_server_unavailable"
+  | "body_too_large"
+  | "internal_error"
+  | "invalid_field"
+  | "invalid_origin"
+  | "invalid_request"
+  | "invalid_session"
+  | "invalid_transition"
+  | "missing_field"
+  | "missing_permission"
+  | "no_session"
+  | "not_found"
+  | "rate_limited"
+  | "registration_changed"
+  | "registration_not_accepted"
+  | "registration_not_found"
+  | "registration_rejected"
+  | "resend_failed"
+  | "setup_link_not_valid"
+  | "signup_failed"
+  | "signup_not_found"
+  | "signup_outcome_unknown"
+  | "user_not_found";
+
+export interface RegistrationStatus {
+  email: string;
+  accepted: boolean;
+  /** The caller's own; null while there is none to be had. */
+  signup_token: string | null;
+  /** Only for a registration that was decided against. */
+  state?: "rejected";
+}
+
+export interface ListedRegistration {
+  email: string;
+  firstname: string;
+  lastname: string;
+  accepted: boolean;
+  state: "REQUESTED" | "ACCEPTING" | "ACCEPTED" | "OPEN" | "REJECTED";
+  created_at: number;
+  /** A user id, `cli`, `setup-link`, or null while undecided. */
+  decided_by: string | null;
+  decided_at: number | null;
+  reason: string | null;
+}
+
+export interface SessionInfo {
+  user: { user_id: string; email: string; firstname: string; lastname: string; permissions: string[] };
+  created_at: number;
+  /** Null when sessions have no absolute end. */
+  expires_at: number | null;
+}
+
+interface Done {
+  success: true;
+}
+
+interface DoneWithMessage extends Done {
+  message: string;
+}
+
+/** Per route what is sent and what comes back when all is well. */
+export interface AppRoutes {
+  "POST /auth/request_registration": {
+    body: { email: string; firstname?: string; lastname?: string };
+    values: DoneWithMessage & { registration_token: string };
+  };
+  "POST /auth/registration_status": {
+    body: { registration_token: string; code?: string };
+    values: RegistrationStatus;
+  };
+  "POST /auth/lookup_registration": {
+    body: { email: string; code: string };
+    values: { found: true; token: string } | { found: false };
+  };
+  "POST /auth/renew_signup": {
+    body: { registration_token: string };
+    values: Done & { signup_token: string | null; email: string };
+  };
+  "POST /auth/withdraw_registration": { body: { registration_token: string }; values: DoneWithMessage };
+  "POST /auth/setup_administrator": {
+    body: { setup_token: string; email: string; firstname?: string; lastname?: string };
+    values: DoneWithMessage & { registration_token: string };
+  };
+  "GET /auth/session_info/": { body: undefined; values: SessionInfo | { error: "no_session" } };
+  "POST /cookies/set_session/": { body: { session_token: string }; values: Done };
+  "POST /cookies/clear_session/": { body: Record<string, never>; values: Done };
+  "GET /admin/list_newusers/": { body: undefined; values: ListedRegistration[] };
+  "POST /admin/accept_user/": { body: { email: string }; values: DoneWithMessage & { signup_token: string | null } };
+  "POST /admin/resend_signup_email/": { body: { email: string }; values: DoneWithMessage };
+  "POST /admin/reject_user/": { body: { email: string; reason?: string }; values: DoneWithMessage };
+  "POST /admin/reopen_registration/": { body: { email: string }; values: DoneWithMessage };
+  "POST /admin/delete_registration/": { body: { email: string }; values: DoneWithMessage };
+  "POST /admin/add_permission/": { body: { user_id: string; permission: string }; values: Done };
+  "POST /admin/remove_permission/": { body: { user_id: string; permission: string }; values: Done };
+}
+
+export type AppRoute = keyof AppRoutes;

@@ -45,6 +45,8 @@ const rules = {
   get_session: session.getSession,
   delete_session: session.deleteSession,
   delete_all_sessions: session.deleteAllSessions,
+  list_sessions: session.listSessions,
+  end_session: session.endSession,
 
   create_user_email_address_update: emailUpdate.createUserEmailAddressUpdate,
   get_user_email_address_update: emailUpdate.getUserEmailAddressUpdate,

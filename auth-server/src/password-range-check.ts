@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { request } from "undici";
 
 /** Milliseconds. */
 const timeout = 2_000;
@@ -19,13 +18,12 @@ export function createPasswordRangeCheck(url: string): PasswordRangeCheck {
   return {
     isBreached: async (password) => {
       const digest = createHash("sha1").update(password).digest("hex").toUpperCase();
-      const response = await request(url + digest.slice(0, 5), {
+      const response = await fetch(url + digest.slice(0, 5), {
         headers: { "add-padding": "true" },
         signal: AbortSignal.timeout(timeout),
       });
-      const text = await response.body.text();
-      if (response.statusCode !== 200)
-        throw new Error(`The range check was answered with status ${response.statusCode}.`);
+      const text = await response.text();
+      if (response.status !== 200) throw new Error(`The range check was answered with status ${response.status}.`);
       return text.split(/\r?\n/).some((line) => isEntry(line, digest.slice(5)));
     },
   };

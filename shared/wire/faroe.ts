@@ -68,6 +68,18 @@ export interface UserPasswordReset {
   expires_at: number;
 }
 
+/** One of a user's sessions, for them to recognise. */
+export interface SessionOverview {
+  id: string;
+  created_at: number;
+  /** To the minute. */
+  last_active_at: number;
+  /** What opened it called itself; may be empty. */
+  user_agent: string;
+  /** Whether it is the session that asks. */
+  current: boolean;
+}
+
 /** Every member that an answer's `values` may have. Tokens are `<id>.<secret>`, 24 characters each. */
 interface ValueTypes {
   signup: Signup;
@@ -76,6 +88,7 @@ interface ValueTypes {
   signin_token: string;
   session: Session;
   session_token: string;
+  sessions: SessionOverview[];
   user_email_address_update: UserEmailAddressUpdate;
   user_email_address_update_token: string;
   user_password_update: UserPasswordUpdate;
@@ -370,6 +383,14 @@ export const privateActions = {
     optional: ["email_address_verification_code"],
     values: ["signup", "signup_token"],
     errors: ["invalid_signup_token", "too_many_signups", "rate_limited", "incorrect_email_address_verification_code"],
+  },
+  /** The user's sessions, the latest used first. */
+  list_sessions: { arguments: ["session_token"], values: ["sessions"], errors: ["invalid_session_token"] },
+  /** Ends one of the user's sessions, by its id. */
+  end_session: {
+    arguments: ["session_token", "session_id"],
+    values: [],
+    errors: ["invalid_session_token", "session_not_found"],
   },
 } as const satisfies Record<string, ActionContract>;
 

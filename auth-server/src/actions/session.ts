@@ -8,6 +8,7 @@ import {
   deleteEndedSessions,
   deleteSessionRow,
   findSession,
+  listSessionsOfUser,
   type NewSession,
   recordSessionUse,
   type Session,
@@ -49,6 +50,35 @@ export async function deleteAllSessions(
   // The counter has ended them; without their rows no other instance with an older look at the user lets them live on.
   await deleteEndedSessions(context.db, id, counter);
   return done;
+}
+
+export async function listSessions(
+  context: AuthContext,
+  args: { session_token: string },
+): Promise<AuthResult<"list_sessions">> {
+  const valid = await findValidSession(context, args.session_token, context.userCache.look);
+  if (!valid) return failure("invalid_session_token");
+  const { session: current, user } = valid;
+  const sessions = await listSessionsOfUser(context.db, user.id);
+  const living = sessions.filter((session) => !hasExpired(context, session) && isCurrent(context, user, session));
+  return success({
+    sessions: living.map((session) => ({
+      id: session.id,
+      created_at: session.createdAt,
+      last_active_at: session.lastActiveAt,
+      user_agent: session.userAgent,
+      current: session.id === current.id,
+    })),
+  });
+}
+
+export async function endSession(
+  context: AuthContext,
+  args: { session_token: string; session_id: string },
+): Promise<AuthResult<"end_session">> {
+  const valid = await findValidSession(context, args.session_token, context.userCache.look);
+  if (!valid) return failure("invalid_session_token");
+  return (await deleteSessionRow(context.db, args.session_id, valid.user.id)) ? done : failure("session_not_found");
 }
 
 /** The session of a token, and its user as `look` sees it. Deletes what has expired or been ended. */

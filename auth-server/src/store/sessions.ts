@@ -23,17 +23,7 @@ const findById = `select id, secret_hash, user_id, user_disabled_counter, user_s
 export async function findSession(db: Db, id: string): Promise<Session | undefined> {
   const { rows } = await db.executeQuery(CompiledQuery.raw(findById, [id]) as CompiledQuery<Selectable<SessionTable>>);
   const row = rows[0];
-  if (row === undefined) return undefined;
-  return {
-    id: row.id,
-    secretHash: row.secret_hash,
-    userId: row.user_id,
-    userDisabledCounter: row.user_disabled_counter,
-    userSessionsCounter: row.user_sessions_counter,
-    userPasswordHashCounter: row.user_password_hash_counter,
-    createdAt: row.created_at,
-    lastActiveAt: row.last_active_at,
-  };
+  return row && toSession(row);
 }
 
 /** Records a use unless another caller did so since `before`. */
@@ -46,10 +36,26 @@ export async function recordSessionUse(db: Db, id: string, now: number, before: 
     .execute();
 }
 
-/** False when it was gone. */
-export async function deleteSessionRow(db: Db, id: string): Promise<boolean> {
-  const { numDeletedRows } = await db.deleteFrom("sessions").where("id", "=", id).executeTakeFirst();
+/** False when it was gone, or is not the given user's. */
+export async function deleteSessionRow(db: Db, id: string, userId?: string): Promise<boolean> {
+  const { numDeletedRows } = await db
+    .deleteFrom("sessions")
+    .where("id", "=", id)
+    .$if(userId !== undefined, (sessions) => sessions.where("user_id", "=", userId ?? ""))
+    .executeTakeFirst();
   return numDeletedRows === 1n;
+}
+
+/** Which of them have ended is for the caller to say. The latest used first, at most 200. */
+export async function listSessionsOfUser(db: Db, userId: string): Promise<(Session & { userAgent: string })[]> {
+  const rows = await db
+    .selectFrom("sessions")
+    .selectAll()
+    .where("user_id", "=", userId)
+    .orderBy("last_active_at", "desc")
+    .limit(200)
+    .execute();
+  return rows.map((row) => ({ ...toSession(row), userAgent: row.user_agent }));
 }
 
 export async function deleteSessionsOfUser(db: Db, userId: string): Promise<void> {
@@ -87,6 +93,19 @@ export async function endOtherSessions(
     .where("user_id", "=", userId)
     .where("id", "<>", keptSessionId)
     .execute();
+}
+
+function toSession(row: Selectable<SessionTable>): Session {
+  return {
+    id: row.id,
+    secretHash: row.secret_hash,
+    userId: row.user_id,
+    userDisabledCounter: row.user_disabled_counter,
+    userSessionsCounter: row.user_sessions_counter,
+    userPasswordHashCounter: row.user_password_hash_counter,
+    createdAt: row.created_at,
+    lastActiveAt: row.last_active_at,
+  };
 }
 
 export function toSessionRow(session: NewSession): Insertable<SessionTable> & { user_agent: string } {

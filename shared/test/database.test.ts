@@ -48,7 +48,7 @@ async function repeat(count: number, atOnce: number, work: (index: number) => Pr
   await Promise.all(Array.from({ length: atOnce }, worker));
 }
 
-test("300,000 queries through a pool of five, three at a time, cost the same at the end as at the start", {
+test("150,000 queries through a pool of five, three at a time, cost the same at the end as at the start", {
   timeout: 120_000,
 }, async () => {
   const database = open(5);
@@ -58,12 +58,13 @@ test("300,000 queries through a pool of five, three at a time, cost the same at 
   const memory: number[] = [];
   for (let round = 0; round < 10; round++) {
     const before = process.cpuUsage();
-    await repeat(30_000, 3, run);
+    await repeat(15_000, 3, run);
     const { user, system } = process.cpuUsage(before);
-    costs.push((user + system) / 30_000);
+    costs.push((user + system) / 15_000);
     memory.push(process.memoryUsage().heapUsed / 1024 / 1024);
   }
-  // The first round includes warming up. postgres.js with a pool of its own nearly doubles its cost over this distance.
+  // The first round includes warming up. A pool of five as postgres.js makes it goes from 46 to 80 µs over this distance,
+  // and to 118 over 200,000.
   const early = Math.min(...costs.slice(1, 4));
   const late = Math.min(...costs.slice(7));
   console.info(`CPU per query: ${costs.map((cost) => cost.toFixed(0)).join(" ")} µs`);

@@ -16,6 +16,7 @@ import {
   removePlace,
   start,
   stop,
+  throughNpm,
   until,
   untilRunning,
 } from "./launched.ts";
@@ -29,8 +30,8 @@ async function newPlace(): Promise<Place> {
   return place;
 }
 
-function launchIn(place: Place, changes: Record<string, string> = {}): Launched {
-  const launched = start(place, changes);
+function launchIn(place: Place, changes: Record<string, string> = {}, command?: string[]): Launched {
+  const launched = start(place, changes, command);
   launches.push(launched);
   return launched;
 }
@@ -142,6 +143,27 @@ describe("one installation, from its first start on", () => {
     launched = launchIn(place);
     await untilRunning(launched);
     expect(await query(place, launched, "SELECT mark FROM kept")).toEqual([{ mark: "acknowledged" }]);
+  });
+
+  test("SIGTERM to npm: npm ends when everything has ended", async () => {
+    await stop(launched);
+    launched = launchIn(place, {}, throughNpm);
+    await untilRunning(launched);
+    const { postgres } = processesOf(place, 0);
+    await stop(launched);
+    expect([isAlive(postgres), String(await readiness(place))]).toEqual([false, "0,0"]);
+    launched = launchIn(place);
+    await untilRunning(launched);
+  });
+
+  test("kill -9 of npm: everything ends, and npm start works at once", async () => {
+    await stop(launched);
+    const killed = launchIn(place, {}, throughNpm);
+    await untilRunning(killed);
+    killed.process.kill("SIGKILL");
+    launched = launchIn(place);
+    await untilRunning(launched);
+    expect(await readiness(place)).toEqual([200, 200]);
   });
 
   test("SIGTERM: everything has ended within 10 s, with exit code 0", async () => {

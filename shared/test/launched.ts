@@ -9,7 +9,11 @@ import postgres from "postgres";
 import { checkout } from "../launch/checkout.ts";
 import { freePort } from "../launch/ports.ts";
 
-/** A real `npm start` (without npm) on a data folder and ports of its own. */
+/** The launcher itself, and the way people start it. */
+const direct = [process.execPath, "shared/launch/main.ts"];
+export const throughNpm = ["npm", "start"];
+
+/** A real `npm start` on a data folder and ports of its own. */
 export type Launched = {
   process: ChildProcess;
   /** What it has written so far, both streams. */
@@ -36,11 +40,12 @@ export async function makePlace(): Promise<Place> {
   return { folder, environment };
 }
 
-export function start(place: Place, changes: Record<string, string> = {}): Launched {
-  const { PATH = "", HOME = "" } = process.env;
-  const child = spawn(process.execPath, ["shared/launch/main.ts"], {
+export function start(place: Place, changes: Record<string, string> = {}, command = direct): Launched {
+  const { PATH = "" } = process.env;
+  const [program = "", ...rest] = command;
+  const child = spawn(program, rest, {
     cwd: checkout,
-    env: { PATH, HOME, ...place.environment, ...changes },
+    env: { PATH, HOME: place.folder, ...place.environment, ...changes },
     stdio: ["ignore", "pipe", "pipe"],
     ...place.owner,
   });

@@ -7,10 +7,10 @@ export type TestDatabase = { url: string; drop: () => Promise<void> };
 
 /**
  * A new database with `migrate` applied, as a copy of a template that is migrated once per run (about 20 ms a copy).
- * `name` says whose tables it holds.
+ * `name` says whose tables it holds, and so which template is meant.
  */
 export async function createTestDatabase(
-  name: "auth" | "app",
+  name: "auth" | "app" | "example",
   migrate: (url: string) => Promise<void>,
 ): Promise<TestDatabase> {
   const template = `template_${name}`;

@@ -8,6 +8,7 @@ import { SettingsError } from "./settings.ts";
  * @param start resolves, once listening, with the function that stops everything
  */
 export async function runProcess(start: () => Promise<{ log: Log; stop: () => Promise<void> }>): Promise<void> {
+  const hasLauncher = process.connected === true;
   try {
     const { log, stop } = await start();
     let stopping = false;
@@ -22,6 +23,8 @@ export async function runProcess(start: () => Promise<{ log: Log; stop: () => Pr
     process.once("SIGINT", () => void shutDown("SIGINT"));
     process.once("SIGTERM", () => void shutDown("SIGTERM"));
     process.once("disconnect", () => void shutDown("the launcher ended"));
+    // It may have ended while this process was starting.
+    if (hasLauncher && !process.connected) await shutDown("the launcher ended");
   } catch (error) {
     process.stderr.write(`${describe(error)}\n`);
     process.exit(1);

@@ -37,9 +37,7 @@ export async function acceptRegistration(
 }
 
 function claimAcceptance(context: AppContext, email: string, actor: string) {
-  const claim = newClaim(context);
-  const expiresAt = claim.now + context.settings.policy.registrationTtl;
-  return store.claimForAcceptance(context.db, email, { ...claim, actor, expiresAt });
+  return store.claimForAcceptance(context.db, email, { ...newClaim(context), actor });
 }
 
 /** Takes over the outcome of whoever is accepting, or accepts anew when they died before anything had happened. */

@@ -42,7 +42,12 @@ async function keepSignup(
   signup: { signupToken: string; expiresAt: number },
 ): Promise<OpeningResult> {
   const sealedToken = context.handles.sealSignupToken(opening.registrationId, signup.signupToken);
-  const stored = await store.storeOpened(context.db, opening, { sealedToken, expiresAt: signup.expiresAt });
+  const stored = await store.storeOpened(
+    context.db,
+    opening,
+    { sealedToken, expiresAt: signup.expiresAt },
+    context.settings.policy.registrationTtl,
+  );
   if (stored) return { outcome: "opened", signupToken: signup.signupToken };
   await endSignup(context, signup.signupToken);
   return { outcome: "lost" };
@@ -95,7 +100,7 @@ export async function recoverOpenings(context: AppContext): Promise<void> {
   const now = context.clock.now();
   const takeoverBefore = now + openingLease - takeoverDelay;
   await store.returnUnmailedToRequested(context.db, now, takeoverBefore);
-  await store.keepMailedAsAccepted(context.db, now, takeoverBefore);
+  await store.keepMailedAsAccepted(context.db, now, takeoverBefore, context.settings.policy.registrationTtl);
   await store.releaseRenewalsOfTheDead(context.db, now, takeoverBefore);
   for (const registrationId of await store.listInterrupted(context.db, now, 100)) {
     const claim = await claimRenewal(context, registrationId);

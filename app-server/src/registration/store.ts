@@ -137,7 +137,7 @@ export interface Claim {
 export async function claimForAcceptance(
   db: Db,
   email: string,
-  claim: Claim & { actor: string; expiresAt: number },
+  claim: Claim & { actor: string },
 ): Promise<Opening | undefined> {
   const row = await db
     .updateTable("registration_state")
@@ -146,7 +146,6 @@ export async function claimForAcceptance(
       ...claimColumns(claim),
       decided_by: claim.actor,
       decided_at: claim.now,
-      expires_at: claim.expiresAt,
     })
     .where("email", "=", email)
     .where("state", "=", "REQUESTED")
@@ -178,6 +177,9 @@ function claimColumns(claim: Claim) {
   };
 }
 
+/** As a row is that nobody has tried to open a sign-up for. */
+const noOpening = { opening_id: null, opening_by: null, opening_until: null, mailed_at: null };
+
 /**
  * ACCEPTING or ACCEPTED → OPEN: token and approval together, in both tables, in one statement. False when the lease
  * was lost to somebody else meanwhile.
@@ -186,6 +188,7 @@ export async function storeOpened(
   db: Db,
   opening: Opening,
   signup: { sealedToken: Uint8Array; expiresAt: number },
+  registrationTtl: number,
 ): Promise<boolean> {
   const rows = await db
     .with("opened", (with_) =>
@@ -198,6 +201,7 @@ export async function storeOpened(
           signup_expires_at: signup.expiresAt,
           opening_id: null,
           opening_until: null,
+          expires_at: sinceApproval(registrationTtl),
         })
         .where("id", "=", opening.registrationId)
         .where("opening_id", "=", opening.id)
@@ -213,6 +217,9 @@ export async function storeOpened(
   return rows.length === 1;
 }
 
+/** An approved registration waits for its owner from the approval on, however often its sign-up is opened. */
+const sinceApproval = (registrationTtl: number) => sql<number>`coalesce(decided_at + ${registrationTtl}, expires_at)`;
+
 /** The auth server refused: ACCEPTING → REQUESTED as if nobody had tried; a refused renewal stays ACCEPTED. */
 export async function storeRefused(db: Db, opening: Opening, error: string): Promise<void> {
   await db
@@ -221,8 +228,7 @@ export async function storeRefused(db: Db, opening: Opening, error: string): Pro
       state: sql`case when state = 'ACCEPTING' then 'REQUESTED' else state end`,
       decided_by: sql`case when state = 'ACCEPTING' then null else decided_by end`,
       decided_at: sql`case when state = 'ACCEPTING' then null else decided_at end`,
-      opening_id: null,
-      opening_until: null,
+      ...noOpening,
       opening_error: error,
     })
     .where("id", "=", opening.registrationId)
@@ -252,7 +258,7 @@ const isAbandoned = (now: number, takeoverBefore: number) =>
 export async function returnUnmailedToRequested(db: Db, now: number, takeoverBefore: number): Promise<void> {
   await db
     .updateTable("registration_state")
-    .set({ state: "REQUESTED", opening_id: null, opening_until: null, decided_by: null, decided_at: null })
+    .set({ state: "REQUESTED", ...noOpening, decided_by: null, decided_at: null })
     .where("state", "=", "ACCEPTING")
     .where(isAbandoned(now, takeoverBefore))
     .where("mailed_at", "is", null)
@@ -260,12 +266,23 @@ export async function returnUnmailedToRequested(db: Db, now: number, takeoverBef
 }
 
 /** Lapsed after the mail went out: the person knows, so the approval stands. ACCEPTING → ACCEPTED, to be opened anew. */
-export async function keepMailedAsAccepted(db: Db, now: number, takeoverBefore: number): Promise<void> {
+export async function keepMailedAsAccepted(
+  db: Db,
+  now: number,
+  takeoverBefore: number,
+  registrationTtl: number,
+): Promise<void> {
   await db
     .with("kept", (with_) =>
       with_
         .updateTable("registration_state")
-        .set({ state: "ACCEPTED", accepted: true, opening_id: null, opening_until: now })
+        .set({
+          state: "ACCEPTED",
+          accepted: true,
+          opening_id: null,
+          opening_until: now,
+          expires_at: sinceApproval(registrationTtl),
+        })
         .where("state", "=", "ACCEPTING")
         .where(isAbandoned(now, takeoverBefore))
         .where("mailed_at", "is not", null)

@@ -30,10 +30,10 @@ export async function createHttpProxy(link: Link, target: string, gate: Gate): P
 
   async function pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await readText(request);
-    const what = request.method === "GET" ? undefined : nameOf(request.url ?? "", body);
-    const instead = what === undefined ? undefined : await gate({ link, what, phase: "call", text: body });
+    const what = nameOf(request.url ?? "", body);
+    const instead = await gate({ link, what, phase: "call", text: body });
     const answer = instead ? toAnswer(instead) : await forward(agent, target, request, body);
-    if (what !== undefined) await gate({ link, what, phase: "answer", text: `${body}\n${answer.body}` });
+    await gate({ link, what, phase: "answer", text: `${body}\n${answer.body}` });
     response.writeHead(answer.status, { "content-type": answer.type });
     response.end(answer.body);
   }
@@ -50,7 +50,9 @@ export async function createHttpProxy(link: Link, target: string, gate: Gate): P
       server.close();
       server.closeIdleConnections();
     },
-    accept: async () => void (await listen(port)),
+    accept: async () => {
+      if (!server.listening) await listen(port);
+    },
     settle: async () => {
       while (underWay.size > 0) await Promise.all(underWay);
     },

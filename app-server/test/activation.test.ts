@@ -1,7 +1,8 @@
 import { readdir, readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { freePort } from "@anteroom/shared/launch/ports";
+import { text as readText } from "node:stream/consumers";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Client, createClient } from "./support/client.ts";
 import { type Stack, startStack } from "./support/stack.ts";
@@ -10,14 +11,25 @@ import { createWalk, goodPassword, type Walk } from "./support/walk.ts";
 let stack: Stack;
 let client: Client;
 let walk: Walk;
+let passage: Server;
+/** Runs when the app server has taken a mail, before the auth server knows. */
+let whileMailing: (() => Promise<void>) | undefined;
 
 beforeAll(async () => {
-  stack = await startStack();
+  stack = await startStack({
+    between: async ({ appPrivate }) => {
+      passage = await openPassage(appPrivate);
+      return { appPrivate: `http://127.0.0.1:${(passage.address() as AddressInfo).port}` };
+    },
+  });
   client = createClient(stack);
   walk = await createWalk(stack, client);
 });
 
-afterAll(() => stack.stop());
+afterAll(async () => {
+  await stack.stop();
+  passage.close();
+});
 
 const hash = {
   password_hash: Buffer.alloc(32, 1).toString("base64"),
@@ -68,41 +80,31 @@ test("D-57: approval writes text, HTML and source of the mail within two seconds
 });
 
 test("D-19: while the mail is being taken, the status says neither accepted nor a token", async () => {
-  let status: unknown;
-  const port = await freePort();
-  const passage = await holdEmails(port, stack.urls.appPrivate, async () => {
-    status = (await client.status(token)).body;
-  });
-  stack.env.AUTH_APP_SERVER_URL = `http://127.0.0.1:${port}`;
-  await stack.servers.auth.stop();
-  await stack.servers.auth.start();
   const token = await client.register("held@example.com");
+  let status: unknown;
+  whileMailing = async () => {
+    status = (await client.status(token)).body;
+  };
   const accepted = await walk.decide("accept_user", "held@example.com");
+  whileMailing = undefined;
   expect(accepted.status).toBe(200);
   expect(status).toEqual({ email: "held@example.com", accepted: false, signup_token: null });
   expect((await client.status(token)).body).toMatchObject({ accepted: true, signup_token: expect.any(String) });
-  passage.closeAllConnections();
-  passage.close();
-  stack.env.AUTH_APP_SERVER_URL = stack.urls.appPrivate;
-  await stack.servers.auth.stop();
-  await stack.servers.auth.start();
 });
 
-/** Passes every request on to `target`; before a mail's answer goes back, `look` runs. */
-function holdEmails(port: number, target: string, look: () => Promise<void>): Promise<Server> {
+/** Passes every request on to `target`; before a mail's answer goes back, `whileMailing` runs. */
+function openPassage(target: string): Promise<Server> {
   const server = createServer(async (request, response) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk);
     const answer = await fetch(target + request.url, {
       method: request.method ?? "GET",
       headers: { authorization: request.headers.authorization ?? "", "content-type": "application/json" },
-      ...(chunks.length > 0 ? { body: Buffer.concat(chunks) } : {}),
+      ...(request.method === "POST" ? { body: await readText(request) } : {}),
     });
     const body = await answer.text();
-    if (request.url === "/email") await look();
+    if (request.url === "/email") await whileMailing?.();
     response.writeHead(answer.status, { "content-type": "application/json" }).end(body);
   });
-  return new Promise((resolve) => server.listen(port, "127.0.0.1", () => resolve(server)));
+  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(server)));
 }
 
 test("D-46: who was not accepted becomes no user, and the client is told the reason", async () => {

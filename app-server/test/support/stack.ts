@@ -73,6 +73,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const ways = { ...direct, ...(await options.between?.(direct)) };
   const env: Record<string, string> = {
     PATH: process.env.PATH ?? "",
+    // Servers are started often here: compiled code is kept between their starts, which halves what a start costs.
+    NODE_COMPILE_CACHE: join(root, "node_modules/.cache/compiled-for-tests"),
     TEST_MODE: "on",
     LOG_LEVEL: "debug",
     INTERNAL_SECRET: secret(),

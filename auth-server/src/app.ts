@@ -6,8 +6,8 @@ import { readBody } from "./body.ts";
 import { readCaller } from "./caller.ts";
 import { runCommand } from "./commands.ts";
 import type { AuthContext } from "./context.ts";
+import { HashQueueFull } from "./hash-queue.ts";
 import { invoke, publicActions, servedActions } from "./invoke.ts";
-import { HashQueueFull } from "./passwords.ts";
 import type { Settings } from "./settings.ts";
 
 /** What is ready, by part. */

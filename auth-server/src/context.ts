@@ -2,6 +2,7 @@ import type { Clock } from "@anteroom/shared/runtime/clock";
 import type { Log } from "@anteroom/shared/runtime/log";
 import type { Kysely } from "kysely";
 import type { EmailBlocklist } from "./email-blocklist.ts";
+import type { HashQueue } from "./hash-queue.ts";
 import type { Mailer } from "./mailer.ts";
 import type { Metrics } from "./metrics.ts";
 import type { PasswordBlocklist } from "./password-blocklist.ts";
@@ -20,6 +21,7 @@ export interface AuthContext {
   users: UserStore;
   userCache: UserCache;
   mailer: Mailer;
+  hashQueue: HashQueue;
   passwords: Passwords;
   /** Mailed for a reset, hashed with less effort. */
   temporaryPasswords: Passwords;

@@ -16,7 +16,7 @@ import * as signup from "./actions/signup.ts";
 import * as deletion from "./actions/user-deletion.ts";
 import type { Caller } from "./caller.ts";
 import type { AuthContext } from "./context.ts";
-import { HashQueueFull } from "./passwords.ts";
+import { HashQueueFull } from "./hash-queue.ts";
 
 type Rule<A extends AuthAction> = (
   context: AuthContext,

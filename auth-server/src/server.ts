@@ -9,6 +9,7 @@ import { createPrivateApp, createPublicApp, type Readiness } from "./app.ts";
 import { type AppServer, createAppServer } from "./app-server.ts";
 import type { AuthContext } from "./context.ts";
 import { createEmailBlocklist } from "./email-blocklist.ts";
+import { createHashQueue } from "./hash-queue.ts";
 import { createLocalUsers } from "./local-users.ts";
 import { createMailer } from "./mailer.ts";
 import { createMetrics } from "./metrics.ts";
@@ -76,8 +77,9 @@ function createContext(
   clock: AuthContext["clock"],
 ): AuthContext {
   const users = settings.userStore === "local" ? createLocalUsers(db) : appServer.users;
-  const passwords = createPasswords(settings.passwordHash, { anyAlgorithm: !settings.strict, queueLimit: 200 });
-  const temporaryPasswords = createPasswords(settings.temporaryPasswordHash, { anyAlgorithm: false, queueLimit: 200 });
+  const hashQueue = createHashQueue(200);
+  const passwords = createPasswords(settings.passwordHash, hashQueue, { anyAlgorithm: !settings.strict });
+  const temporaryPasswords = createPasswords(settings.temporaryPasswordHash, hashQueue, { anyAlgorithm: false });
   return {
     settings,
     db,
@@ -85,6 +87,7 @@ function createContext(
     users,
     userCache: createUserCache(users, clock, settings.userCheckInterval, 20_000),
     mailer: createMailer(appServer.sendEmail, log, settings.strict),
+    hashQueue,
     passwords,
     temporaryPasswords,
     passwordBlocklist: createPasswordBlocklist(settings.passwordBlocklist, settings.passwordMinLength),
@@ -94,7 +97,7 @@ function createContext(
       codes: deriveKey(settings.secret, "codes"),
       shownUserIds: deriveKey(settings.secret, "shown user ids"),
     },
-    metrics: createMetrics(passwords.waiting),
+    metrics: createMetrics(hashQueue.waiting),
     log,
   };
 }

@@ -2,16 +2,17 @@ import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { expect, test } from "vitest";
 import { isStrongEnough, parseHashAlgorithm } from "../src/hash-algorithm.ts";
-import { createPasswords, HashQueueFull } from "../src/passwords.ts";
+import { createHashQueue, HashQueueFull } from "../src/hash-queue.ts";
+import { createPasswords } from "../src/passwords.ts";
 
 const known = JSON.parse(
   readFileSync(new URL("../../shared/testing/faroe/vectors/userserver/argon2id-kat.json", import.meta.url), "utf8"),
 ) as { algorithm_id: string; password: string; salt_base64: string; hash_base64: string }[];
 
-function create(id: string, queueLimit = 200) {
+function create(id: string, queue = createHashQueue(200)) {
   const parameters = parseHashAlgorithm(id);
   if (parameters === undefined) throw new Error(id);
-  return createPasswords(parameters, { anyAlgorithm: true, queueLimit });
+  return createPasswords(parameters, queue, { anyAlgorithm: true });
 }
 
 test.for(known)("argon2id as Faroe computes it: $algorithm_id of $password", async (answer) => {
@@ -35,14 +36,28 @@ test("a hash has a salt of its own, 32 bytes, and its parameters beside it", asy
   expect(await passwords.verify("a password", one)).toBe(true);
 });
 
-test("the rest waits in line, the line has an end, and every place in it is served", async () => {
-  const passwords = create("argon2id.3.16384.1.32", 5);
-  const room = availableParallelism() + 5;
-  const results = await Promise.allSettled(Array.from({ length: room + 4 }, () => passwords.hash("x")));
-  expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(room);
-  for (const result of results.slice(room)) expect(result).toMatchObject({ reason: expect.any(HashQueueFull) });
-  expect(passwords.waiting()).toBe(0);
-  expect(await passwords.hash("again")).toBeTruthy();
+test("as many places as cores and the line have, given back when left", () => {
+  const queue = createHashQueue(5);
+  const places = Array.from({ length: availableParallelism() + 5 }, () => queue.takePlace());
+  expect(() => queue.takePlace()).toThrow(HashQueueFull);
+  places[0]?.[Symbol.dispose]();
+  expect(queue.takePlace()).toBeTruthy();
+});
+
+test("no more hashes at once than cores, and everybody in line has a turn", async () => {
+  const queue = createHashQueue(200);
+  let running = 0;
+  let most = 0;
+  const work = async () => {
+    most = Math.max(most, ++running);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    running--;
+    if (running % 2) throw new Error("some fail");
+  };
+  const results = await Promise.allSettled(Array.from({ length: 50 }, () => queue.run(work)));
+  expect(results).toHaveLength(50);
+  expect(most).toBe(availableParallelism());
+  expect([running, queue.waiting()]).toEqual([0, 0]);
 });
 
 test("hashing leaves the event loop free", async () => {

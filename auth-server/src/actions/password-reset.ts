@@ -57,6 +57,7 @@ async function create(
   const { change, token } = prepareReset(context, address, user);
   if (!(await couldGuess(context, temporaryPasswordAttempts, subjectOf(change), caller)))
     return failure("rate_limited");
+  using _place = context.hashQueue.takePlace();
   if (!(await takeToken(db, sentCodes, address, clock.now()))) return failure("rate_limited");
   const temporaryPassword = createTemporaryPassword();
   const reset = { ...change, temporaryPassword: await context.temporaryPasswords.hash(temporaryPassword) };
@@ -117,13 +118,13 @@ export async function verifyUserPasswordResetTemporaryPassword(
   args: ByToken & { temporary_password: string },
   caller: Caller,
 ): Promise<AuthResult<"verify_user_password_reset_temporary_password">> {
-  const { db, clock, temporaryPasswords } = context;
+  const { db, clock, hashQueue, temporaryPasswords } = context;
   const valid = await find(context, args);
   if (!valid) return failure("invalid_user_password_reset_token");
   const { change, user } = valid;
   if (change.identityVerified) return failure("user_first_factor_already_verified");
   if (!change.temporaryPassword) throw new Error("A password reset lacks its temporary password.");
-  temporaryPasswords.assertRoom();
+  using _place = hashQueue.takePlace();
   if (!(await mayGuess(context, temporaryPasswordAttempts, subjectOf(change), caller))) return failure("rate_limited");
   const isRight = await temporaryPasswords.verify(args.temporary_password, change.temporaryPassword);
   if (!isRight || !user) return failure("incorrect_temporary_password");

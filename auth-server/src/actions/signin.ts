@@ -53,12 +53,12 @@ export async function verifySigninUserPassword(
   args: ByToken & { password: string },
   caller: Caller,
 ): Promise<AuthResult<"verify_signin_user_password">> {
-  const { db, passwords, clock } = context;
+  const { db, hashQueue, clock } = context;
   const valid = await findValidSignin(context, args.signin_token);
   if (!valid) return failure("invalid_signin_token");
   const { signin, user } = valid;
   if (signin.userFirstFactorVerified) return failure("user_first_factor_already_verified");
-  passwords.assertRoom();
+  using _place = hashQueue.takePlace();
   if (!(await mayTryPassword(context, subjectOf(signin), caller))) return failure("rate_limited");
   if (!(await isPasswordOf(context, user, args.password)) || !user) return failure("incorrect_password");
   await passwordWasRight(context, user.id);

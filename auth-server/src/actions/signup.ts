@@ -139,6 +139,7 @@ export async function setSignupPassword(
   if (signup.password) return failure("password_already_set");
   const fault = await findPasswordFault(context, args.password, signup);
   if (fault) return failure(fault);
+  using _place = context.hashQueue.takePlace();
   const hash = await context.passwords.hash(normalizePassword(context, args.password));
   const isSet = await setSignupPasswordHash(context.db, signup.id, hash, context.clock.now());
   return isSet ? done : failure("internal_conflict");

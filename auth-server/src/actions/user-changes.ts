@@ -107,9 +107,9 @@ export async function verifyIdentityByPassword(
   { change, user }: ValidChange,
   { password, caller }: { password: string; caller: Caller },
 ) {
-  const { db, passwords, clock } = context;
+  const { db, hashQueue, clock } = context;
   if (change.identityVerified) return failure("user_identity_already_verified");
-  passwords.assertRoom();
+  using _place = hashQueue.takePlace();
   if (!(await mayTryPassword(context, user.id, caller))) return failure("rate_limited");
   if (!(await isPasswordOf(context, user, password))) return failure("incorrect_password");
   await passwordWasRight(context, user.id);
@@ -124,6 +124,7 @@ export async function setNewPassword(context: AuthContext, { change, user }: Val
   const owner = { emailAddress: user.email_address, displayName: user.display_name };
   const fault = await findPasswordFault(context, password, owner);
   if (fault) return failure(fault);
+  using _place = context.hashQueue.takePlace();
   const hash = await context.passwords.hash(normalizePassword(context, password));
   return (await setUserChangePassword(context.db, change.id, hash, context.clock.now()))
     ? done

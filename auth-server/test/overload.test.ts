@@ -1,0 +1,56 @@
+import { Pool } from "undici";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startTestServer, type TestServer } from "./harness.ts";
+import { countOutcomes, outcome, signUp, startOver, succeed } from "./steps.ts";
+
+let t: TestServer;
+let pool: Pool;
+
+beforeAll(async () => {
+  t = await startTestServer({ AUTH_PASSWORD_HASH: "argon2id.2.65536.1.32" });
+  pool = new Pool(`http://127.0.0.1:${t.server.publicPort}`, { connections: 300 });
+});
+afterAll(async () => {
+  await pool.destroy();
+  await t.stop();
+});
+
+test("more passwords than can wait: 503 with Retry-After, no guess is spent, and looks at sessions stay quick", {
+  timeout: 60_000,
+}, async () => {
+  await startOver(t);
+  const { session_token } = await signUp(t, "ada@example.com");
+  const tokens: string[] = [];
+  await countOutcomes(300, async (index) => {
+    tokens.push((await succeed(t, "create_signin", { user_email_address: `a${index}@example.com` })).signin_token);
+    return "ok";
+  });
+  const flood = Promise.all(tokens.map(guess));
+  const looks: number[] = [];
+  for (let look = 0; look < 10; look++) {
+    const start = performance.now();
+    expect(await outcome(t, "get_session", { session_token })).toBe("ok");
+    looks.push(performance.now() - start);
+  }
+  const refused = (await flood).filter(({ status }) => status === 503);
+  expect(refused.length).toBeGreaterThan(0);
+  expect(refused.every(({ retryAfter }) => retryAfter === "5")).toBe(true);
+  expect(looks.sort((a, b) => a - b)[5]).toBeLessThan(1_000);
+  const again = refused[0]?.token ?? "";
+  for (let attempt = 0; attempt < 5; attempt++) expect((await guess(again)).text).toContain("incorrect_password");
+  expect((await guess(again)).text).toContain("rate_limited");
+});
+
+async function guess(token: string) {
+  const body = JSON.stringify({
+    action: "verify_signin_user_password",
+    arguments: { signin_token: token, password: "a wrong password" },
+  });
+  const response = await pool.request({ method: "POST", path: "/", body });
+  return {
+    token,
+    status: response.statusCode,
+    retryAfter: response.headers["retry-after"],
+    text: await response.body.text(),
+  };
+}

@@ -92,7 +92,7 @@ export async function findValidSession(
   if (!session || isRefusedEarly(context.settings, session.secretHash, parts)) return undefined;
   const user = hasExpired(context, session) ? undefined : await lookUntilCurrent(context, session, look);
   if (!isCurrent(context, user, session)) {
-    await deleteSessionRow(context.db, session.id);
+    if (!mayFollow(context, user, session)) await deleteSessionRow(context.db, session.id);
     return undefined;
   }
   if (!isRightSecret(session.secretHash, parts)) return undefined;
@@ -121,6 +121,14 @@ function isCurrent({ settings }: AuthContext, user: User | undefined, session: S
     user.sessions_counter === session.userSessionsCounter &&
     (settings.strict || user.password_hash_counter === session.userPasswordHashCounter)
   );
+}
+
+/**
+ * Whether only the password is another. The session may be the one it was changed in, which is moved to the new one a
+ * moment after the user: refused until then, but not deleted.
+ */
+function mayFollow({ settings }: AuthContext, user: User | undefined, session: Session): boolean {
+  return !settings.strict && isActive(user, session) && user.sessions_counter === session.userSessionsCounter;
 }
 
 function hasExpired({ settings, clock }: AuthContext, session: Session): boolean {

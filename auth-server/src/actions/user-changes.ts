@@ -69,13 +69,16 @@ export async function findValidChange(
   const isKnown = knownUser !== undefined && knownUser.id === change.userId && !context.settings.strict;
   const user = isKnown ? knownUser : await context.userCache.look(change.userId ?? change.shownUserId);
   if (change.userId !== undefined && !isCurrent(user, change)) return end(context, change);
+  // Not deleted: a hash that is being renewed takes its changes along a moment after the user.
+  if (change.userId !== undefined && user?.password_hash_counter !== change.userPasswordHashCounter)
+    return context.settings.strict ? end(context, change) : undefined;
   if (!isRightSecret(change.secretHash, parts)) return undefined;
   return { change, user: change.userId === undefined ? undefined : user };
 }
 
-/** A change ends when the password it could be made with changed, and those that use the address with the address. */
+/** A change ends with its user, and those that use the address with the address. */
 function isCurrent(user: User | undefined, change: UserChange): boolean {
-  if (!isActive(user, change) || user.password_hash_counter !== change.userPasswordHashCounter) return false;
+  if (!isActive(user, change)) return false;
   const usesAddress = change.kind === "email_address_update" || change.kind === "password_reset";
   return !usesAddress || user.email_address_counter === change.userEmailAddressCounter;
 }

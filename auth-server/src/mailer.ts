@@ -1,4 +1,5 @@
 import type { Log } from "@anteroom/shared/runtime/log";
+import { CallFailed } from "@anteroom/shared/runtime/private-calls";
 import type { EmailRequest } from "@anteroom/shared/wire/email";
 
 type Send = (email: EmailRequest) => Promise<void>;
@@ -29,6 +30,11 @@ export function createMailer(send: Send, log: Log, waitForNotices: boolean) {
       await Promise.all(underWay);
     },
   };
+}
+
+/** Whether a mail that could not be handed over may have been taken all the same. */
+export function isDeliveryUnknown(error: unknown): boolean {
+  return error instanceof CallFailed && error.delivered === "unknown";
 }
 
 /** UTC as in `January 2, 2026 15:04:05`. `now` in unix seconds. */

@@ -6,6 +6,7 @@ import type { AuthContext } from "../context.ts";
 import { createEmailVerificationCode, isRightCode, sealCode, unsealCode } from "../credentials.ts";
 import { couldGuess, mayGuess } from "../guesses.ts";
 import { codeAttempts, sentCodes } from "../limits.ts";
+import { isDeliveryUnknown } from "../mailer.ts";
 import { done, failure, success } from "../result.ts";
 import { deleteUserChange, insertUserChange, markUserChangeVerified, type UserChange } from "../store/user-changes.ts";
 import { readEmailAddress } from "./addresses.ts";
@@ -47,7 +48,7 @@ export async function createUserEmailAddressUpdate(
     await mailCode(context, valid.user, address, code);
   } catch (error) {
     await deleteUserChange(context.db, update.id);
-    if (!context.settings.strict) await returnToken(context.db, sentCodes, address);
+    await giveBackMailToken(context, address);
     throw error;
   }
   return success({ user_email_address_update: toWire(update), user_email_address_update_token: token });
@@ -82,7 +83,12 @@ export async function sendUserEmailAddressUpdateEmailAddressVerificationCode(
   if (found.change.newEmailAddressVerified) return failure("email_address_already_verified");
   const { address, code } = open(context, found.change);
   if (!(await takeMailToken(context, address, caller))) return failure("rate_limited");
-  await mailCode(context, found.user, address, code);
+  try {
+    await mailCode(context, found.user, address, code);
+  } catch (error) {
+    if (!isDeliveryUnknown(error)) await giveBackMailToken(context, address);
+    throw error;
+  }
   return done;
 }
 
@@ -157,6 +163,11 @@ function find(context: AuthContext, args: ByTokens) {
 async function takeMailToken(context: AuthContext, address: string, caller: Caller): Promise<boolean> {
   if (!(await couldGuess(context, codeAttempts, address, caller))) return false;
   return takeToken(context.db, sentCodes, address, context.clock.now());
+}
+
+/** In Faroe a mail that was never sent has cost its token all the same. */
+async function giveBackMailToken({ db, settings }: AuthContext, address: string): Promise<void> {
+  if (!settings.strict) await returnToken(db, sentCodes, address);
 }
 
 function mailCode(context: AuthContext, user: User, address: string, code: string): Promise<void> {

@@ -1,4 +1,3 @@
-import { CallFailed } from "@anteroom/shared/runtime/private-calls";
 import { returnToken, takeToken } from "@anteroom/shared/runtime/rate-limits";
 import type { AuthResult, Signup as WireSignup } from "@anteroom/shared/wire/faroe";
 import type { User } from "@anteroom/shared/wire/user-server";
@@ -15,6 +14,7 @@ import {
 } from "../credentials.ts";
 import { couldGuess, mayGuess } from "../guesses.ts";
 import { codeAttempts, sentCodes } from "../limits.ts";
+import { isDeliveryUnknown } from "../mailer.ts";
 import { done, failure, success } from "../result.ts";
 import {
   deleteSignupFamily,
@@ -218,10 +218,6 @@ async function takeMailToken(context: AuthContext, emailAddress: string, caller:
 /** In Faroe a mail that was never sent has cost its token all the same. */
 async function giveBackMailToken({ db, settings }: AuthContext, emailAddress: string): Promise<void> {
   if (!settings.strict) await returnToken(db, sentCodes, emailAddress);
-}
-
-function isDeliveryUnknown(error: unknown): boolean {
-  return error instanceof CallFailed && error.delivered === "unknown";
 }
 
 /** Right and wrong codes cost a token each. */

@@ -31,7 +31,12 @@ export function normalizePassword({ settings }: AuthContext, password: string): 
 }
 
 function contextWords({ settings }: AuthContext, { emailAddress, displayName = "" }: PasswordOwner): string[] {
-  return [...settings.passwordContextWords, emailAddress, ...emailAddress.split(/[@.+_-]/), ...displayName.split(/\s+/)]
+  return [
+    ...settings.passwordContextWords,
+    emailAddress,
+    ...emailAddress.split(/[@.+_-]/),
+    ...displayName.split(/[^\p{L}\p{N}]+/u),
+  ]
     .map((word) => word.toLowerCase())
     .filter((word) => word.length >= 4)
     .sort((a, b) => b.length - a.length);

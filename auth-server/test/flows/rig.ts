@@ -1,0 +1,152 @@
+import { type AuthAction, authActions } from "@anteroom/shared/wire/faroe";
+import type { User } from "@anteroom/shared/wire/user-server";
+import postgres from "postgres";
+import { expect } from "vitest";
+import { startTestServer, type TestServer } from "../harness.ts";
+import { password, prepareSignup, startOver, succeed } from "../steps.ts";
+
+/** A test server with either user store, so that one suite proves both. */
+export interface Rig extends TestServer {
+  users: Users;
+  sql: postgres.Sql;
+  /** Every `action outcome` so far. */
+  seen: Set<string>;
+}
+
+/** The users of a server, wherever they live, as whoever keeps them sees and changes them. */
+export interface Users {
+  find(id: string): Promise<User | undefined>;
+  /** Counters are not touched unless `set` says so. */
+  change(id: string, set: Partial<User>): Promise<void>;
+  remove(id: string): Promise<void>;
+}
+
+export const stores = ["app", "local"] as const;
+export type Store = (typeof stores)[number];
+
+const cheap = "argon2id.1.64.1.32";
+
+export const newPassword = "another long passphrase";
+
+export async function startRig(store: Store, overrides: Record<string, string> = {}): Promise<Rig> {
+  const server = await startTestServer({
+    AUTH_USER_STORE: store,
+    AUTH_TEMPORARY_PASSWORD_HASH: cheap,
+    AUTH_EMAIL_TIMEOUT: "1s",
+    ...overrides,
+  });
+  const sql = postgres(server.databaseUrl, { max: 2 });
+  const seen = new Set<string>();
+  return {
+    ...server,
+    sql,
+    seen,
+    users: store === "app" ? usersOfStub(server) : usersInDatabase(sql),
+    invoke: async (action, args) => {
+      const answer = await server.invoke(action, args);
+      seen.add(`${action} ${answer.ok ? "ok" : answer.error_code}`);
+      return answer;
+    },
+    stop: async () => {
+      await sql.end();
+      await server.stop();
+    },
+  };
+}
+
+function usersOfStub({ app }: TestServer): Users {
+  const find = (id: string) => app.users.find((user) => user.id === id);
+  return {
+    find: async (id) => find(id),
+    change: async (id, set) => void Object.assign(find(id) as User, set),
+    remove: async (id) => void app.users.splice(app.users.indexOf(find(id) as User), 1),
+  };
+}
+
+function usersInDatabase(sql: postgres.Sql): Users {
+  return {
+    find: async (id) => {
+      const [row] = await sql`select * from users where id = ${id}`;
+      if (row === undefined) return undefined;
+      const { password_hash, password_salt, ...rest } = row;
+      const text = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64");
+      return { ...rest, password_hash: text(password_hash), password_salt: text(password_salt) } as User;
+    },
+    change: async (id, { password_hash, password_salt, ...set }) => {
+      const bytes = {
+        ...(password_hash === undefined ? {} : { password_hash: Buffer.from(password_hash, "base64") }),
+        ...(password_salt === undefined ? {} : { password_salt: Buffer.from(password_salt, "base64") }),
+      };
+      await sql`update users set ${sql({ ...set, ...bytes })} where id = ${id}`;
+    },
+    remove: async (id) => {
+      await sql`delete from users where id = ${id}`;
+    },
+  };
+}
+
+export interface Person {
+  id: string;
+  address: string;
+  session_token: string;
+}
+
+/** Somebody with an account and the session of the sign-up. */
+export async function join(rig: Rig, address: string, displayName = ""): Promise<Person> {
+  const { signup_token } = await prepareSignup(rig, address, password);
+  const { session, session_token } = await succeed(rig, "complete_signup", { signup_token });
+  if (displayName !== "") await rig.users.change(session.user_id, { display_name: displayName });
+  return { id: session.user_id, address, session_token };
+}
+
+export async function begin(rig: Rig): Promise<void> {
+  await startOver(rig);
+}
+
+/** The next mail of a type, which may still be under way. */
+export async function takeMail(rig: Rig, type: string) {
+  const { mailbox } = rig.app;
+  const find = () => mailbox.findIndex((mail) => mail.type === type);
+  await expect.poll(find, { interval: 2 }).toBeGreaterThan(-1);
+  return mailbox.splice(find(), 1)[0];
+}
+
+/**
+ * Lets calls come as far as changing a row that somebody else holds, and only then lets go of it: all of them have seen
+ * it unchanged.
+ */
+export async function meetAtRow(
+  { sql }: Rig,
+  table: "user_changes" | "users" | "signups" | "signins" | "sessions",
+  id: string,
+  calls: (() => Promise<string>)[],
+): Promise<string[]> {
+  let running: Promise<string>[] = [];
+  await sql.begin(async (transaction) => {
+    await transaction`select 1 from ${transaction(table)} where id = ${id} for update`;
+    running = calls.map((call) => call());
+    const blocked = () => sql`select 1 from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock'`;
+    await expect.poll(async () => (await blocked()).length, { interval: 5 }).toBe(calls.length);
+  });
+  return (await Promise.all(running)).sort();
+}
+
+/** Has no session stored while `work` runs. */
+export async function withoutNewSessions({ sql }: Rig, work: () => Promise<void>): Promise<void> {
+  await sql`alter table sessions add constraint none check (false) not valid`;
+  await work();
+  await sql`alter table sessions drop constraint none`;
+}
+
+/** Every code the contract declares for these actions was seen, except those named with `action code`. */
+export function expectEveryCode({ seen }: Rig, actions: readonly AuthAction[], except: readonly string[]): void {
+  const declared = actions.flatMap((action) =>
+    ["ok", ...authActions[action].errors].map((code) => `${action} ${code}`),
+  );
+  expect(declared.filter((pair) => !seen.has(pair)).sort()).toEqual([...except].sort());
+}
+
+export function actionsOf(object: string): AuthAction[] {
+  return (Object.keys(authActions) as AuthAction[]).filter((action) => action.includes(object));
+}

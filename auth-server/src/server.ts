@@ -77,7 +77,7 @@ function createContext(
   clock: AuthContext["clock"],
 ): AuthContext {
   const users = settings.userStore === "local" ? createLocalUsers(db) : appServer.users;
-  const hashQueue = createHashQueue(200);
+  const hashQueue = createHashQueue(settings.passwordQueue);
   const passwords = createPasswords(settings.passwordHash, hashQueue, { anyAlgorithm: !settings.strict });
   const temporaryPasswords = createPasswords(settings.temporaryPasswordHash, hashQueue, { anyAlgorithm: false });
   return {

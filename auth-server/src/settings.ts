@@ -37,6 +37,8 @@ export function readSettings(environment: Environment) {
       environment,
       common.testMode,
     ),
+    /** How many passwords may wait to be hashed; whoever comes then is answered 503. */
+    passwordQueue: reader.integer("AUTH_PASSWORD_QUEUE", 200, 1, 100_000),
     /** Code points. */
     passwordMinLength: reader.integer("AUTH_PASSWORD_MIN_LENGTH", strict ? 10 : 15, 8, 64),
     /** Code points. */

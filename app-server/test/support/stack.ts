@@ -119,7 +119,11 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   };
 }
 
-function createServer(name: "auth-server" | "app-server", env: Record<string, string>, probe: string): RunningServer {
+export function createServer(
+  name: "auth-server" | "app-server",
+  env: Record<string, string>,
+  probe: string,
+): RunningServer {
   let child: ChildProcess | undefined;
   let printed = "";
   const ended = (process: ChildProcess) =>

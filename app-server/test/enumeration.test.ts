@@ -54,9 +54,10 @@ async function compare<K extends string>(
   names: readonly K[],
   perRound: number,
   sample: (kind: K, number: number) => Promise<Sample>,
-): Promise<{ p: number; shapes: Set<string> }> {
+): Promise<{ p: number; shapes: Set<string>; fastest: number }> {
   const shapes = new Set<string>();
   let p = 0;
+  let fastest = Number.POSITIVE_INFINITY;
   for (let attempt = 0; attempt < 2 && p <= 0.01; attempt++) {
     const times = new Map<K, number[]>(names.map((name) => [name, []]));
     for (let round = 0; round < samples; round += perRound) {
@@ -67,22 +68,25 @@ async function compare<K extends string>(
           const taken = await sample(name, 100 + attempt * samples + round + index);
           times.get(name)?.push(taken.milliseconds);
           shapes.add(taken.shape);
+          fastest = Math.min(fastest, taken.milliseconds);
         }),
       );
     }
     const pairs = names.flatMap((one, index) => names.slice(index + 1).map((other) => [one, other] as const));
     p = Math.min(...pairs.map(([one, other]) => mannWhitneyP(times.get(one) ?? [], times.get(other) ?? [])));
   }
-  return { p, shapes };
+  return { p, shapes, fastest };
 }
 
 test("S-1, D-52: request_registration answers alike in status, keys, headers, size and time for new, waiting and users", async () => {
   for (let warm = 0; warm < 10; warm++) await ask("/auth/request_registration", { email: `warm${warm}@example.com` });
-  const { p, shapes } = await compare(kinds, 4, (kind: Kind, number) =>
+  const { p, shapes, fastest } = await compare(kinds, 4, (kind: Kind, number) =>
     ask("/auth/request_registration", { email: `${kind}${number}@example.com`, firstname: "A", lastname: "B" }),
   );
   expect([...shapes]).toEqual([expect.any(String)]);
   expect(p).toBeGreaterThan(0.01);
+  // No answer leaves before the time that all of them take.
+  expect(fastest).toBeGreaterThan(38);
 });
 
 test("S-1: users are told by mail, once; whoever waits gets none", async () => {

@@ -1,0 +1,192 @@
+import { connect } from "node:net";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { publicRoutes } from "../src/app.ts";
+import { type Client, createClient } from "./support/client.ts";
+import { type Stack, startStack } from "./support/stack.ts";
+import { createWalk, type Walk } from "./support/walk.ts";
+
+let stack: Stack;
+let client: Client;
+let walk: Walk;
+let before: string;
+let logged: number;
+
+beforeAll(async () => {
+  stack = await startStack();
+  client = createClient(stack);
+  walk = await createWalk(stack, client);
+  await walk.activate("user@example.com");
+  await walk.open("open@example.com");
+  await client.register("waiting@example.com");
+});
+
+afterAll(() => stack.stop());
+
+beforeEach(async () => {
+  before = await everything();
+  logged = stack.servers.app.output().length;
+});
+
+/** Bad input is the caller's fault: it changes nothing and is no error of the server's to be logged. */
+afterEach(async () => {
+  expect(await everything()).toBe(before);
+  expect(stack.servers.app.output().slice(logged)).not.toMatch(/"level":(50|60)/);
+});
+
+/** All that the app server keeps, but for the counting of guesses. */
+async function everything(): Promise<string> {
+  const [row] = await stack.sql`select
+    (select string_agg(t::text, ' ' order by id) from registration_state t) || (select string_agg(t::text, ' ' order by email) from newusers t) ||
+    (select string_agg(t::text, ' ' order by id) from users t) || (select string_agg(t::text, ' ' order by key) from tokens t) ||
+    (select count(*) from permissions) || (select count(*) from setup_links) || (select count(*) from pgboss.job) as rows`;
+  expect(row?.rows).toEqual(expect.any(String));
+  return row?.rows;
+}
+
+const posts = publicRoutes.filter(({ method }) => method === "POST");
+const withBody = posts.filter(({ body }) => Object.keys(body.shape).length > 0);
+
+/** Fields as they should be, but of nobody. */
+const plausible: Record<string, string> = {
+  email: "nobody@example.com",
+  code: "ABCDEFGH",
+  registration_token: "x".repeat(43),
+  session_token: "x",
+  setup_token: "x",
+  user_id: "x",
+  permission: "editor",
+};
+
+const bodyOf = (route: (typeof posts)[number], fields: object) => ({
+  ...Object.fromEntries(Object.keys(route.body.shape).map((name) => [name, plausible[name] ?? ""])),
+  ...fields,
+});
+
+const cases = withBody.flatMap((route) =>
+  Object.keys(route.body.shape).map((field) => ({ path: route.path, route, field })),
+);
+
+test.each(cases)("Bad input: $path refuses a $field of another kind", async ({ path, route, field }) => {
+  const isOptional = route.body.shape[field].safeParse(undefined).success;
+  for (const value of [1, 0, true, false, {}, [], ["x"], { toString: "x" }]) {
+    const reply = await client.app.post(path, bodyOf(route, { [field]: value }), walk.admin);
+    expect([reply.status, reply.body.code], `${field}: ${JSON.stringify(value)}`).toEqual([422, "invalid_field"]);
+    expect(reply.body.errors).toEqual([{ field, message: expect.any(String) }]);
+  }
+  const absent = await client.app.post(path, bodyOf(route, { [field]: null }), walk.admin);
+  expect(absent.status).toBe(isOptional ? 422 : 400);
+});
+
+const odd = [
+  "\u0000",
+  "x\u0000y",
+  "x\r\ny",
+  "\ud800",
+  "\u202etxt.exe",
+  "__proto__",
+  "' or 1=1 --",
+  "%00",
+  "{{ code }}",
+  "😀".repeat(60),
+  "x".repeat(5_000),
+];
+
+test.each(cases)("Bad input: $path stands an odd $field", async ({ path, route, field }) => {
+  // Names may be odd; nobody is registered under them here.
+  const fields = path === "/auth/request_registration" && field !== "email" ? { email: "no address" } : {};
+  for (const value of odd) {
+    const reply = await client.app.post(path, bodyOf(route, { ...fields, [field]: value }), walk.admin);
+    expect(reply.status, JSON.stringify(value)).toBeLessThan(500);
+    if (reply.status === 200) expect(reply.body).toEqual({ found: false });
+    else expect(reply.headers.get("content-type")).toBe("application/problem+json");
+  }
+});
+
+test.each(withBody)("Bad input: $path takes nothing but a JSON object of less than 16 kB", async ({ path }) => {
+  const send = (body: string | Buffer) => client.app.raw(path, { method: "POST", headers: walk.admin, body });
+  for (const body of [
+    "",
+    " ",
+    "{",
+    "null",
+    "[]",
+    '"x"',
+    "{'a':1}",
+    '{"a":1,}',
+    "email=x",
+    Buffer.from([0xff, 0xfe, 0x7b]),
+    "[".repeat(9_000),
+  ]) {
+    const reply = await send(body);
+    expect([reply.status, reply.body.code], String(body).slice(0, 20)).toEqual([400, "invalid_request"]);
+  }
+  expect((await send(JSON.stringify({ pad: "x".repeat(16_384) }))).status).toBe(413);
+});
+
+test("Bad input: members that belong to objects are not taken for fields", async () => {
+  const body = '{"__proto__": {"email": "nobody@example.com"}, "constructor": {"email": "nobody@example.com"}}';
+  const reply = await client.app.raw("/auth/request_registration", { method: "POST", body });
+  expect([reply.status, reply.body.error]).toEqual([400, "Missing email"]);
+});
+
+test("Bad input: unknown paths and methods are 404, whatever they look like", async () => {
+  for (const path of [
+    "/",
+    "/auth",
+    "/auth/",
+    "//auth/session_info/",
+    "/%00",
+    "/%ff",
+    "/../etc/passwd",
+    "/%2e%2e/",
+    `/${"x".repeat(4_000)}`,
+  ]) {
+    const reply = await client.app.get(path);
+    expect([reply.status, reply.body.code], path.slice(0, 30)).toEqual([404, "not_found"]);
+  }
+  for (const { path, method } of publicRoutes)
+    for (const other of ["GET", "POST", "PUT", "DELETE", "PATCH"].filter((one) => one !== method))
+      expect((await client.app.raw(path, { method: other })).status, `${other} ${path}`).toBe(404);
+});
+
+test("Bad input: odd cookies and queries are no sessions and no faults", async () => {
+  for (const cookie of [
+    "__Host-session=",
+    "__Host-session=%00",
+    "__Host-session=%ff",
+    "=;;=",
+    `__Host-session=${"x".repeat(4_000)}`,
+  ]) {
+    const reply = await client.app.get("/auth/session_info/", { cookie });
+    expect([200, 401], cookie.slice(0, 30)).toContain(reply.status);
+    expect(reply.body.user).toBeUndefined();
+  }
+  for (const state of ["", "DECOY", "requested", "%00", "' or 1=1", "REQUESTED&state=DECOY"]) {
+    const reply = await client.app.get(`/admin/list_newusers/?state=${state}`, walk.admin);
+    expect(reply.status === 200 ? state : reply.status, state).toBe(
+      reply.status === 200 ? "REQUESTED&state=DECOY" : 422,
+    );
+  }
+});
+
+test("Bad input: what is no HTTP is answered 400 or cut off, and the server goes on", async () => {
+  const { port } = new URL(stack.urls.app);
+  for (const bytes of [
+    "\u0000\u0001\u0002\r\n\r\n",
+    "GET / HTTP/9.9\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+    `GET /${"x".repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`,
+  ]) {
+    const answer = await new Promise<string>((resolve) => {
+      const socket = connect(Number(port), "127.0.0.1", () => socket.end(bytes));
+      let text = "";
+      socket.on("data", (chunk) => {
+        text += chunk;
+      });
+      socket.on("error", () => resolve(text));
+      socket.on("close", () => resolve(text));
+    });
+    expect(answer, bytes.slice(0, 20)).toMatch(/^(HTTP\/1\.1 4\d\d |$)/);
+  }
+  expect((await client.app.get("/alive")).status).toBe(200);
+});

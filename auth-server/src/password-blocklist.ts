@@ -1,21 +1,25 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { isObviousPassword } from "./obvious-passwords.ts";
 
 export interface PasswordBlocklist {
   /** Reads the list now; throws when the file cannot be read. */
   load(): Promise<void>;
+  /** Whether the password itself is listed. */
   has(password: string): Promise<boolean>;
+  /** Whether it is a listed one in disguise. An operator's own list is taken word for word. */
+  isObvious(password: string): Promise<boolean>;
 }
 
 /**
  * Passwords that everybody tries first. Out of `file`, one a line and exactly as written there, or the list that comes
- * with zxcvbn, whose entries are refused with capitals too. Read when first
- * needed; until then a server that sets no passwords pays nothing for it.
+ * with zxcvbn, whose entries are refused with capitals too. Read when first needed; until then a server that sets no
+ * passwords pays nothing for it.
  */
 export function createPasswordBlocklist(file: string | undefined, minLength: number): PasswordBlocklist {
-  let list: Promise<Set<string>> | undefined;
+  let list: Promise<ReadonlySet<string>> | undefined;
   const get = () => {
-    list ??= read(file, minLength);
+    list ??= file === undefined ? readBuiltIn() : readList(file, minLength);
     return list;
   };
   return {
@@ -24,15 +28,17 @@ export function createPasswordBlocklist(file: string | undefined, minLength: num
       const known = await get();
       return known.has(password) || (file === undefined && known.has(password.toLowerCase()));
     },
+    isObvious: async (password) => file === undefined && isObviousPassword(password, await get()),
   };
 }
 
-async function read(file: string | undefined, minLength: number): Promise<Set<string>> {
-  const passwords = file === undefined ? await readBuiltIn() : (await readFile(file, "utf8")).split(/\r?\n/);
+async function readList(file: string, minLength: number): Promise<ReadonlySet<string>> {
+  const passwords = (await readFile(file, "utf8")).split(/\r?\n/);
   return new Set(passwords.filter((password) => password.length >= minLength));
 }
 
-async function readBuiltIn(): Promise<string[]> {
+/** Some 49,000, short ones too: they are what longer ones are made of. */
+async function readBuiltIn(): Promise<ReadonlySet<string>> {
   const url = import.meta.resolve("@zxcvbn-ts/language-common/src/passwords.json");
-  return JSON.parse(await readFile(fileURLToPath(url), "utf8")) as string[];
+  return new Set(JSON.parse(await readFile(fileURLToPath(url), "utf8")) as string[]);
 }

@@ -21,6 +21,7 @@ export async function findPasswordFault(
   const length = [...normalizePassword(context, password)].length;
   if (length < settings.passwordMinLength || length > settings.passwordMaxLength) return "invalid_password_length";
   if (await passwordBlocklist.has(password)) return "weak_password";
+  if (!settings.strict && (await passwordBlocklist.isObvious(password))) return "weak_password";
   if (!settings.strict && isMadeOfContext(password, contextWords(context, owner))) return "weak_password";
   return (await isBreached(context, password)) ? "weak_password" : undefined;
 }

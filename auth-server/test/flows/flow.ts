@@ -182,3 +182,14 @@ export function actionsWithToken(flow: Flow, change: Change): [string, Record<st
     ]),
   ];
 }
+
+/** A password update or reset that waits for the new password: what to call, without the password. */
+export async function prepareNewPassword(
+  rig: Rig,
+  object: "user_password_update" | "user_password_reset",
+  person: Person,
+) {
+  const flow = object === "user_password_update" ? passwordUpdate : passwordReset;
+  const { args } = await prepare(rig, flow, person, 1);
+  return { action: `set_${object}_new_password`, args };
+}

@@ -7,6 +7,9 @@ import type { PasswordHash } from "./store/signups.ts";
 const deriveScrypt = promisify<string, Uint8Array, number, object, Buffer>(scrypt);
 const derivePbkdf2 = promisify<string, Uint8Array, number, number, string, Buffer>(pbkdf2);
 
+/** Bytes. */
+const shortestHash = 16;
+
 /**
  * Hashes that users brought along from other systems, by the form of their algorithm id. They are good for one sign-in,
  * which replaces them.
@@ -15,10 +18,12 @@ const derivePbkdf2 = promisify<string, Uint8Array, number, number, string, Buffe
  * - `scrypt.N.r.p.bytes`
  * - `pbkdf2.sha256.iterations.bytes`, likewise sha1 and sha512
  *
- * Undefined when the id is of none of these forms. The work is done off the event loop.
+ * Undefined when the id is of none of these forms, or the hash so short that many passwords have it; one of no bytes
+ * would be everybody's. The work is done off the event loop.
  */
 export function verifyForeignHash(password: string, stored: PasswordHash): Promise<boolean> | undefined {
   if (stored.algorithmId === "bcrypt") return verifyBcrypt(password, Buffer.from(stored.hash).toString("latin1"));
+  if (stored.hash.length < shortestHash) return undefined;
   const scryptId = /^scrypt\.(\d{1,8})\.(\d{1,2})\.(\d{1,2})\.(\d{1,3})$/.exec(stored.algorithmId);
   if (scryptId) return verifyScrypt(password, stored, scryptId.slice(1).map(Number));
   const pbkdf2Id = /^pbkdf2\.(sha1|sha256|sha512)\.(\d{1,8})\.(\d{1,3})$/.exec(stored.algorithmId);

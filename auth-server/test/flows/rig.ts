@@ -2,7 +2,7 @@ import { type AuthAction, authActions } from "@anteroom/shared/wire/faroe";
 import type { User } from "@anteroom/shared/wire/user-server";
 import postgres from "postgres";
 import { expect } from "vitest";
-import { startTestServer, type TestServer } from "../harness.ts";
+import { type Answer, internalSecret, request, startTestServer, type TestServer } from "../harness.ts";
 import { password, prepareSignup, startOver, succeed } from "../steps.ts";
 
 /** A test server with either user store, so that one suite proves both. */
@@ -149,4 +149,16 @@ export function expectEveryCode({ seen }: Rig, actions: readonly AuthAction[], e
 
 export function actionsOf(object: string): AuthAction[] {
   return (Object.keys(authActions) as AuthAction[]).filter((action) => action.includes(object));
+}
+
+/** The same server, called from another address. Needs TRUSTED_PROXIES=127.0.0.1. */
+export function from<T extends TestServer>(server: T, address: string): T {
+  const headers = { authorization: `Bearer ${internalSecret}`, "x-forwarded-for": address };
+  return {
+    ...server,
+    invoke: async (action, args) => {
+      const body = JSON.stringify({ action, arguments: args });
+      return JSON.parse((await request(server.private, "POST", "/", body, headers)).text) as Answer;
+    },
+  };
 }

@@ -8,7 +8,6 @@ import { SettingsError } from "./settings.ts";
  * @param start resolves, once listening, with the function that stops everything
  */
 export async function runProcess(start: () => Promise<{ log: Log; stop: () => Promise<void> }>): Promise<void> {
-  const hasLauncher = process.connected === true;
   try {
     const { log, stop } = await start();
     let stopping = false;
@@ -23,8 +22,8 @@ export async function runProcess(start: () => Promise<{ log: Log; stop: () => Pr
     process.once("SIGINT", () => void shutDown("SIGINT"));
     process.once("SIGTERM", () => void shutDown("SIGTERM"));
     process.once("disconnect", () => void shutDown("the launcher ended"));
-    // It may have ended while this process was starting.
-    if (hasLauncher && !process.connected) await shutDown("the launcher ended");
+    // It may have ended while this process was starting, even before this line was loaded. Without a launcher: undefined.
+    if (process.connected === false) await shutDown("the launcher ended");
   } catch (error) {
     process.stderr.write(`${describe(error)}\n`);
     process.exit(1);

@@ -194,14 +194,13 @@ describe("every message of an acceptance and of an activation is one of the poin
   });
 });
 
-describe.each([
-  { killed: ["app"], goesOn: "meanwhile", later: 0 },
-  { killed: ["app"], goesOn: "afterwards", later: 90 },
-  { killed: ["auth"], goesOn: "meanwhile", later: 90 },
-  { killed: ["auth"], goesOn: "afterwards", later: 90 },
-  { killed: ["app", "auth"], goesOn: "afterwards", later: 90 },
-] as const)("killed: $killed; what is on its way goes on $goesOn; looked at $later s later", (run) => {
-  const { killed, goesOn, later } = run;
+describe.each<{ who: string; killed: ("app" | "auth")[]; goesOn: "meanwhile" | "afterwards"; later: number }>([
+  { who: "the app server", killed: ["app"], goesOn: "meanwhile", later: 0 },
+  { who: "the app server", killed: ["app"], goesOn: "afterwards", later: 90 },
+  { who: "the auth server", killed: ["auth"], goesOn: "meanwhile", later: 90 },
+  { who: "the auth server", killed: ["auth"], goesOn: "afterwards", later: 90 },
+  { who: "both servers", killed: ["app", "auth"], goesOn: "afterwards", later: 90 },
+])("SIGKILL for $who; what is on its way goes on $goesOn; $later s later", ({ killed, goesOn, later }) => {
   const runName = `${killed.join("-")}-${goesOn}`;
   const accepted = new Map<Point, { person: Person; reply: Reply | undefined }>();
   const activated = new Map<Point, { person: Verified; result: { ok: boolean } | undefined }>();

@@ -1,7 +1,7 @@
+import { mannWhitneyP } from "@anteroom/shared/testing/statistics";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Client, createClient } from "./support/client.ts";
 import { readMails, type Stack, startStack } from "./support/stack.ts";
-import { mannWhitneyP } from "./support/statistics.ts";
 import { createWalk, type Walk } from "./support/walk.ts";
 
 let stack: Stack;

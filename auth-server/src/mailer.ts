@@ -8,14 +8,14 @@ export type Mailer = ReturnType<typeof createMailer>;
 
 /**
  * Mails go to the app server, which queues them. Codes must arrive there or their action fails; notices never fail
- * theirs. `waitForNotices` keeps Faroe's order: the action answers after its notice is on the way.
+ * theirs, nor do mails whose fate the caller must not learn of. `waitForNotices` keeps Faroe's order: the action answers after its notice is on the way.
  */
 export function createMailer(send: Send, log: Log, waitForNotices: boolean) {
   const underWay = new Set<Promise<void>>();
 
   async function notify(email: EmailRequest): Promise<void> {
     const sending = send(email)
-      .catch((error: unknown) => log.error({ err: error, type: email.type }, "a notice could not be sent"))
+      .catch((error: unknown) => log.error({ err: error, type: email.type }, "a mail could not be sent"))
       .finally(() => underWay.delete(sending));
     underWay.add(sending);
     if (waitForNotices) await sending;

@@ -1,5 +1,5 @@
 import { derivedId } from "@anteroom/shared/runtime/crypto";
-import { returnToken, takeToken } from "@anteroom/shared/runtime/rate-limits";
+import { takeToken } from "@anteroom/shared/runtime/rate-limits";
 import type { AuthResult, UserPasswordReset as Wire } from "@anteroom/shared/wire/faroe";
 import type { User } from "@anteroom/shared/wire/user-server";
 import type { Caller } from "../caller.ts";
@@ -23,7 +23,10 @@ import {
 
 type ByToken = { user_password_reset_token: string };
 
-/** Mailing the temporary password takes longer than mailing nothing; in default mode both answer after this long, ms. */
+/**
+ * Handing over a mail costs more than handing over nothing. In default mode both answer after this long, in ms, by when
+ * the mail has usually been taken.
+ */
 const answerAfter = 150;
 
 /**
@@ -62,7 +65,7 @@ async function create(
   const temporaryPassword = createTemporaryPassword();
   const reset = { ...change, temporaryPassword: await context.temporaryPasswords.hash(temporaryPassword) };
   await insertUserChange(db, reset);
-  if (user) await mailTemporaryPassword(context, { address, user, reset, temporaryPassword });
+  if (user) await mailTemporaryPassword(context, user, reset, temporaryPassword);
   return success({ user_password_reset: toWire(reset), user_password_reset_token: token });
 }
 
@@ -76,21 +79,19 @@ function prepareReset(context: AuthContext, address: string, user: User | undefi
   });
 }
 
+/** In default mode a failure is not told: only an address with an account can have one. */
 async function mailTemporaryPassword(
-  context: AuthContext,
-  mail: { address: string; user: User; reset: UserChange; temporaryPassword: string },
+  { settings, db, mailer }: AuthContext,
+  { display_name: displayName, email_address: email }: User,
+  reset: UserChange,
+  code: string,
 ): Promise<void> {
-  const { display_name: displayName, email_address: email } = mail.user;
+  const mail = { type: "password_reset", email, ...(displayName === "" ? {} : { displayName }), code } as const;
+  if (!settings.strict) return mailer.notify(mail);
   try {
-    await context.mailer.sendCode({
-      type: "password_reset",
-      email,
-      ...(displayName === "" ? {} : { displayName }),
-      code: mail.temporaryPassword,
-    });
+    await mailer.sendCode(mail);
   } catch (error) {
-    await deleteUserChange(context.db, mail.reset.id);
-    if (!context.settings.strict) await returnToken(context.db, sentCodes, mail.address);
+    await deleteUserChange(db, reset.id);
     throw error;
   }
 }

@@ -21,7 +21,7 @@ let admin: { cookie: string };
 let authSql: postgres.Sql;
 
 async function start(env: Record<string, string>): Promise<void> {
-  stack = await startProxiedStack({ env });
+  stack = await startProxiedStack({ env: { LOG_LEVEL: "warn", ...env } });
   client = stack.client;
   admin = await client.adminCookie();
   authSql = postgres(stack.databases.auth.url, { max: 1, onnotice: () => undefined });

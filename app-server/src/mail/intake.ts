@@ -1,7 +1,7 @@
 import { type EmailRequest, isEmailType } from "@anteroom/shared/wire/email";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { AppContext } from "../context.ts";
-import { markMailed } from "../registration/store.ts";
+import { markMailed } from "../registration/opening-store.ts";
 import { storeCode } from "./codes.ts";
 
 /** Reads the body of `POST /email`. Texts only; unknown members are ignored. */

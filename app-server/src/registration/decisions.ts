@@ -2,6 +2,7 @@ import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { AppContext } from "../context.ts";
 import { type Problem, problem } from "../problems.ts";
 import { endSignup, newClaim, type OpeningResult, openSignup, renewOpening, waitForOpening } from "./opening.ts";
+import * as openings from "./opening-store.ts";
 import * as store from "./store.ts";
 
 /** What an administrator may decide about a registration. `actor` is a user id, or `cli`. */
@@ -37,7 +38,7 @@ export async function acceptRegistration(
 }
 
 function claimAcceptance(context: AppContext, email: string, actor: string) {
-  return store.claimForAcceptance(context.db, email, { ...newClaim(context), actor });
+  return openings.claimForAcceptance(context.db, email, { ...newClaim(context), actor });
 }
 
 /** Takes over the outcome of whoever is accepting, or accepts anew when they died before anything had happened. */
@@ -54,7 +55,7 @@ async function openedAlready(context: AppContext, row: store.Registration): Prom
     const signupToken = row.signupToken && context.handles.unsealSignupToken(row.id, row.signupToken);
     return { ok: true, values: { signupToken, message: `Registration of ${row.email} was accepted before.` } };
   }
-  await store.storeSignupGone(context.db, row.id, row.signupToken);
+  await openings.storeSignupGone(context.db, row.id, row.signupToken);
   return toAcceptance(await renewOpening(context, row.id), row.email);
 }
 
@@ -87,7 +88,7 @@ export async function resendSignupEmail(context: AppContext, address: string): P
     const result = await context.authServer.sendCode(context.handles.unsealSignupToken(row.id, row.signupToken));
     if (result.ok) return sent;
     if (result.error !== "invalid_signup_token") return refuse(cannotResend(result.error));
-    await store.storeSignupGone(context.db, row.id, row.signupToken);
+    await openings.storeSignupGone(context.db, row.id, row.signupToken);
   } else if (row?.state !== "ACCEPTED") {
     return refuse(problem(404, "signup_not_found", `No signup token found for ${email}`));
   }

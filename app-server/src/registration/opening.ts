@@ -2,6 +2,7 @@ import { randomId } from "@anteroom/shared/runtime/crypto";
 import { CallFailed } from "@anteroom/shared/runtime/private-calls";
 import type { AppContext } from "../context.ts";
 import { callbackGrace, openingLease, takeoverDelay } from "../policy.ts";
+import * as openings from "./opening-store.ts";
 import * as store from "./store.ts";
 
 /**
@@ -18,31 +19,31 @@ export type OpeningResult =
   /** Somebody withdrew the registration, or the attempt was given up after a crash. */
   | { outcome: "lost" };
 
-export async function openSignup(context: AppContext, opening: store.Opening): Promise<OpeningResult> {
+export async function openSignup(context: AppContext, opening: openings.Opening): Promise<OpeningResult> {
   try {
     const result = await context.authServer.createSignup(opening.email);
     if (result.ok) return await keepSignup(context, opening, result.values);
-    await store.storeRefused(context.db, opening, result.error);
+    await openings.storeRefused(context.db, opening, result.error);
     return { outcome: "refused", error: result.error };
   } catch (error) {
     if (!(error instanceof CallFailed)) throw error;
     context.log.error({ err: error, registration: opening.registrationId }, "create_signup brought no answer");
     if (error.delivered === "no") {
-      await store.storeRefused(context.db, opening, "internal_error");
+      await openings.storeRefused(context.db, opening, "internal_error");
       return { outcome: "refused", error: "internal_error" };
     }
-    await store.shortenLease(context.db, opening, context.clock.now() + callbackGrace);
+    await openings.shortenLease(context.db, opening, context.clock.now() + callbackGrace);
     return { outcome: "unknown" };
   }
 }
 
 async function keepSignup(
   context: AppContext,
-  opening: store.Opening,
+  opening: openings.Opening,
   signup: { signupToken: string; expiresAt: number },
 ): Promise<OpeningResult> {
   const sealedToken = context.handles.sealSignupToken(opening.registrationId, signup.signupToken);
-  const stored = await store.storeOpened(
+  const stored = await openings.storeOpened(
     context.db,
     opening,
     { sealedToken, expiresAt: signup.expiresAt },
@@ -69,10 +70,10 @@ export async function renewOpening(context: AppContext, registrationId: string):
 }
 
 function claimRenewal(context: AppContext, registrationId: string) {
-  return store.claimForRenewal(context.db, registrationId, newClaim(context));
+  return openings.claimForRenewal(context.db, registrationId, newClaim(context));
 }
 
-export function newClaim(context: AppContext): store.Claim {
+export function newClaim(context: AppContext): openings.Claim {
   const now = context.clock.now();
   return { openingId: randomId(), by: context.processName, until: now + openingLease, now };
 }
@@ -99,18 +100,18 @@ export async function waitForOpening(context: AppContext, registrationId: string
 export async function recoverOpenings(context: AppContext): Promise<void> {
   const now = context.clock.now();
   const takeoverBefore = now + openingLease - takeoverDelay;
-  await store.returnUnmailedToRequested(context.db, now, takeoverBefore);
-  await store.keepMailedAsAccepted(context.db, now, takeoverBefore, context.settings.policy.registrationTtl);
-  await store.releaseRenewalsOfTheDead(context.db, now, takeoverBefore);
-  for (const registrationId of await store.listInterrupted(context.db, now, 100)) {
+  await openings.returnUnmailedToRequested(context.db, now, takeoverBefore);
+  await openings.keepMailedAsAccepted(context.db, now, takeoverBefore, context.settings.policy.registrationTtl);
+  await openings.releaseRenewalsOfTheDead(context.db, now, takeoverBefore);
+  for (const registrationId of await openings.listInterrupted(context.db, now, 100)) {
     const claim = await claimRenewal(context, registrationId);
     if (claim) await finishInterrupted(context, claim);
   }
 }
 
-async function finishInterrupted(context: AppContext, claim: store.Opening): Promise<void> {
+async function finishInterrupted(context: AppContext, claim: openings.Opening): Promise<void> {
   const result = await openSignup(context, claim);
   context.log.info({ registration: claim.registrationId, outcome: result.outcome }, "finished an interrupted approval");
   if (result.outcome === "refused")
-    await store.scheduleAnotherTry(context.db, claim.registrationId, context.clock.now() + openingLease);
+    await openings.scheduleAnotherTry(context.db, claim.registrationId, context.clock.now() + openingLease);
 }

@@ -1,6 +1,7 @@
 import type { RateLimit } from "@anteroom/shared/runtime/rate-limits";
+import type { ListedRegistration } from "@anteroom/shared/wire/app";
 import { z } from "zod";
-import { liveStates, type RegistrationState } from "../database.ts";
+import { liveStates } from "../database.ts";
 import { addressField, handleField, nameField, newAddressField, reasonField } from "../fields.ts";
 import { defineRoute, noBody, type Route } from "../http.ts";
 import { answerProblem, problem } from "../problems.ts";
@@ -79,7 +80,7 @@ export const registrationRoutes: readonly Route[] = [
   }),
 ];
 
-const listable: readonly RegistrationState[] = [...liveStates, "REJECTED"];
+const listable: readonly ListedRegistration["state"][] = [...liveStates, "REJECTED"];
 
 /** For administrators who decide. */
 export const decisionRoutes: readonly Route[] = [

@@ -9,6 +9,7 @@ import { findTokenByCode } from "../mail/codes.ts";
 import { authServerUnavailable, type Problem, problem, tooManyRequests } from "../problems.ts";
 import { withdraw } from "./decisions.ts";
 import { renewOpening } from "./opening.ts";
+import * as openings from "./opening-store.ts";
 import * as store from "./store.ts";
 
 export type Result<T> = { ok: true; values: T } | { ok: false; problem: Problem };
@@ -118,7 +119,7 @@ async function ownToken(
   if (sibling.ok) return sibling.values.signupToken;
   // Faroe itself knows no siblings: behind it all holders share one token.
   if (sibling.error === "unknown_action") return shared;
-  if (sibling.error === "invalid_signup_token") await store.storeSignupGone(context.db, row.id, row.signupToken);
+  if (sibling.error === "invalid_signup_token") await openings.storeSignupGone(context.db, row.id, row.signupToken);
   return null;
 }
 
@@ -163,7 +164,7 @@ async function mailAgain(context: AppContext, row: store.Registration): Promise<
     const sent = await context.authServer.sendCode(context.handles.unsealSignupToken(row.id, row.signupToken));
     if (sent.ok || sent.error === "email_address_already_verified") return undefined;
     if (sent.error !== "invalid_signup_token") return toProblem(sent.error);
-    await store.storeSignupGone(context.db, row.id, row.signupToken);
+    await openings.storeSignupGone(context.db, row.id, row.signupToken);
   }
   const result = await renewOpening(context, row.id);
   switch (result.outcome) {

@@ -7,5 +7,7 @@ export type Log = pino.Logger;
  * Callers pass ids, codes of outcomes and durations; never a token, code, password or mailed link, at any level.
  */
 export function createLog(server: string, level: string): Log {
-  return pino({ level, base: { server }, timestamp: pino.stdTimeFunctions.isoTime, messageKey: "message" });
+  const options = { level, base: { server }, timestamp: pino.stdTimeFunctions.isoTime, messageKey: "message" };
+  // pino's own choice would write later, on the threads that hash passwords, and hang at exit when nobody reads any more.
+  return pino(options, pino.destination({ dest: 1, sync: true }));
 }

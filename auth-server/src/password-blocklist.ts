@@ -5,16 +5,15 @@ import { isObviousPassword } from "./obvious-passwords.ts";
 export interface PasswordBlocklist {
   /** Reads the list now; throws when the file cannot be read. */
   load(): Promise<void>;
-  /** Whether the password itself is listed. */
+  /** Whether the password is listed exactly like this. */
   has(password: string): Promise<boolean>;
-  /** Whether it is a listed one in disguise. An operator's own list is taken word for word. */
+  /** Whether it is a listed one in disguise, be it with capitals. An operator's own list is taken word for word. */
   isObvious(password: string): Promise<boolean>;
 }
 
 /**
- * Passwords that everybody tries first. Out of `file`, one a line and exactly as written there, or the list that comes
- * with zxcvbn, whose entries are refused with capitals too. Read when first needed; until then a server that sets no
- * passwords pays nothing for it.
+ * Passwords that everybody tries first. Out of `file`, one a line, or the list that comes with zxcvbn. Read when first
+ * needed; until then a server that sets no passwords pays nothing for it.
  */
 export function createPasswordBlocklist(file: string | undefined, minLength: number): PasswordBlocklist {
   let list: Promise<ReadonlySet<string>> | undefined;
@@ -24,10 +23,7 @@ export function createPasswordBlocklist(file: string | undefined, minLength: num
   };
   return {
     load: async () => void (await get()),
-    has: async (password) => {
-      const known = await get();
-      return known.has(password) || (file === undefined && known.has(password.toLowerCase()));
-    },
+    has: async (password) => (await get()).has(password),
     isObvious: async (password) => file === undefined && isObviousPassword(password, await get()),
   };
 }

@@ -28,13 +28,15 @@ const cheap = "argon2id.1.64.1.32";
 
 export const newPassword = "another long passphrase";
 
-export async function startRig(store: Store, overrides: Record<string, string> = {}): Promise<Rig> {
-  const server = await startTestServer({
+type Settings = Record<string, string>;
+
+export async function startRig(store: Store, overrides: Settings | ((appUrl: string) => Settings) = {}): Promise<Rig> {
+  const server = await startTestServer(({ url }) => ({
     AUTH_USER_STORE: store,
     AUTH_TEMPORARY_PASSWORD_HASH: cheap,
     AUTH_EMAIL_TIMEOUT: "1s",
-    ...overrides,
-  });
+    ...(typeof overrides === "function" ? overrides(url) : overrides),
+  }));
   const sql = postgres(server.databaseUrl, { max: 2 });
   const seen = new Set<string>();
   return {

@@ -165,10 +165,11 @@ describe.each([
     expect(rig.app.users).toEqual([]);
   });
 
-  test.each(actions)("a code is passed on as it is: %s", async (action) => {
-    const args = Object.fromEntries(faroeActions[action].arguments.map((name) => [name, "x"]));
-    const code = await call(action, args);
-    expect(faroeActions[action].errors).toContain(code);
+  test("codes of every action are passed on as they are", async () => {
+    for (const action of actions) {
+      const args = Object.fromEntries(faroeActions[action].arguments.map((name) => [name, "x"]));
+      expect(faroeActions[action].errors, action).toContain(await call(action, args));
+    }
   });
 });
 

@@ -162,15 +162,3 @@ test.each([
   await prepareSignin(from(rig, "198.51.100.7"), ada.address);
   await rig.stop();
 });
-
-test("R9: strict mode never refuses for ever, as Faroe", async () => {
-  const rig = await startRig("app", { AUTH_FAROE_STRICT: "true" });
-  await begin(rig);
-  const ada = await join(rig, "ada@example.com");
-  for (let time = 0; time < 101; time++) {
-    expect(await tryPassword(rig, ada.address, wrong)).toBe("incorrect_password");
-    await advance(rig, 60);
-  }
-  expect(await tryPassword(rig, ada.address, password)).toBe("ok");
-  await rig.stop();
-});

@@ -1,6 +1,7 @@
 import type { User } from "@anteroom/shared/wire/user-server";
 import type { AuthContext } from "../context.ts";
 import { updateHashCounters } from "../store/maintenance.ts";
+import type { PasswordHash } from "../store/signups.ts";
 
 /** Whose password it is to be: words a stranger would try first. */
 export interface PasswordOwner {
@@ -86,16 +87,26 @@ function storedHash(user: User) {
  * open goes on under the new hash. A crash in between ends it, and costs the user one more sign-in.
  */
 export async function renewHash(context: AuthContext, user: User, password: string): Promise<void> {
-  const { passwords, users, settings } = context;
+  const { passwords, settings } = context;
   if (settings.strict || user.password_hash_algorithm_id === passwords.algorithmId) return;
-  const { hash, algorithmId, salt } = await passwords.hash(normalizePassword(context, password));
-  const isPut = await users.updateUserPasswordHash({
-    user_id: user.id,
-    password_hash: Buffer.from(hash).toString("base64"),
-    password_hash_algorithm_id: algorithmId,
-    password_salt: Buffer.from(salt).toString("base64"),
-    user_password_hash_counter: user.password_hash_counter,
-  });
+  const isPut = await putHash(context, user, await passwords.hash(normalizePassword(context, password)));
   context.userCache.forget(user.id);
   if (isPut) await updateHashCounters(context.db, user.id, user.password_hash_counter);
+}
+
+/** A user server that cannot do it now keeps nobody from signing in. */
+async function putHash({ users, log }: AuthContext, user: User, { hash, algorithmId, salt }: PasswordHash) {
+  const password_hash = Buffer.from(hash).toString("base64");
+  try {
+    return await users.updateUserPasswordHash({
+      user_id: user.id,
+      password_hash,
+      password_hash_algorithm_id: algorithmId,
+      password_salt: Buffer.from(salt).toString("base64"),
+      user_password_hash_counter: user.password_hash_counter,
+    });
+  } catch (error) {
+    log.warn({ err: error, user: user.id }, "a hash could not be renewed, or the answer was lost");
+    return (await users.getUser(user.id))?.password_hash === password_hash;
+  }
 }

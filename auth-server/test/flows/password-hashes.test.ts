@@ -129,6 +129,25 @@ describe.each(stores)("with users in the store %s", (store) => {
   });
 });
 
+test.each([
+  ["never happens", { transport: true }, 0],
+  ["happens, but its answer is lost", { transport: true, after: true }, 1],
+  ["is answered with nonsense", { raw: "no" }, 0],
+])("R7: a renewal that %s fails neither the sign-in nor what is open", async (_, fault, counter) => {
+  const rig = await startRig("app");
+  await begin(rig);
+  const ada = await join(rig, "ada@example.com");
+  await rig.users.change(ada.id, await argon2id("argon2id.2.128.1.32", password));
+  rig.app.faults.push({ target: "user_server", op: "update_user_password_hash", ...fault });
+  for (const session_token of [(await signIn(rig, ada.address)).session_token, ada.session_token])
+    expect(await outcome(rig, "get_session", { session_token })).toBe("ok");
+  expect(await rig.users.find(ada.id)).toMatchObject({ password_hash_counter: counter });
+  await signIn(rig, ada.address);
+  expect(await rig.users.find(ada.id)).toMatchObject({ password_hash_counter: 1, password_hash_algorithm_id: ours });
+  expect(await outcome(rig, "get_session", { session_token: ada.session_token })).toBe("ok");
+  await rig.stop();
+});
+
 test("R7: in strict mode hashes stay as they are, and other algorithms are internal_error, as in Faroe", async () => {
   const rig = await startRig("app", { AUTH_FAROE_STRICT: "true" });
   await begin(rig);

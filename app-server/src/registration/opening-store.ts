@@ -142,11 +142,14 @@ const isAbandoned = (now: number, takeoverBefore: number) =>
   sql<boolean>`(opening_until <= ${now} or (opening_until <= ${takeoverBefore} and not exists (
     select from pg_stat_activity where application_name = opening_by)))`;
 
-/** Lapsed and no mail: the call never got anywhere. ACCEPTING → REQUESTED. */
+/**
+ * Lapsed and no mail: the call never got anywhere. ACCEPTING → REQUESTED. The attempt's id stays, in case it did after
+ * all and its mail only comes late (markMailed).
+ */
 export async function returnUnmailedToRequested(db: Db, now: number, takeoverBefore: number): Promise<void> {
   await db
     .updateTable("registration_state")
-    .set({ state: "REQUESTED", ...noOpening, decided_by: null, decided_at: null })
+    .set({ state: "REQUESTED", opening_until: null, decided_by: null, decided_at: null })
     .where("state", "=", "ACCEPTING")
     .where(isAbandoned(now, takeoverBefore))
     .where("mailed_at", "is", null)
@@ -229,14 +232,32 @@ export async function storeSignupGone(db: Db, registrationId: string, sealedToke
     .execute();
 }
 
-/** For the call back inside create_signup: the registration that holds the address, marked as mailed. */
+/**
+ * For the call back inside create_signup: the registration that holds the address, marked as mailed. When its acceptance
+ * was given up for dead and the mail comes all the same, the person will know: REQUESTED → ACCEPTED, and the recovery
+ * opens the sign-up anew.
+ */
 export async function markMailed(db: Db, email: string, now: number): Promise<string | undefined> {
+  const isLate = sql<boolean>`state = 'REQUESTED' and opening_id is not null`;
   const row = await db
-    .updateTable("registration_state")
-    .set({ mailed_at: now })
-    .where("email", "=", email)
-    .where(isLive)
-    .returning("id")
+    .with("mailed", (with_) =>
+      with_
+        .updateTable("registration_state")
+        .set({
+          mailed_at: now,
+          state: sql`case when ${isLate} then 'ACCEPTED' else state end`,
+          accepted: sql`accepted or (${isLate})`,
+          opening_until: sql`case when ${isLate} then ${now}::bigint else opening_until end`,
+        })
+        .where("email", "=", email)
+        .where(isLive)
+        .returning(["id", "accepted"]),
+    )
+    .updateTable("newusers")
+    .from("mailed")
+    .set({ accepted: sql`mailed.accepted` })
+    .whereRef("newusers.registration_id", "=", "mailed.id")
+    .returning("mailed.id")
     .executeTakeFirst();
   return row?.id;
 }

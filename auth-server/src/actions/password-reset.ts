@@ -27,7 +27,7 @@ type ByToken = { user_password_reset_token: string };
  * Handing over a mail costs more than handing over nothing. In default mode both answer after this long, in ms, by when
  * the mail has usually been taken.
  */
-const answerAfter = 150;
+const answerAfter = 100;
 
 /**
  * In default mode an unknown or disabled address gets a decoy: no mail, and a next step that behaves as with a wrong

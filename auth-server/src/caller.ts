@@ -6,20 +6,21 @@ import type { Settings } from "./settings.ts";
 /** Who makes a request, as far as that shows. */
 export interface Caller {
   /** Their address, as limits count it. */
-  key: string;
+  key(): string;
   /** What their browser or program calls itself, for people to recognise their sessions by. */
-  userAgent: string;
+  userAgent(): string;
 }
 
-/** Worked out when asked for: most requests are looks at a session, which count nobody. */
+/**
+ * Worked out when asked for: most requests are looks at a session, which count nobody. Functions rather than getters:
+ * V8 keeps the shape of every object made with getters, and through them the whole request, until a full collection.
+ */
 export function readCaller(c: Context, { trustedProxies }: Settings): Caller {
   return {
-    get key() {
+    key: () => {
       const forwarded = { forwarded: c.req.header("forwarded"), xForwardedFor: c.req.header("x-forwarded-for") };
       return callerKey(getConnInfo(c).remote.address ?? "", forwarded, trustedProxies);
     },
-    get userAgent() {
-      return (c.req.header("user-agent") ?? "").slice(0, 200);
-    },
+    userAgent: () => (c.req.header("user-agent") ?? "").slice(0, 200),
   };
 }

@@ -24,13 +24,13 @@ export async function mayGuess(
   const now = clock.now();
   if (!countsByCaller(context)) return takeToken(db, limit, subject, now);
   return (
-    (await takeToken(db, limit, `${subject} ${caller.key}`, now)) && takeToken(db, byEverybody(limit), subject, now)
+    (await takeToken(db, limit, `${subject} ${caller.key()}`, now)) && takeToken(db, byEverybody(limit), subject, now)
   );
 }
 
 /** Whether a guess could be made, making none. */
 export function couldGuess(context: AuthContext, limit: RateLimit, subject: string, caller: Caller): Promise<boolean> {
-  const key = countsByCaller(context) ? `${subject} ${caller.key}` : subject;
+  const key = countsByCaller(context) ? `${subject} ${caller.key()}` : subject;
   return hasToken(context.db, limit, key, context.clock.now());
 }
 

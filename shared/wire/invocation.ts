@@ -47,24 +47,36 @@ export function parseStrictJson(bytes: Uint8Array): unknown {
   }
 }
 
-/** Whether `text`, which is valid JSON, means the same to every reader. */
+const [quote, backslash] = ['"'.charCodeAt(0), "\\".charCodeAt(0)];
+
+/** Whether `text`, which is valid JSON, means the same to every reader. Runs for every request, hence the codes. */
 function isUnambiguous(text: string): boolean {
   const open: Set<string>[] = [];
-  let at = 0;
-  while (at < text.length) {
-    const character = text[at] as string;
-    const end = character === '"' ? endOfString(text, at) : at + 1;
-    if (character === '"' && !isSound(text, at, end, open.at(-1))) return false;
-    if ("{[".includes(character) && open.push(new Set()) > deepest) return false;
-    if ("}]".includes(character)) open.pop();
-    at = end;
+  for (let at = 0; at < text.length; at++) {
+    switch (text.charCodeAt(at)) {
+      case quote: {
+        const end = endOfString(text, at);
+        if (!isSound(text, at, end, open.at(-1))) return false;
+        at = end - 1;
+        break;
+      }
+      case 0x5b: // [
+      case 0x7b: // {
+        if (open.push(new Set()) > deepest) return false;
+        break;
+      case 0x5d: // ]
+      case 0x7d: // }
+        open.pop();
+        break;
+    }
   }
   return true;
 }
 
 /** Whether the string from `start` to `end` is well-formed and, if it names a member, a new one of its object. */
 function isSound(text: string, start: number, end: number, names: Set<string> | undefined): boolean {
-  const string = JSON.parse(text.slice(start, end)) as string;
+  const plain = text.slice(start + 1, end - 1);
+  const string = plain.includes("\\") ? (JSON.parse(`"${plain}"`) as string) : plain;
   if (!string.isWellFormed()) return false;
   if (!isName(text, end)) return true;
   const isNew = !names?.has(string);
@@ -74,7 +86,7 @@ function isSound(text: string, start: number, end: number, names: Set<string> | 
 
 function endOfString(text: string, start: number): number {
   let at = start + 1;
-  while (text[at] !== '"') at += text[at] === "\\" ? 2 : 1;
+  for (let code = text.charCodeAt(at); code !== quote; code = text.charCodeAt(at)) at += code === backslash ? 2 : 1;
   return at + 1;
 }
 

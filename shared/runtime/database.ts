@@ -18,7 +18,7 @@ import postgres from "postgres";
  * postgres.js 3.4.9, whose queue of idle connections grows with every query while two or more are open
  * (docs/decisions/001).
  *
- * Single statements reserve nothing: they are pipelined onto the client with the least in flight. A transaction
+ * Single statements reserve nothing: they are pipelined, the reads of one moment onto one client. A transaction
  * reserves a client of its own; one client is always left for statements, unless there is only one.
  */
 export interface Database<T> {
@@ -39,6 +39,9 @@ interface Client {
 interface Lease extends DatabaseConnection {
   reserved?: { sql: postgres.ReservedSql; client: Client; losses: number };
 }
+
+/** Reads that are sent together at most: PostgreSQL carries them out one after the other. */
+const mostTogether = 16;
 
 export interface DatabaseOptions {
   url: string;
@@ -137,11 +140,33 @@ function createDriver(clients: Client[]): Driver {
     setImmediate(() => transactions.shift()?.());
   }
 
+  let companion: Client | undefined;
+  let places = 0;
+
+  /**
+   * Reads of one turn of the event loop go out together, in one write; those of the next find the least busy. Anything
+   * else goes by itself: it may wait for a lock, and whatever was sent after it would wait too.
+   */
+  function nextClient(query: CompiledQuery): Client | undefined {
+    if (!query.sql.startsWith("select ")) return leastBusy(clients);
+    if (companion === undefined) {
+      setImmediate(() => {
+        companion = undefined;
+      });
+    } else if (places > 0 && !companion.reserved) {
+      places--;
+      return companion;
+    }
+    places = mostTogether - 1;
+    companion = leastBusy(clients);
+    return companion;
+  }
+
   async function execute<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    let client = leastBusy(clients);
+    let client = nextClient(query);
     while (client === undefined) {
       await new Promise<void>((resolve) => statements.push(resolve));
-      client = leastBusy(clients);
+      client = nextClient(query);
     }
     client.inFlight++;
     try {

@@ -12,8 +12,6 @@ import { createAuthServer } from "./auth-server.ts";
 import { createCommands } from "./commands.ts";
 import type { AppContext } from "./context.ts";
 import type { AppDatabase } from "./database.ts";
-import { createComposer } from "./mail/compose.ts";
-import { createDelivery } from "./mail/deliver.ts";
 import { createPace } from "./mail/pace.ts";
 import { openMailQueue } from "./mail/queue.ts";
 import { migrations } from "./migrations/all.ts";
@@ -91,13 +89,23 @@ export async function startAppServer(environment: Environment): Promise<AppServe
 }
 
 async function startMailWorker(context: AppContext): Promise<void> {
-  const compose = createComposer(context.settings, context.handles);
-  const deliver = createDelivery(context.settings);
+  let postOffice: ReturnType<typeof openPostOffice> | undefined;
   const awaitTurn = createPace(context);
   await context.mail.work(async (mail) => {
     await awaitTurn();
+    postOffice ??= openPostOffice(context);
+    const { compose, deliver } = await postOffice;
     await deliver(await compose(mail), mail);
   });
+}
+
+/** Templates and MIME cost 10 MiB and 100 ms, which a server can do without until there is a mail to write. */
+async function openPostOffice({ settings, handles }: AppContext) {
+  const [{ createComposer }, { createDelivery }] = await Promise.all([
+    import("./mail/compose.ts"),
+    import("./mail/deliver.ts"),
+  ]);
+  return { compose: createComposer(settings, handles), deliver: createDelivery(settings) };
 }
 
 async function stop(

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { MiddlewareHandler } from "hono";
-import { Pool } from "undici";
+import { Pool } from "./http-pool.ts";
 
 /**
  * A call to the other server that brought no answer. `delivered` is "no" when the request certainly never reached it,

@@ -4,9 +4,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ask } from "@anteroom/shared/launch/ask";
 import { checkout } from "@anteroom/shared/launch/checkout";
 import { endProcess, whenGone } from "@anteroom/shared/launch/child";
-import { freePort } from "@anteroom/shared/launch/ports";
 import type { Environment } from "@anteroom/shared/runtime/settings";
 import { commandOf, familyOf, type Memory, memoryOf } from "./processes.ts";
+import { freePorts } from "./rig.ts";
 
 /** `npm start` on an empty data folder and again on the same. Milliseconds to both servers' `/ready`. */
 export interface Launch {
@@ -39,10 +39,9 @@ export async function measureLaunch(folder: string, restSeconds: number, caller:
 
 async function launchEnvironment(folder: string): Promise<Record<string, string>> {
   const names = ["AUTH_PORT", "AUTH_PRIVATE_PORT", "BACKEND_PORT", "BACKEND_PRIVATE_PORT"];
-  const ports = new Set<number>();
-  while (ports.size < names.length) ports.add(await freePort());
+  const ports = await freePorts(names.length);
   return {
-    ...Object.fromEntries([...ports].map((port, index) => [names[index], String(port)])),
+    ...Object.fromEntries(ports.map((port, index) => [names[index], String(port)])),
     ANTEROOM_DATA_DIR: join(folder, "data"),
     BACKEND_EMAILS_DIR: join(folder, "launch-emails"),
   };

@@ -48,14 +48,17 @@ interface Goal {
 
 export function goalsOf({ reads, signins, acceptance, starts, launch, loaded }: Figures): Goal[] {
   const { one, raw, atOnce } = acceptance;
+  const { oneQuery, oneConnection } = reads.ratios;
   return [
+    { what: "`get_session` / hand-written, pool of ten", value: oneQuery.perSecond, limit: 0.95, atLeast: true },
+    { what: "… server CPU", value: oneQuery.serverCpu, limit: 1.15 },
     {
-      what: "`get_session` / the one-query ceiling",
-      value: reads.toCeiling.perSecond,
+      what: "`get_session` / hand-written, one connection",
+      value: oneConnection.perSecond,
       limit: 0.95,
       atLeast: true,
     },
-    { what: "its server CPU / the ceiling's", value: reads.toCeiling.serverCpu, limit: 1.15 },
+    { what: "… server CPU", value: oneConnection.serverCpu, limit: 1.15 },
     { what: "`get_session` while 8 clients sign in, p50", value: signins.reads.p50, limit: 2, unit: "ms" },
     { what: "… p99", value: signins.reads.p99, limit: 25, unit: "ms" },
     { what: "… a second", value: signins.reads.perSecond, limit: 2_000, atLeast: true, digits: 0 },
@@ -114,8 +117,8 @@ function renderReads({ reads, signins }: Figures): string {
     ["bare argon2id, one a core", signins.rawPerSecond.toFixed(1), "", "", "", ""],
   ];
   const head = ["32 connections", "a second", "p50 / p99 ms", "server CPU µs", "PostgreSQL CPU µs", "failures"];
-  const note = `The ceiling is the faster of the two; \`get_session\` comes to ${reads.toBare.perSecond.toFixed(2)} of the bare route.`;
-  return `${table(head, rows)}\n\n${note}`;
+  const toBare = reads.ratios.bare.perSecond?.toFixed(2) ?? "–";
+  return `${table(head, rows)}\n\n\`get_session\` comes to ${toBare} of the bare route.`;
 }
 
 function renderAcceptance({ one, raw, atOnce }: Acceptance): string {

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { join } from "node:path";
 import { checkout } from "@anteroom/shared/launch/checkout";
 import { freePort } from "@anteroom/shared/launch/ports";
@@ -60,10 +60,10 @@ function at(port = 0): string {
   return `http://127.0.0.1:${port}`;
 }
 
-/** One after the other: two that are asked for at once may be the same. */
-async function freePorts(count: number): Promise<number[]> {
+/** Below the range that outgoing connections take theirs from: a load may not take the port of a server to come. */
+export async function freePorts(count: number): Promise<number[]> {
   const ports = new Set<number>();
-  while (ports.size < count) ports.add(await freePort());
+  while (ports.size < count) ports.add(await freePort(randomInt(15_000, 32_000)));
   return [...ports];
 }
 

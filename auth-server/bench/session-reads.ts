@@ -16,14 +16,11 @@ export type SubjectName = "bare" | "oneQuery" | "oneConnection" | "auth";
 
 export interface SessionReads {
   subjects: Record<SubjectName, Reads>;
-  /** The faster of the two hand-written servers. */
-  ceiling: "oneQuery" | "oneConnection";
   /**
-   * The auth server's figure over the ceiling's, the bare route's: the median of the rounds' own ratios, because what
-   * else the machine does changes from round to round.
+   * The auth server's figures over those of the others: the median of the rounds' own ratios, because what else the
+   * machine does changes from round to round.
    */
-  toCeiling: { perSecond: number; serverCpu: number | undefined };
-  toBare: { perSecond: number };
+  ratios: Record<Exclude<SubjectName, "auth">, { perSecond: number | undefined; serverCpu: number | undefined }>;
 }
 
 const connections = 32;
@@ -53,18 +50,18 @@ function compare(rounds: Record<SubjectName, Reads[]>): SessionReads {
     oneConnection: summarize(rounds.oneConnection),
     auth: summarize(rounds.auth),
   };
-  const ceiling = subjects.oneQuery.perSecond > subjects.oneConnection.perSecond ? "oneQuery" : "oneConnection";
-  const ratio = (to: SubjectName, figure: (reads: Reads) => number | undefined) =>
-    medianRatio(rounds.auth.map(figure), rounds[to].map(figure));
-  return {
-    subjects,
-    ceiling,
-    toCeiling: {
-      perSecond: ratio(ceiling, (reads) => reads.perSecond) ?? 0,
-      serverCpu: ratio(ceiling, (reads) => reads.serverCpu),
-    },
-    toBare: { perSecond: ratio("bare", (reads) => reads.perSecond) ?? 0 },
-  };
+  const to = (other: Reads[]) => ({
+    perSecond: medianRatio(
+      rounds.auth.map((round) => round.perSecond),
+      other.map((round) => round.perSecond),
+    ),
+    serverCpu: medianRatio(
+      rounds.auth.map((round) => round.serverCpu),
+      other.map((round) => round.serverCpu),
+    ),
+  });
+  const { bare, oneQuery, oneConnection } = rounds;
+  return { subjects, ratios: { bare: to(bare), oneQuery: to(oneQuery), oneConnection: to(oneConnection) } };
 }
 
 /** Wrong answers may be quick ones: nothing is measured on a server that gives any. */

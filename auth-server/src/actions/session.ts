@@ -95,6 +95,7 @@ export async function findValidSession(
     if (!mayFollow(context, user, session)) await deleteSessionRow(context.db, session.id);
     return undefined;
   }
+  // In default mode it was looked at before anything else.
   if (context.settings.strict && !isRightSecret(session.secretHash, parts)) return undefined;
   const now = context.clock.now();
   if (now - session.lastActiveAt >= activityInterval)

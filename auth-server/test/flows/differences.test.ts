@@ -250,7 +250,8 @@ const rows: Record<string, () => Promise<void>> = {
       const { promise: held, resolve: release } = Promise.withResolvers<void>();
       rig.app.intercept = ({ path }) => (path === "/email" ? held : undefined);
       const answered = signIn(rig, address).then(() => "answered");
-      const first = await Promise.race([answered, new Promise((resolve) => setTimeout(resolve, 500, "waiting"))]);
+      const patience = rig === strict ? 300 : 2_500;
+      const first = await Promise.race([answered, new Promise((resolve) => setTimeout(resolve, patience, "waiting"))]);
       release();
       await answered;
       await takeMail(rig, "signin_notification");

@@ -253,9 +253,9 @@ describe("S-22: the look-up of breached passwords", () => {
     const start = performance.now();
     expect(await Promise.all(servers.map(tryOnce))).toEqual(["ok", "internal_error"]);
     expect(performance.now() - start).toBeGreaterThan(1_900);
-    expect(performance.now() - start).toBeLessThan(3_500);
+    expect(performance.now() - start).toBeLessThan(5_000);
     const lines = () => child.output().match(/could not be looked up among breached ones/g);
-    await expect.poll(lines).toHaveLength(2);
+    await expect.poll(lines, { timeout: 10_000 }).toHaveLength(2);
     await pool.destroy();
     await child.end("SIGTERM");
     await Promise.all([base.stop(), strict.stop()]);

@@ -34,7 +34,7 @@ export async function startRig(store: Store, overrides: Settings | ((appUrl: str
   const server = await startTestServer(({ url }) => ({
     AUTH_USER_STORE: store,
     AUTH_TEMPORARY_PASSWORD_HASH: cheap,
-    AUTH_EMAIL_TIMEOUT: "1s",
+    AUTH_EMAIL_TIMEOUT: "3s",
     ...(typeof overrides === "function" ? overrides(url) : overrides),
   }));
   const sql = postgres(server.databaseUrl, { max: 2 });
@@ -109,7 +109,7 @@ export async function begin(rig: Rig): Promise<void> {
 export async function takeMail(rig: Rig, type: string) {
   const { mailbox } = rig.app;
   const find = () => mailbox.findIndex((mail) => mail.type === type);
-  await expect.poll(find, { interval: 2 }).toBeGreaterThan(-1);
+  await expect.poll(find, { interval: 2, timeout: 10_000 }).toBeGreaterThan(-1);
   return mailbox.splice(find(), 1)[0];
 }
 
@@ -129,7 +129,7 @@ export async function meetAtRow(
     running = calls.map((call) => call());
     const blocked = () => sql`select 1 from pg_stat_activity
       where datname = current_database() and wait_event_type = 'Lock'`;
-    await expect.poll(async () => (await blocked()).length, { interval: 5 }).toBe(calls.length);
+    await expect.poll(async () => (await blocked()).length, { interval: 5, timeout: 10_000 }).toBe(calls.length);
   });
   return (await Promise.all(running)).sort();
 }

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { Gate } from "./support/crossings.ts";
 import { activate, readCodeMails, readRows } from "./support/people.ts";
 import { type ProxiedStack, startProxiedStack } from "./support/proxied-stack.ts";
+import { waitUntil } from "./support/wait.ts";
 
 interface Scene {
   stack: ProxiedStack;
@@ -108,6 +109,13 @@ describe("an acceptance that fails", () => {
   /** What waits for this gets no answer. */
   const hanging = Promise.withResolvers<undefined>();
 
+  /** A kept connection that was cut at the other end fails the first call that takes it. */
+  const reachAppServer = () =>
+    waitUntil(
+      () => stack.client.auth("create_signin", { user_email_address: "nobody@example.com" }),
+      ({ ok }) => ok,
+    );
+
   const atEmail =
     (meet: () => ReturnType<Gate>): Gate =>
     ({ what, phase }) =>
@@ -165,6 +173,7 @@ describe("an acceptance that fails", () => {
 
       stack.recorder.reset();
       await stack.proxies.toApp.accept();
+      await reachAppServer();
       await stack.client.drainMail();
       expect(await readCodeMails(stack, email)).toHaveLength(failure.mails);
       expect(await accept(scene, email)).toMatchObject({ status: 200, body: { success: true } });

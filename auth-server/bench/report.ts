@@ -7,8 +7,8 @@ import type { Signins } from "./signins.ts";
 
 /** Everything that was measured. */
 export interface Figures {
-  /** The machine's load average before the run: above a half, others were at work and the absolute figures are low. */
-  loadBefore: number;
+  /** Load averages of the machine: around the run itself at most 2 or so; with more, others were at work all the while. */
+  machineLoad: { before: number; after: number };
   reads: SessionReads;
   signins: Signins;
   acceptance: Acceptance;
@@ -27,8 +27,9 @@ export interface StartTimes {
 /** The figures as Markdown: what they were measured on, the goals with their verdicts, and the figures behind them. */
 export function render(figures: Figures, date: Date): string {
   const model = cpus()[0]?.model.trim() ?? "unknown processor";
+  const { before, after } = figures.machineLoad;
   const parts = [
-    `${date.toISOString().slice(0, 10)}, Node ${process.versions.node}, ${availableParallelism()} cores (${model}), load average before ${figures.loadBefore.toFixed(2)}.`,
+    `${date.toISOString().slice(0, 10)}, Node ${process.versions.node}, ${availableParallelism()} cores (${model}), load average ${before.toFixed(1)} before, ${after.toFixed(1)} after.`,
     table(["goal", "measured", "asked for", "met"], goalsOf(figures).map(renderGoal)),
     renderReads(figures),
     renderAcceptance(figures.acceptance),

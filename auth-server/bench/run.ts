@@ -34,7 +34,7 @@ export async function runBenchmark({
   say,
   onStarted,
 }: RunOptions): Promise<Figures> {
-  const [loadBefore = 0] = loadavg();
+  const [before = 0] = loadavg();
   let launch: Figures["launch"];
   if (plan.restSeconds > 0) {
     say("npm start, twice, and a look at its memory");
@@ -53,7 +53,7 @@ export async function runBenchmark({
   say("acceptance");
   const acceptance = await measureAcceptance(rig, people, plan);
   return {
-    loadBefore,
+    machineLoad: { before, after: loadavg()[0] ?? 0 },
     reads,
     signins,
     acceptance,

@@ -197,7 +197,6 @@ describe("every message of an acceptance and of an activation is one of the poin
 describe.each<{ who: string; killed: ("app" | "auth")[]; goesOn: "meanwhile" | "afterwards"; later: number }>([
   { who: "the app server", killed: ["app"], goesOn: "meanwhile", later: 0 },
   { who: "the app server", killed: ["app"], goesOn: "afterwards", later: 90 },
-  { who: "the auth server", killed: ["auth"], goesOn: "meanwhile", later: 90 },
   { who: "the auth server", killed: ["auth"], goesOn: "afterwards", later: 90 },
   { who: "both servers", killed: ["app", "auth"], goesOn: "afterwards", later: 90 },
 ])("SIGKILL for $who; what is on its way goes on $goesOn; $later s later", ({ killed, goesOn, later }) => {

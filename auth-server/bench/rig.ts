@@ -1,6 +1,7 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { join } from "node:path";
 import { checkout } from "@anteroom/shared/launch/checkout";
+import { nodeFlags } from "@anteroom/shared/launch/environment";
 import { freePort } from "@anteroom/shared/launch/ports";
 import { Pool } from "undici";
 import type { Databases } from "./database.ts";
@@ -79,7 +80,7 @@ async function startRepeatedly(starts: number, start: () => Promise<Program>) {
 
 function startServer(folder: string, name: ServerName, environment: Record<string, string>, url: string) {
   return startProgram({
-    args: [...nodeFlags, join(name, "src", "main.ts")],
+    args: [...nodeFlags[name], join(name, "src", "main.ts")],
     environment,
     log: join(folder, `${name}.log`),
     probe: `${url}/alive`,
@@ -89,16 +90,13 @@ function startServer(folder: string, name: ServerName, environment: Record<strin
 
 function startPeer(folder: string, script: string, port: number, args: string[]): Promise<Program> {
   return startProgram({
-    args: [...nodeFlags, join("auth-server", "bench", "peers", script), String(port), ...args],
+    args: [join("auth-server", "bench", "peers", script), String(port), ...args],
     environment: { NODE_COMPILE_CACHE: compileCache(folder) },
     log: join(folder, "peers.log"),
     probe: `${at(port)}/alive`,
     cwd: checkout,
   });
 }
-
-/** For every program alike. */
-const nodeFlags: string[] = [];
 
 function compileCache(folder: string): string {
   return join(folder, "compile-cache");
@@ -109,6 +107,7 @@ function serverEnvironment(folder: string, databases: Databases, ports: number[]
   const [auth, authPrivate, app, appPrivate] = ports;
   return {
     NODE_COMPILE_CACHE: compileCache(folder),
+    MALLOC_ARENA_MAX: "2",
     INTERNAL_SECRET: secret(),
     AUTH_SECRET: secret(),
     BACKEND_SECRET: secret(),

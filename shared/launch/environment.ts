@@ -4,6 +4,12 @@ import type { Addresses, SettledAddresses } from "./ports.ts";
 
 export type ServerName = "auth-server" | "app-server";
 
+/** A small young generation keeps some 40 MiB of garbage out of the app server; the auth server is quicker without. */
+export const nodeFlags: Record<ServerName, string[]> = {
+  "auth-server": [],
+  "app-server": ["--max-semi-space-size=8"],
+};
+
 /** Settings of the other server that hold a secret: a server that is taken over must not give the other one away. */
 const withheld: Record<ServerName, string[]> = {
   "auth-server": ["BACKEND_SECRET", "BACKEND_DATABASE_URL", "BACKEND_SMTP_PASSWORD"],
@@ -30,6 +36,8 @@ export function serverEnvironment(
     BACKEND_AUTH_SERVER_URL: urls.auth,
     BACKEND_AUTH_PRIVATE_URL: urls.authPrivate,
     BACKEND_FRONTEND_ORIGIN: frontend,
+    // glibc would keep up to eight times as many heaps as there are cores.
+    MALLOC_ARENA_MAX: "2",
     // Compiled code is kept, so that servers start faster the next time.
     NODE_COMPILE_CACHE: join(settings.dataDirectory, "compile-cache"),
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value)),

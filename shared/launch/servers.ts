@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ask } from "./ask.ts";
 import { endProcess, whenGone } from "./child.ts";
-import { type ServerName, serverEnvironment, urlsOf } from "./environment.ts";
+import { nodeFlags, type ServerName, serverEnvironment, urlsOf } from "./environment.ts";
 import type { Database, Launch } from "./launch.ts";
 import { refusal } from "./refusal.ts";
 import { type Running, type Supervised, stopAll, supervise } from "./supervise.ts";
@@ -65,7 +65,7 @@ async function bringUp(launch: Launch, database: Database, name: ServerName, qui
 }
 
 function startServer(launch: Launch, database: Database, name: ServerName): Running {
-  const child = spawn(process.execPath, [join(name, "src", "main.ts")], {
+  const child = spawn(process.execPath, [...nodeFlags[name], join(name, "src", "main.ts")], {
     cwd: launch.checkout,
     env: serverEnvironment(name, launch, database.urls()),
     // A group of its own: Ctrl-C reaches the launcher alone, which stops the programs in order.

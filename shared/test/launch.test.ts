@@ -1,11 +1,12 @@
 import { execFile } from "node:child_process";
-import { chown, readdir, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { checkout } from "../launch/checkout.ts";
 import {
+  giveToOrdinaryUser,
   isAlive,
   type Launched,
   makePlace,
@@ -177,10 +178,7 @@ describe("one installation, from its first start on", () => {
 
 test("npm start: works as an ordinary user", async () => {
   const place = await newPlace();
-  if (process.getuid?.() === 0) {
-    place.owner = { uid: 65_534, gid: 65_534 };
-    await chown(place.folder, place.owner.uid, place.owner.gid);
-  }
+  if (process.getuid?.() === 0) await giveToOrdinaryUser(place);
   const launched = launchIn(place);
   await untilRunning(launched);
   expect(await readiness(place)).toEqual([200, 200]);

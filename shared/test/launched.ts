@@ -1,11 +1,13 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
+import { chmod, chown, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import postgres from "postgres";
+import { canEnter } from "../launch/binaries.ts";
 import { checkout } from "../launch/checkout.ts";
 import { freePort } from "../launch/ports.ts";
 
@@ -22,7 +24,28 @@ export type Launched = {
 };
 
 /** Where one test's installation lives: its folder and the settings that keep it apart from others. */
-export type Place = { folder: string; environment: Record<string, string>; owner?: { uid: number; gid: number } };
+export type Place = {
+  folder: string;
+  environment: Record<string, string>;
+  owner?: { uid: number; gid: number };
+  /** A copy of the checkout, where the owner cannot enter the true one. */
+  checkout?: string;
+};
+
+const ordinary = { uid: 65_534, gid: 65_534 };
+
+/** Gives a place to an ordinary user, with a copy of the checkout (of links, where possible) if theirs is out of reach. */
+export async function giveToOrdinaryUser(place: Place): Promise<void> {
+  place.owner = ordinary;
+  await chown(place.folder, ordinary.uid, ordinary.gid);
+  if (await canEnter(checkout, ordinary)) return;
+  const copy = join(place.folder, "checkout");
+  await mkdir(copy);
+  const parts = ["package.json", "node_modules", "shared", "auth-server", "app-server"];
+  const copyParts = (flags: string) => promisify(execFile)("cp", [flags, ...parts, copy], { cwd: checkout });
+  await copyParts("-al").catch(() => copyParts("-a"));
+  place.checkout = copy;
+}
 
 export async function makePlace(): Promise<Place> {
   const folder = await mkdtemp(join(tmpdir(), "anteroom launch "));
@@ -43,8 +66,9 @@ export async function makePlace(): Promise<Place> {
 export function start(place: Place, changes: Record<string, string> = {}, command = direct): Launched {
   const { PATH = "" } = process.env;
   const [program = "", ...rest] = command;
-  const child = spawn(program, rest, {
-    cwd: checkout,
+  const here = place.checkout ?? checkout;
+  const child = spawn(program.replace(checkout, here), rest, {
+    cwd: here,
     env: { PATH, HOME: place.folder, ...place.environment, ...changes },
     stdio: ["ignore", "pipe", "pipe"],
     ...place.owner,

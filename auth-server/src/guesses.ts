@@ -34,6 +34,11 @@ export function couldGuess(context: AuthContext, limit: RateLimit, subject: stri
   return hasToken(context.db, limit, key, context.clock.now());
 }
 
+/** Whether this caller may have one more mail sent to somebody; always, where callers are not counted. */
+export async function mayAsk(context: AuthContext, limit: RateLimit, caller: Caller): Promise<boolean> {
+  return !countsByCaller(context) || takeToken(context.db, limit, caller.key(), context.clock.now());
+}
+
 function countsByCaller({ settings }: AuthContext): boolean {
   return !settings.strict && settings.ipLimits;
 }

@@ -14,3 +14,5 @@ export const codeAttempts: RateLimit = {
 };
 /** Key: user id. Empty, it also stops further temporary passwords for that user. */
 export const temporaryPasswordAttempts: RateLimit = { kind: "verify_temporary_password", capacity: 5, interval: 60 };
+/** Key: the caller's address, whomever they ask for. Not in strict mode. */
+export const resetsByCaller: RateLimit = { kind: "create_user_password_reset_by_caller", capacity: 10, interval: 360 };

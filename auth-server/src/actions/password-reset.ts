@@ -5,8 +5,8 @@ import type { User } from "@anteroom/shared/wire/user-server";
 import type { Caller } from "../caller.ts";
 import type { AuthContext } from "../context.ts";
 import { createTemporaryPassword } from "../credentials.ts";
-import { couldGuess, mayGuess, passwordWasRight } from "../guesses.ts";
-import { sentCodes, temporaryPasswordAttempts } from "../limits.ts";
+import { couldGuess, mayAsk, mayGuess, passwordWasRight } from "../guesses.ts";
+import { resetsByCaller, sentCodes, temporaryPasswordAttempts } from "../limits.ts";
 import { done, failure, success } from "../result.ts";
 import { endOtherSessions, insertSession } from "../store/sessions.ts";
 import { deleteUserChange, insertUserChange, markUserChangeVerified, type UserChange } from "../store/user-changes.ts";
@@ -52,6 +52,7 @@ async function create(
   const { settings, db, clock } = context;
   const address = readEmailAddress(settings, text);
   if (address === undefined) return failure("invalid_email_address");
+  if (!(await mayAsk(context, resetsByCaller, caller))) return failure("rate_limited");
   const found = await context.users.getUserByEmailAddress(address);
   if (settings.strict && found === undefined) return failure("user_not_found");
   if (settings.strict && found?.disabled) return failure("user_disabled");

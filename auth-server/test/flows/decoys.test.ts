@@ -101,11 +101,14 @@ describe.each(stores)("addresses without an account, with users in the store %s"
   });
 
   test("S-2: they get as many resets as any other", async () => {
-    for (const user_email_address of [known, nobody, disabled])
+    for (const user_email_address of [known, nobody, disabled]) {
+      // One caller may not ask that often, whomever for.
+      await rig.sql`delete from rate_limits where kind = 'create_user_password_reset_by_caller'`;
       expect(await countOutcomes(7, () => outcome(rig, "create_user_password_reset", { user_email_address }))).toEqual({
         ok: 5,
         rate_limited: 2,
       });
+    }
   });
 
   test("S-2: the user id that is shown belongs to the address, whether anybody has it, in resets as in signins", async () => {

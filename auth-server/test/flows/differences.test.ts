@@ -150,6 +150,19 @@ const rows: Record<string, () => Promise<void>> = {
     expect(await onBoth(guess)).toEqual(["rate_limited", "ok"]);
   },
 
+  "password resets that one caller asks for": async () => {
+    const ask = async (rig: Rig) => {
+      for (let index = 0; index < 11; index++) await join(rig, `person-${index}@example.com`);
+      const codes = [];
+      for (let index = 0; index < 11; index++)
+        codes.push(
+          await outcome(rig, "create_user_password_reset", { user_email_address: `person-${index}@example.com` }),
+        );
+      return codes.at(-1);
+    };
+    expect(await onBoth(ask)).toEqual(["ok", "rate_limited"]);
+  },
+
   "a hundred wrong passwords in a row": async () => {
     const guess = async (rig: Rig) => {
       await join(rig, address);

@@ -50,6 +50,17 @@ describe("behind a proxy, by default", () => {
     }
   }
 
+  test("S-17: ten resets, then one every six minutes, for a caller; others are not held up", async () => {
+    const ask = (caller: Rig, index: number) =>
+      outcome(caller, "create_user_password_reset", { user_email_address: `somebody-${index}@example.com` });
+    expect(await countOutcomes(12, (index) => ask(attacker, index))).toEqual({ ok: 10, rate_limited: 2 });
+    expect(await ask(owner, 12)).toBe("ok");
+    await advance(rig, 359);
+    expect(await ask(attacker, 13)).toBe("rate_limited");
+    await advance(rig, 1);
+    expect(await ask(attacker, 14)).toBe("ok");
+  });
+
   test("R9: after a hundred wrong passwords in a row the right one is refused, until it is reset", async () => {
     await fail(100);
     expect(await tryPassword(owner, ada.address, password)).toBe("rate_limited");

@@ -205,3 +205,21 @@ test("D-23: without TEST_MODE the table holds no readable code, and lookup works
   const found = await client.app.post("/auth/lookup_registration", { email: "production@example.com", code });
   expect(found.body).toEqual({ found: true, token });
 });
+
+test("D-46: only the late mail of an acceptance stands for an approval, no other mail for a person who waits", async () => {
+  const now = Math.floor(Date.now() / 1_000);
+  const stateAfterMail = async (email: string, opening: { id: string | null; decidedAt: number | null }) => {
+    await client.register(email);
+    await stack.sql`update registration_state set opening_id = ${opening.id}, decided_at = ${opening.decidedAt}
+      where email = ${email}`;
+    await client.email({ type: "signup_verification", email, code: "ABCD2345" });
+    const [row] = await stack.sql`select state, accepted from registration_state where email = ${email}`;
+    return [row?.state, row?.accepted];
+  };
+  const waiting = ["REQUESTED", false];
+  expect(await stateAfterMail("never-accepted@example.com", { id: null, decidedAt: null })).toEqual(waiting);
+  expect(await stateAfterMail("given-up-long-ago@example.com", { id: "x", decidedAt: now - 120 })).toEqual(waiting);
+  const [state, isAccepted] = await stateAfterMail("given-up-just-now@example.com", { id: "x", decidedAt: now - 5 });
+  // The recovery may have opened it already.
+  expect([isAccepted, ["ACCEPTED", "OPEN"].includes(state)]).toEqual([true, true]);
+});

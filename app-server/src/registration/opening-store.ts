@@ -1,5 +1,6 @@
 import { type Kysely, sql, type Transaction } from "kysely";
 import type { AppDatabase } from "../database.ts";
+import { openingLease } from "../policy.ts";
 import { isLive } from "./store.ts";
 
 /** The statements of opening a sign-up, a step that spans both servers (opening.ts). */
@@ -143,13 +144,13 @@ const isAbandoned = (now: number, takeoverBefore: number) =>
     select from pg_stat_activity where application_name = opening_by)))`;
 
 /**
- * Lapsed and no mail: the call never got anywhere. ACCEPTING → REQUESTED. The attempt's id stays, in case it did after
- * all and its mail only comes late (markMailed).
+ * Lapsed and no mail: the call never got anywhere. ACCEPTING → REQUESTED. The attempt's id and time stay, in case it
+ * did after all and its mail only comes late (markMailed).
  */
 export async function returnUnmailedToRequested(db: Db, now: number, takeoverBefore: number): Promise<void> {
   await db
     .updateTable("registration_state")
-    .set({ state: "REQUESTED", opening_until: null, decided_by: null, decided_at: null })
+    .set({ state: "REQUESTED", opening_until: null, decided_by: null })
     .where("state", "=", "ACCEPTING")
     .where(isAbandoned(now, takeoverBefore))
     .where("mailed_at", "is", null)
@@ -235,10 +236,11 @@ export async function storeSignupGone(db: Db, registrationId: string, sealedToke
 /**
  * For the call back inside create_signup: the registration that holds the address, marked as mailed. When its acceptance
  * was given up for dead and the mail comes all the same, the person will know: REQUESTED → ACCEPTED, and the recovery
- * opens the sign-up anew.
+ * opens the sign-up anew. Only while the attempt is younger than a lease: a mail that somebody else causes later, by a
+ * sign-up of their own, approves nobody.
  */
 export async function markMailed(db: Db, email: string, now: number): Promise<string | undefined> {
-  const isLate = sql<boolean>`state = 'REQUESTED' and opening_id is not null`;
+  const isLate = sql<boolean>`state = 'REQUESTED' and opening_id is not null and decided_at > ${now - openingLease}`;
   const row = await db
     .with("mailed", (with_) =>
       with_

@@ -109,9 +109,12 @@ export async function recoverOpenings(context: AppContext): Promise<void> {
   }
 }
 
+/** Refusals that another try may not meet again; the others wait for a person to look. */
+const passing = ["internal_error", "internal_conflict", "rate_limited"];
+
 async function finishInterrupted(context: AppContext, claim: openings.Opening): Promise<void> {
   const result = await openSignup(context, claim);
   context.log.info({ registration: claim.registrationId, outcome: result.outcome }, "finished an interrupted approval");
-  if (result.outcome === "refused")
+  if (result.outcome === "refused" && passing.includes(result.error))
     await openings.scheduleAnotherTry(context.db, claim.registrationId, context.clock.now() + openingLease);
 }

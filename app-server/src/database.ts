@@ -1,5 +1,6 @@
 import type { RateLimitTable } from "@anteroom/shared/runtime/rate-limits";
-import type { Generated } from "kysely";
+import type { Generated, JSONColumnType } from "kysely";
+import type { Language, MailStatus, MailType, SwitchableMailType } from "./mail/types.ts";
 
 /** All times are unix seconds. Table names are those of the source document. */
 export interface AppDatabase {
@@ -9,6 +10,9 @@ export interface AppDatabase {
   users: UserTable;
   permissions: PermissionTable;
   setup_links: SetupLinkTable;
+  mails: MailTable;
+  mail_suppressions: MailSuppressionTable;
+  mail_preferences: MailPreferenceTable;
   rate_limits: RateLimitTable;
 }
 
@@ -60,6 +64,8 @@ export interface NewUserTable {
   firstname: string;
   lastname: string;
   accepted: Generated<boolean>;
+  /** Null: the site's. */
+  language: Language | null;
   created_at: number;
 }
 
@@ -90,6 +96,8 @@ export interface UserTable {
   password_hash_counter: Generated<number>;
   disabled_counter: Generated<number>;
   sessions_counter: Generated<number>;
+  /** Null: the site's. */
+  language: Language | null;
   created_at: number;
 }
 
@@ -104,4 +112,44 @@ export interface PermissionTable {
 export interface SetupLinkTable {
   token_hash: Uint8Array;
   expires_at: number;
+}
+
+/** Every mail from its cause until the purge, and what became of it. Its pg-boss job says only "this mail is due". */
+export interface MailTable {
+  /** UUID; part of the Message-ID, of the return path and of the file's name. */
+  id: string;
+  type: MailType;
+  /** As it was given: the recipient. */
+  email: string;
+  email_norm: string;
+  registration_id: string | null;
+  /** What the template shows besides code and link; nothing secret. */
+  values: JSONColumnType<Record<string, string>>;
+  /** Gone once the mail is accepted or given up. */
+  sealed_code: Uint8Array | null;
+  status: Generated<MailStatus>;
+  /** The relay's reply, or why it was deferred, failed or bounced: one line. */
+  reason: string | null;
+  attempts: Generated<number>;
+  /** Only while deferred. */
+  next_try_at: number | null;
+  created_at: number;
+  /** When `status` changed last. */
+  updated_at: number;
+}
+
+/** Addresses whose mails came back. While `suppressed_at` is set nothing is sent there. */
+export interface MailSuppressionTable {
+  email_norm: string;
+  bounces: number;
+  reason: string;
+  suppressed_at: number | null;
+  updated_at: number;
+}
+
+/** What a person switched, where it differs from the type's default. */
+export interface MailPreferenceTable {
+  user_id: string;
+  type: SwitchableMailType;
+  is_on: boolean;
 }

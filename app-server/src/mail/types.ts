@@ -1,18 +1,44 @@
 import type { EmailType } from "@anteroom/shared/wire/email";
 
+interface MailTypeRules {
+  /** Higher goes first: codes before notices. */
+  priority: number;
+  /** `mandatory`, or what a person gets who has chosen nothing. */
+  preference: "mandatory" | "on" | "off";
+}
+
 /** Every kind of mail. A new one is an entry here and a folder of that name in `templates/`. */
 export const mailTypes = {
-  signup_verification: { priority: 10 },
-  email_update_verification: { priority: 10 },
-  password_reset: { priority: 10 },
-  signin_notification: { priority: 0 },
-  password_updated: { priority: 5 },
-  email_updated: { priority: 5 },
-  registration_rejected: { priority: 0 },
-  registration_hint: { priority: 0 },
-} as const satisfies Record<EmailType, { priority: number }> & Record<string, { priority: number }>;
+  signup_verification: { priority: 10, preference: "mandatory" },
+  email_update_verification: { priority: 10, preference: "mandatory" },
+  password_reset: { priority: 10, preference: "mandatory" },
+  password_updated: { priority: 5, preference: "mandatory" },
+  email_updated: { priority: 5, preference: "mandatory" },
+  account_ready: { priority: 3, preference: "mandatory" },
+  registration_rejected: { priority: 3, preference: "mandatory" },
+  registration_hint: { priority: 0, preference: "mandatory" },
+  signin_notification: { priority: 0, preference: "on" },
+  approval_request: { priority: 0, preference: "off" },
+} as const satisfies Record<EmailType, MailTypeRules> & Record<string, MailTypeRules>;
 
 export type MailType = keyof typeof mailTypes;
+
+/** The kinds a person may switch on and off. */
+export type SwitchableMailType = {
+  [Type in MailType]: (typeof mailTypes)[Type]["preference"] extends "mandatory" ? never : Type;
+}[MailType];
+
+export const mailStatuses = ["queued", "accepted", "deferred", "failed", "bounced"] as const;
+
+/**
+ * `queued`: waits for its first try. `accepted`: the relay took it. `deferred`: will be tried again. `failed`: given up.
+ * `bounced`: the relay took it and it came back.
+ */
+export type MailStatus = (typeof mailStatuses)[number];
+
+export const languages = ["en", "nl"] as const;
+
+export type Language = (typeof languages)[number];
 
 /** A mail to be sent, as the rules ask for it. */
 export interface MailRequest {
@@ -25,3 +51,19 @@ export interface MailRequest {
   /** What the template shows besides code and link; nothing secret. */
   values: Record<string, string>;
 }
+
+/** A mail whose turn has come. */
+export interface DueMail extends MailRequest {
+  id: string;
+  /** The person's, or the site's. */
+  language: Language;
+  /** Whose preferences an unsubscribe link changes; only for types that may be switched off. */
+  userId?: string;
+  createdAt: Date;
+}
+
+/** What a delivery came to. `deferred` is tried again by the schedule; `failed` is not: the recipient was refused for good. */
+export type DeliveryOutcome =
+  | { status: "accepted"; reply: string }
+  | { status: "deferred"; reason: string }
+  | { status: "failed"; reason: string };

@@ -1,8 +1,11 @@
 import { spawnSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SettingsError } from "@anteroom/shared/runtime/settings";
-import { expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { readSettings } from "../src/settings.ts";
 
 const sound = {
@@ -98,4 +101,128 @@ test("S-42: a relay without encryption is for this machine alone", () => {
   expect(faultsOf({ ...smtp, BACKEND_SMTP_HOST: "mail.example" })).toEqual([
     expect.stringContaining("BACKEND_SMTP_TLS"),
   ]);
+});
+
+const folder = mkdtempSync(join(tmpdir(), "anteroom-settings-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function fileOf(name: string, content: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+const rsaKey = (modulusLength: number) =>
+  generateKeyPairSync("rsa", { modulusLength, privateKeyEncoding: { type: "pkcs8", format: "pem" } } as never)
+    .privateKey as unknown as string;
+
+const soundKey = rsaKey(1_024);
+
+const sending = {
+  ...sound,
+  BACKEND_SMTP_SEND: "true",
+  BACKEND_SMTP_HOST: "mail.example",
+  BACKEND_SMTP_SENDER_EMAIL: "anteroom@people.example",
+};
+
+test("M-4: every setting of the relay is read, and what is not given has its default", () => {
+  const all = {
+    BACKEND_SMTP_USERNAME: "user",
+    BACKEND_SMTP_PASSWORD: "secret",
+    BACKEND_SMTP_AUTH_METHOD: "CRAM-MD5",
+    BACKEND_SMTP_REPLY_TO: "board@people.example",
+    BACKEND_SMTP_RETURN_PATH: "bounces@people.example",
+    BACKEND_SMTP_TIMEOUT: "5s",
+    BACKEND_SMTP_DKIM_DOMAIN: "people.example",
+    BACKEND_SMTP_DKIM_SELECTOR: "s1",
+    BACKEND_SMTP_DKIM_KEY_FILE: fileOf("dkim.pem", soundKey),
+  };
+  expect(readSettings({ ...sending, ...all }).smtp).toMatchObject({
+    auth: { username: "user", password: "secret", method: "CRAM-MD5" },
+    replyTo: "board@people.example",
+    returnPath: "bounces@people.example",
+    timeout: 5_000,
+    dkim: { domain: "people.example", selector: "s1", key: soundKey },
+  });
+  expect(readSettings(sending).smtp).toEqual({
+    host: "mail.example",
+    port: 587,
+    tls: "starttls",
+    auth: undefined,
+    senderEmail: "anteroom@people.example",
+    senderName: "Anteroom",
+    replyTo: undefined,
+    returnPath: undefined,
+    ca: undefined,
+    timeout: 20_000,
+    dkim: undefined,
+  });
+});
+
+test("M-4: mail without a relay has its defaults too", () => {
+  expect(readSettings(sound)).toMatchObject({
+    language: "en",
+    templatesDir: undefined,
+    mailsPerMinute: 2_000,
+    mailsPerDomainPerMinute: 600,
+    bounceLimit: 3,
+    mailWorker: "on",
+    inbound: undefined,
+    smtp: undefined,
+  });
+  const inbound = { BACKEND_INBOUND: "on", BACKEND_INBOUND_DOMAIN: "Bounces.People.example" };
+  expect(readSettings({ ...sound, ...inbound }).inbound).toEqual({
+    host: "127.0.0.1",
+    port: 12_725,
+    domain: "bounces.people.example",
+  });
+});
+
+test.each<[variable: string, remedy: RegExp, value: string | undefined]>([
+  ["BACKEND_LANGUAGE", /one of en, nl/, "fr"],
+  ["BACKEND_TEMPLATES_DIR", /no folder/, "/nowhere/at/all"],
+  ["BACKEND_MAILS_PER_MINUTE", /from 1 to/, "0"],
+  ["BACKEND_MAILS_PER_DOMAIN_PER_MINUTE", /from 1 to/, "many"],
+  ["BACKEND_BOUNCE_LIMIT", /from 1 to/, "0"],
+  ["BACKEND_MAIL_WORKER", /one of on, off, only/, "perhaps"],
+  ["BACKEND_INBOUND", /true or false/, "maybe"],
+  ["BACKEND_INBOUND_DOMAIN", /the domain whose MX leads here/, undefined],
+  ["BACKEND_INBOUND_DOMAIN", /bounces\.people\.example/, "two words"],
+  ["BACKEND_INBOUND_SMTP_PORT", /a port/, "70000"],
+  ["BACKEND_SMTP_PORT", /a port/, "smtp"],
+  ["BACKEND_SMTP_TLS", /one of starttls, implicit, none/, "never"],
+  ["BACKEND_SMTP_CA_FILE", /cannot be read \(ENOENT\)/, "/nowhere/ca.pem"],
+  ["BACKEND_SMTP_CA_FILE", /BEGIN CERTIFICATE/, fileOf("no-ca.pem", "certificate")],
+  ["BACKEND_SMTP_USERNAME", /give it, or unset/, undefined],
+  ["BACKEND_SMTP_PASSWORD", /give it, or unset/, undefined],
+  ["BACKEND_SMTP_AUTH_METHOD", /one of any, PLAIN, LOGIN, CRAM-MD5/, "GSSAPI"],
+  ["BACKEND_SMTP_SENDER_EMAIL", /not an address/, "Anteroom <anteroom@people.example>"],
+  ["BACKEND_SMTP_REPLY_TO", /not an address/, "board"],
+  ["BACKEND_SMTP_RETURN_PATH", /not an address/, "a@b@c"],
+  ["BACKEND_SMTP_TIMEOUT", /between 1s and 60s/, "0s"],
+  ["BACKEND_SMTP_TIMEOUT", /between 1s and 60s/, "2m"],
+  ["BACKEND_SMTP_TIMEOUT", /a duration/, "20"],
+  ["BACKEND_SMTP_DKIM_DOMAIN", /as BACKEND_SMTP_DKIM_SELECTOR is given/, undefined],
+  ["BACKEND_SMTP_DKIM_SELECTOR", /as BACKEND_SMTP_DKIM_DOMAIN is given/, undefined],
+  ["BACKEND_SMTP_DKIM_KEY_FILE", /as BACKEND_SMTP_DKIM_DOMAIN is given/, undefined],
+  ["BACKEND_SMTP_DKIM_KEY_FILE", /cannot be read \(ENOENT\)/, "/nowhere/key.pem"],
+  ["BACKEND_SMTP_DKIM_KEY_FILE", /1024 bits or more/, fileOf("small.pem", rsaKey(512))],
+  ["BACKEND_SMTP_DKIM_KEY_FILE", /RSA private key/, fileOf("no-key.pem", "key")],
+])("S-42: a faulty %s is refused alone, saying %s", (variable, remedy, value) => {
+  const environment: Record<string, string> = {
+    ...sending,
+    BACKEND_INBOUND: "on",
+    BACKEND_INBOUND_DOMAIN: "bounces.people.example",
+    BACKEND_SMTP_USERNAME: "user",
+    BACKEND_SMTP_PASSWORD: "secret",
+    BACKEND_SMTP_DKIM_DOMAIN: "people.example",
+    BACKEND_SMTP_DKIM_SELECTOR: "s1",
+    BACKEND_SMTP_DKIM_KEY_FILE: fileOf("sound.pem", soundKey),
+  };
+  expect(faultsOf(environment)).toEqual([]);
+  if (value === undefined) delete environment[variable];
+  else environment[variable] = value;
+  const faults = faultsOf(environment);
+  expect(faults).toEqual([expect.stringMatching(remedy)]);
+  expect(faults[0]?.startsWith(`${variable} `)).toBe(true);
 });

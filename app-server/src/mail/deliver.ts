@@ -20,7 +20,7 @@ function deliverBySmtp(smtp: NonNullable<Settings["smtp"]>): Delivery {
     secure: smtp.tls === "implicit",
     requireTLS: smtp.tls === "starttls",
     ignoreTLS: smtp.tls === "none",
-    ...(smtp.username ? { auth: { user: smtp.username, pass: smtp.password ?? "" } } : {}),
+    ...(smtp.auth ? { auth: { user: smtp.auth.username, pass: smtp.auth.password } } : {}),
     connectionTimeout: 10_000,
     greetingTimeout: 10_000,
     socketTimeout: 60_000,

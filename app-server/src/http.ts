@@ -20,8 +20,8 @@ export interface Route {
   method: "GET" | "POST";
   path: string;
   summary: string;
-  /** `admin`: 401 without a session, 403 without the permission. */
-  access: "anyone" | "admin";
+  /** `user` and `admin`: 401 without a session. `admin`: 403 without the permission. */
+  access: "anyone" | "user" | "admin";
   body: z.ZodObject;
   /** Taken per caller's address; 429 when empty. */
   ipLimit?: RateLimit;
@@ -45,7 +45,7 @@ async function serve(http: Context, app: AppContext, route: Route): Promise<Resp
   const refused = await checkIpLimit(http, app, route);
   if (refused) return answerProblem(http, refused);
   try {
-    const caller = route.access === "admin" ? await findAdministrator(http, app) : nobody;
+    const caller = await admit(http, app, route.access);
     if ("status" in caller) return answerProblem(http, caller);
     const body = route.method === "GET" ? { values: {} } : await readBody(http, route.body);
     if ("status" in body) return answerProblem(http, body);
@@ -59,11 +59,12 @@ async function serve(http: Context, app: AppContext, route: Route): Promise<Resp
 
 const nobody: Caller = { userId: "", email: "", firstname: "", lastname: "", permissions: [] };
 
-async function findAdministrator(http: Context, app: AppContext): Promise<Caller | Problem> {
+async function admit(http: Context, app: AppContext, access: Route["access"]): Promise<Caller | Problem> {
+  if (access === "anyone") return nobody;
   const found = await findCaller(http, app);
   if (found.status === "none") return problem(401, "no_session", "Unauthorized: No session");
   if (found.status === "invalid") return problem(401, "invalid_session", "Invalid session");
-  if (!found.caller.permissions.includes("admin"))
+  if (access === "admin" && !found.caller.permissions.includes("admin"))
     return problem(403, "missing_permission", "Missing permissions: admin");
   return found.caller;
 }

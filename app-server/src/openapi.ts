@@ -32,7 +32,7 @@ function operation(route: Route) {
   const hasBody = Object.keys(route.body.shape).length > 0;
   return {
     summary: route.summary,
-    ...(route.access === "admin" ? { security: [{ session: [] }] } : {}),
+    ...(route.access !== "anyone" ? { security: [{ session: [] }] } : {}),
     ...(hasBody
       ? { requestBody: { required: true, content: { "application/json": { schema: schemaOf(route) } } } }
       : {}),
@@ -54,13 +54,19 @@ function schemaOf(route: Route) {
 export function renderReference(routes: readonly Route[]): string {
   const sections = routes.map(
     (route) => `<section><h2><code>${route.method} ${escapeHtml(route.path)}</code></h2>
-<p>${escapeHtml(route.summary)}${route.access === "admin" ? " <strong>Administrators only.</strong>" : ""}</p>
+<p>${escapeHtml(route.summary)}${audience[route.access]}</p>
 ${fieldsOf(route)}</section>`,
   );
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Anteroom: routes</title><h1>Routes of the app server</h1>
 <p>For programs: <a href="/openapi.json">openapi.json</a>.</p>${sections.join("\n")}</html>`;
 }
+
+const audience: Record<Route["access"], string> = {
+  anyone: "",
+  user: " <strong>Signed in.</strong>",
+  admin: " <strong>Administrators only.</strong>",
+};
 
 function fieldsOf(route: Route): string {
   const { properties = {}, required = [] } = schemaOf(route) as { properties?: object; required?: string[] };

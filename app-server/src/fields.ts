@@ -1,5 +1,6 @@
 import { isEmailAddress, normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import { z } from "zod";
+import { languages } from "./mail/types.ts";
 
 /** Kinds of fields that several routes read. Messages are shown to people, after the field's name. */
 const text = (maximum: number) => z.string("This must be a text.").max(maximum, `Use at most ${maximum} characters.`);
@@ -25,6 +26,9 @@ export const newAddressField = text(254).refine(
 
 /** An address to look somebody up by. */
 export const addressField = text(254).refine(isOneLine, oneLine);
+
+/** What mails are written in. */
+export const languageField = z.enum(languages, `Use one of ${languages.join(", ")}.`);
 
 /** Tokens, codes and ids: compared, never shown. */
 export const handleField = text(200).refine(isOneLine, oneLine);

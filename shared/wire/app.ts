@@ -27,6 +27,7 @@ export type AppErrorCode =
   | "signup_failed"
   | "signup_not_found"
   | "signup_outcome_unknown"
+  | "unsubscribe_link_not_valid"
   | "user_not_found";
 
 export interface RegistrationStatus {
@@ -51,6 +52,13 @@ export interface ListedRegistration {
   reason: string | null;
 }
 
+/** What a person chose about their mails, or what holds because they have chosen nothing. */
+export interface AccountPreferences {
+  language: "en" | "nl";
+  /** The mails they may switch off; `approval_request` for administrators only. */
+  mail: Partial<Record<"signin_notification" | "approval_request", boolean>>;
+}
+
 export interface SessionInfo {
   user: { user_id: string; email: string; firstname: string; lastname: string; permissions: string[] };
   created_at: number;
@@ -69,7 +77,7 @@ interface DoneWithMessage extends Done {
 /** Per route what is sent and what comes back when all is well. */
 export interface AppRoutes {
   "POST /auth/request_registration": {
-    body: { email: string; firstname?: string; lastname?: string };
+    body: { email: string; firstname?: string; lastname?: string; language?: AccountPreferences["language"] };
     values: DoneWithMessage & { registration_token: string };
   };
   "POST /auth/registration_status": {
@@ -92,6 +100,8 @@ export interface AppRoutes {
   "GET /auth/session_info/": { body: undefined; values: SessionInfo | { error: "no_session" } };
   "POST /cookies/set_session/": { body: { session_token: string }; values: Done };
   "POST /cookies/clear_session/": { body: Record<string, never>; values: Done };
+  "GET /account/preferences/": { body: undefined; values: AccountPreferences };
+  "POST /account/preferences/": { body: Partial<AccountPreferences>; values: AccountPreferences };
   "GET /admin/list_newusers/": { body: undefined; values: ListedRegistration[] };
   "POST /admin/accept_user/": { body: { email: string }; values: DoneWithMessage & { signup_token: string | null } };
   "POST /admin/resend_signup_email/": { body: { email: string }; values: DoneWithMessage };

@@ -1,7 +1,9 @@
 import { z } from "zod";
-import { handleField } from "../fields.ts";
-import { defineRoute, noBody, type Route } from "../http.ts";
+import { handleField, languageField } from "../fields.ts";
+import { type Call, defineRoute, noBody, type Route } from "../http.ts";
+import { switchableMailTypes } from "../mail/preferences.ts";
 import { answerProblem, problem } from "../problems.ts";
+import { changePreferences, readPreferences } from "./preferences.ts";
 import { clearSessionCookie, findCaller, findCallerByToken, readSessionCookie, writeSessionCookie } from "./session.ts";
 
 /** The longest a browser keeps the cookie of a session without an end of its own. */
@@ -54,4 +56,31 @@ export const accountRoutes: readonly Route[] = [
       return http.json({ success: true });
     },
   }),
+  defineRoute({
+    method: "GET",
+    path: "/account/preferences/",
+    summary: "The language that one's mails are written in, and which of the optional ones one gets.",
+    access: "user",
+    body: noBody,
+    handle: answerPreferences,
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/account/preferences/",
+    summary: "Change language or mails; what is left out stays as it is. Answers what holds then.",
+    access: "user",
+    body: z.object({
+      language: languageField.optional(),
+      mail: z.partialRecord(z.enum(switchableMailTypes), z.boolean("Use true or false.")).optional(),
+    }),
+    handle: async (call) => {
+      await changePreferences(call.app, call.caller.userId, call.body);
+      return answerPreferences(call);
+    },
+  }),
 ];
+
+async function answerPreferences({ http, app, caller }: Call<unknown>): Promise<Response> {
+  const preferences = await readPreferences(app, caller);
+  return preferences ? http.json(preferences) : answerProblem(http, problem(401, "invalid_session", "Invalid session"));
+}

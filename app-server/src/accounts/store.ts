@@ -36,7 +36,7 @@ export async function findUser(db: Db, by: { id: string } | { emailNorm: string 
     .executeTakeFirst();
 }
 
-type NewUser = Pick<UserTable, "id" | "email" | "email_norm" | "firstname" | "lastname" | "created_at"> & {
+type NewUser = Pick<UserTable, "id" | "email" | "email_norm" | "firstname" | "lastname" | "language" | "created_at"> & {
   password_hash: Uint8Array;
   password_hash_algorithm_id: string;
   password_salt: Uint8Array;

@@ -80,6 +80,7 @@ async function createUser(
       email_norm: emailNorm,
       firstname: registration.firstname,
       lastname: registration.lastname,
+      language: registration.language,
       password_hash: Buffer.from(args.password_hash, "base64"),
       password_hash_algorithm_id: args.password_hash_algorithm_id,
       password_salt: Buffer.from(args.password_salt, "base64"),
@@ -90,6 +91,11 @@ async function createUser(
       await grantPermission(trx, { userId: id, permission, grantedBy: "registration", now, expiresAt: null });
     await deleteRegistration(trx, registration.id);
     await deleteCode(trx, "signup_verification", emailNorm);
+    await context.mail.enqueue(trx, {
+      type: "account_ready",
+      email: args.email_address,
+      values: { displayName: displayNameOf(registration) },
+    });
     return userOr(await store.findUser(trx, { id }));
   });
 }
@@ -112,10 +118,14 @@ function toUser(row: Selectable<UserTable>): User {
     password_hash_algorithm_id: row.password_hash_algorithm_id,
     password_salt: Buffer.from(row.password_salt).toString("base64"),
     disabled: row.disabled,
-    display_name: `${row.firstname} ${row.lastname}`.trim(),
+    display_name: displayNameOf(row),
     email_address_counter: row.email_address_counter,
     password_hash_counter: row.password_hash_counter,
     disabled_counter: row.disabled_counter,
     sessions_counter: row.sessions_counter,
   };
+}
+
+function displayNameOf({ firstname, lastname }: { firstname: string; lastname: string }): string {
+  return `${firstname} ${lastname}`.trim();
 }

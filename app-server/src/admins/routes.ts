@@ -1,5 +1,6 @@
 import type { RateLimit } from "@anteroom/shared/runtime/rate-limits";
 import { z } from "zod";
+import { readPreferredLanguage } from "../accounts/language.ts";
 import { handleField, nameField, newAddressField, permissionField } from "../fields.ts";
 import { type Call, defineRoute, type Route } from "../http.ts";
 import { answerProblem } from "../problems.ts";
@@ -29,7 +30,7 @@ export const adminRoutes: readonly Route[] = [
     }),
     handle: async ({ http, app, body }) => {
       const { setup_token, ...request } = body;
-      const result = await setUpAdministrator(app, setup_token, request);
+      const result = await setUpAdministrator(app, setup_token, { ...request, language: readPreferredLanguage(http) });
       if (!result.ok) return answerProblem(http, result.problem);
       return http.json({
         success: true,

@@ -50,8 +50,16 @@ export async function setUpAdministrator(
       // Already lapsed: if this process dies now, the recovery opens the sign-up.
       opening_until: now,
     });
-    const { firstname, lastname } = request;
-    await registrations.insertNewUser(trx, { registrationId, email, firstname, lastname, accepted: true, now });
+    const { firstname, lastname, language } = request;
+    await registrations.insertNewUser(trx, {
+      registrationId,
+      email,
+      firstname,
+      lastname,
+      language,
+      accepted: true,
+      now,
+    });
     return undefined;
   });
   if (refusal) return { ok: false, problem: refusal };

@@ -1,4 +1,8 @@
-import { mailTypes, type SwitchableMailType } from "./types.ts";
+import { type Kysely, sql, type Transaction } from "kysely";
+import type { AppDatabase } from "../database.ts";
+import { type Language, mailTypes, type SwitchableMailType } from "./types.ts";
+
+type Db = Kysely<AppDatabase> | Transaction<AppDatabase>;
 
 /** The kinds of mail that a person may switch on and off. */
 export const switchableMailTypes = Object.entries(mailTypes).flatMap(([type, { preference }]) =>
@@ -7,4 +11,75 @@ export const switchableMailTypes = Object.entries(mailTypes).flatMap(([type, { p
 
 export function isSwitchable(type: string): type is SwitchableMailType {
   return switchableMailTypes.some((switchable) => switchable === type);
+}
+
+export interface Preferences {
+  /** Null: the site's. */
+  language: Language | null;
+  mail: Record<SwitchableMailType, boolean>;
+}
+
+/** What a person gets, chosen or not. Undefined when there is no such person. */
+export async function findPreferences(db: Db, userId: string): Promise<Preferences | undefined> {
+  const rows = await db
+    .selectFrom("users")
+    .leftJoin("mail_preferences as chosen", "chosen.user_id", "users.id")
+    .select(["users.language", "chosen.type", "chosen.is_on"])
+    .where("users.id", "=", userId)
+    .execute();
+  const [user] = rows;
+  if (!user) return undefined;
+  const isOn = (type: SwitchableMailType) =>
+    rows.find((row) => row.type === type)?.is_on ?? mailTypes[type].preference === "on";
+  const mail = Object.fromEntries(switchableMailTypes.map((type) => [type, isOn(type)]));
+  return { language: user.language, mail: mail as Preferences["mail"] };
+}
+
+/** Nothing happens when there is no such person. */
+export async function storeMailPreference(db: Db, userId: string, type: SwitchableMailType, isOn: boolean) {
+  await db
+    .insertInto("mail_preferences")
+    .columns(["user_id", "type", "is_on"])
+    .expression((eb) =>
+      eb
+        .selectFrom("users")
+        .select(["id", sql<SwitchableMailType>`${type}`.as("type"), sql<boolean>`${isOn}::boolean`.as("is_on")])
+        .where("id", "=", userId),
+    )
+    .onConflict((conflict) => conflict.columns(["user_id", "type"]).doUpdateSet({ is_on: isOn }))
+    .execute();
+}
+
+export async function storeLanguage(db: Db, userId: string, language: Language): Promise<void> {
+  await db.updateTable("users").set({ language }).where("id", "=", userId).execute();
+}
+
+/** Whether the owner of an address (normalised) does not want this kind of mail. */
+export async function isSwitchedOff(db: Db, email: string, type: SwitchableMailType): Promise<boolean> {
+  const chosen = await db
+    .selectFrom("users")
+    .innerJoin("mail_preferences as chosen", "chosen.user_id", "users.id")
+    .select("chosen.is_on")
+    .where("users.email_norm", "=", email)
+    .where("chosen.type", "=", type)
+    .executeTakeFirst();
+  return !(chosen?.is_on ?? mailTypes[type].preference === "on");
+}
+
+/** The addresses of the administrators who asked to be told of new registrations. */
+export async function listApprovers(db: Db, now: number): Promise<string[]> {
+  const type: SwitchableMailType = "approval_request";
+  const rows = await db
+    .selectFrom("mail_preferences as chosen")
+    .innerJoin("users", "users.id", "chosen.user_id")
+    .innerJoin("permissions", "permissions.user_id", "users.id")
+    .select("users.email")
+    .where("chosen.type", "=", type)
+    .where("chosen.is_on", "=", true)
+    .where("permissions.permission", "=", "admin")
+    .where((eb) => eb.or([eb("permissions.expires_at", "is", null), eb("permissions.expires_at", ">", now)]))
+    .where("users.disabled", "=", false)
+    .orderBy("users.id")
+    .execute();
+  return rows.map(({ email }) => email);
 }

@@ -110,19 +110,20 @@ export async function rejectRegistration(
   const { policy } = context.settings;
   const now = context.clock.now();
   const isRejected = await context.db.transaction().execute(async (trx) => {
-    const stored = await store.storeRejected(trx, email, {
+    const registrationId = await store.storeRejected(trx, email, {
       actor: decision.actor,
       reason: decision.reason || null,
       now,
       expiresAt: now + Math.max(policy.retention, policy.rejectCooldown),
     });
-    if (stored && policy.decisionMail)
+    if (registrationId && policy.decisionMail)
       await context.mail.enqueue(trx, {
         type: "registration_rejected",
         email,
+        registrationId,
         values: decision.reason ? { reason: decision.reason } : {},
       });
-    return stored;
+    return registrationId !== undefined;
   });
   if (isRejected) return { ok: true, values: { message: `Registration of ${email} rejected.` } };
   return refuseTransition(context, email, "rejected");

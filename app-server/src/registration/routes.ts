@@ -1,8 +1,9 @@
 import type { RateLimit } from "@anteroom/shared/runtime/rate-limits";
 import type { ListedRegistration } from "@anteroom/shared/wire/app";
 import { z } from "zod";
+import { readPreferredLanguage } from "../accounts/language.ts";
 import { liveStates } from "../database.ts";
-import { addressField, handleField, nameField, newAddressField, reasonField } from "../fields.ts";
+import { addressField, handleField, languageField, nameField, newAddressField, reasonField } from "../fields.ts";
 import { defineRoute, noBody, type Route } from "../http.ts";
 import { answerProblem, problem } from "../problems.ts";
 import * as decisions from "./decisions.ts";
@@ -20,9 +21,15 @@ export const registrationRoutes: readonly Route[] = [
     summary: "Register and wait for an administrator's decision. Answers alike whether or not the address is known.",
     access: "anyone",
     ipLimit: requestsPerAddress,
-    body: z.object({ email: newAddressField, firstname: nameField.default(""), lastname: nameField.default("") }),
+    body: z.object({
+      email: newAddressField,
+      firstname: nameField.default(""),
+      lastname: nameField.default(""),
+      language: languageField.optional(),
+    }),
     handle: async ({ http, app, body }) => {
-      const result = await rules.requestRegistration(app, body);
+      const language = body.language ?? readPreferredLanguage(http);
+      const result = await rules.requestRegistration(app, { ...body, language });
       if (!result.ok) return answerProblem(http, result.problem);
       return http.json({
         success: true,

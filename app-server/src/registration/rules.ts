@@ -6,6 +6,8 @@ import type { Transaction } from "kysely";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database.ts";
 import { findTokenByCode } from "../mail/codes.ts";
+import { listApprovers } from "../mail/preferences.ts";
+import type { Language } from "../mail/types.ts";
 import { authServerUnavailable, type Problem, problem, tooManyRequests } from "../problems.ts";
 import { withdraw } from "./decisions.ts";
 import { renewOpening } from "./opening.ts";
@@ -18,6 +20,8 @@ export interface RegistrationRequest {
   email: string;
   firstname: string;
   lastname: string;
+  /** Undefined: the site's. */
+  language?: Language | undefined;
 }
 
 /**
@@ -25,6 +29,9 @@ export interface RegistrationRequest {
  * milliseconds have passed: more than any of them needs.
  */
 const answerAfter = 40;
+
+/** Further milliseconds for every administrator who is told, known address or not. */
+const answerAfterPerApprover = 5;
 
 const guessesPerAddress: RateLimit = { kind: "lookup_address", capacity: 5, interval: 60 };
 const hintsPerAddress: RateLimit = { kind: "registration_hint", capacity: 1, interval: 86_400 };
@@ -35,9 +42,11 @@ const hintsPerAddress: RateLimit = { kind: "registration_hint", capacity: 1, int
  * a user is told by mail, once a day at most.
  */
 export async function requestRegistration(context: AppContext, request: RegistrationRequest): Promise<Result<string>> {
-  const answerAt = Date.now() + answerAfter;
+  const startedAt = Date.now();
   const person = { ...request, email: normalizeEmailAddress(request.email) };
-  const outcome = await context.db.transaction().execute((trx) => register(context, trx, person));
+  const approvers = await listApprovers(context.db, context.clock.now());
+  const outcome = await context.db.transaction().execute((trx) => register(context, trx, person, approvers));
+  const answerAt = startedAt + answerAfter + answerAfterPerApprover * approvers.length;
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, answerAt - Date.now())));
   if (outcome.duplicate)
     return {
@@ -47,7 +56,12 @@ export async function requestRegistration(context: AppContext, request: Registra
   return { ok: true, values: context.handles.registrationToken(outcome.registrationId) };
 }
 
-async function register(context: AppContext, trx: Transaction<AppDatabase>, person: RegistrationRequest) {
+async function register(
+  context: AppContext,
+  trx: Transaction<AppDatabase>,
+  person: RegistrationRequest,
+  approvers: readonly string[],
+) {
   const now = context.clock.now();
   const { policy } = context.settings;
   const registrationId = randomId();
@@ -62,6 +76,7 @@ async function register(context: AppContext, trx: Transaction<AppDatabase>, pers
   const isFree = !known.isUser && !known.isRejected;
   if (isFree && (await store.insertRegistration(trx, { ...row, state: "REQUESTED" }))) {
     await store.insertNewUser(trx, { ...person, registrationId, accepted: false, now });
+    for (const approver of approvers) await askForApproval(context, trx, approver, person);
     return { registrationId };
   }
   if (policy.duplicateReply === "dodeka_400") return { registrationId, duplicate: known.isUser ? "user" : "newuser" };
@@ -69,6 +84,19 @@ async function register(context: AppContext, trx: Transaction<AppDatabase>, pers
   if (known.isUser && (await takeToken(trx, hintsPerAddress, person.email, now)))
     await context.mail.enqueue(trx, { type: "registration_hint", email: person.email, values: {} });
   return { registrationId };
+}
+
+async function askForApproval(
+  context: AppContext,
+  trx: Transaction<AppDatabase>,
+  approver: string,
+  { email, firstname, lastname }: RegistrationRequest,
+): Promise<void> {
+  await context.mail.enqueue(trx, {
+    type: "approval_request",
+    email: approver,
+    values: { email, firstname, lastname },
+  });
 }
 
 const unknownToken = problem(404, "registration_not_found", "Registration token not found");

@@ -1,6 +1,7 @@
 import type { ListedRegistration } from "@anteroom/shared/wire/app";
 import { type Kysely, sql, type Transaction } from "kysely";
 import { type AppDatabase, liveStates, type RegistrationState, type RegistrationStateTable } from "../database.ts";
+import type { Language } from "../mail/types.ts";
 
 type Db = Kysely<AppDatabase> | Transaction<AppDatabase>;
 
@@ -60,12 +61,20 @@ export async function insertRegistration(db: Db, row: NewRegistration): Promise<
 
 export async function insertNewUser(
   db: Db,
-  row: { registrationId: string; email: string; firstname: string; lastname: string; accepted: boolean; now: number },
+  row: {
+    registrationId: string;
+    email: string;
+    firstname: string;
+    lastname: string;
+    language?: Language | undefined;
+    accepted: boolean;
+    now: number;
+  },
 ): Promise<void> {
-  const { registrationId, now, ...columns } = row;
+  const { registrationId, language = null, now, ...columns } = row;
   await db
     .insertInto("newusers")
-    .values({ ...columns, registration_id: registrationId, created_at: now })
+    .values({ ...columns, language, registration_id: registrationId, created_at: now })
     .execute();
 }
 
@@ -123,13 +132,13 @@ export async function findById(db: Db, id: string): Promise<Registration | undef
   return db.selectFrom("registration_state").select(registrationColumns).where("id", "=", id).executeTakeFirst();
 }
 
-/** REQUESTED → REJECTED. */
+/** REQUESTED → REJECTED. The registration, if there was one to reject. */
 export async function storeRejected(
   db: Db,
   email: string,
   decision: { actor: string; reason: string | null; now: number; expiresAt: number },
-): Promise<boolean> {
-  const result = await db
+): Promise<string | undefined> {
+  const row = await db
     .updateTable("registration_state")
     .set({
       state: "REJECTED",
@@ -140,8 +149,9 @@ export async function storeRejected(
     })
     .where("email", "=", email)
     .where("state", "=", "REQUESTED")
+    .returning("id")
     .executeTakeFirst();
-  return result.numUpdatedRows === 1n;
+  return row?.id;
 }
 
 /** REJECTED → REQUESTED, for the newest rejection, unless the address has a live registration or a user again. */
@@ -245,7 +255,14 @@ export async function lockByEmail(db: Transaction<AppDatabase>, email: string) {
   return db
     .selectFrom("registration_state as state")
     .innerJoin("newusers", "newusers.registration_id", "state.id")
-    .select(["state.id", "state.accepted", "state.grants", "newusers.firstname", "newusers.lastname"])
+    .select([
+      "state.id",
+      "state.accepted",
+      "state.grants",
+      "newusers.firstname",
+      "newusers.lastname",
+      "newusers.language",
+    ])
     .where("state.email", "=", email)
     .where("state.state", "in", [...liveStates])
     .forUpdate("state")

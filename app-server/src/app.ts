@@ -5,11 +5,14 @@ import { accountRoutes } from "./accounts/routes.ts";
 import { adminRoutes } from "./admins/routes.ts";
 import type { AppContext } from "./context.ts";
 import { mountRoutes } from "./http.ts";
+import { unsubscribeRoutes } from "./mail/unsubscribe-routes.ts";
 import { openApiDocument, renderReference } from "./openapi.ts";
 import { answerProblem, notFound, problem } from "./problems.ts";
 import { decisionRoutes, registrationRoutes } from "./registration/routes.ts";
 
-export const publicRoutes = [...registrationRoutes, ...accountRoutes, ...decisionRoutes, ...adminRoutes];
+const originCheckedRoutes = [...registrationRoutes, ...accountRoutes, ...decisionRoutes, ...adminRoutes];
+
+export const publicRoutes = [...originCheckedRoutes, ...unsubscribeRoutes];
 
 export interface Readiness {
   database: boolean;
@@ -23,6 +26,8 @@ export function createPublicApp(context: AppContext, checkReadiness: () => Promi
   const app = new Hono({ strict: true });
   const { frontendOrigin } = context.settings;
   app.use(secureHeaders);
+  app.use("/mail/*", limitBody);
+  mountRoutes(app, context, unsubscribeRoutes);
   app.use(onlyFrom(frontendOrigin));
   app.use(limitBody);
   app.get("/alive", (http) => http.json({ status: "alive" }));
@@ -32,7 +37,7 @@ export function createPublicApp(context: AppContext, checkReadiness: () => Promi
   });
   app.get("/openapi.json", (http) => http.json(openApiDocument(publicRoutes)));
   app.get("/docs", (http) => http.html(renderReference(publicRoutes)));
-  mountRoutes(app, context, publicRoutes);
+  mountRoutes(app, context, originCheckedRoutes);
   return withErrors(app, context);
 }
 
@@ -78,13 +83,15 @@ function onlyFrom(origin: string): MiddlewareHandler {
   };
 }
 
+/** A page may bring a stricter policy of its own. */
 const secureHeaders: MiddlewareHandler = async (http, next) => {
   await next();
   http.header("X-Content-Type-Options", "nosniff");
   http.header("Referrer-Policy", "no-referrer");
-  http.header(
-    "Content-Security-Policy",
-    "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
-  );
+  if (!http.res.headers.has("content-security-policy"))
+    http.header(
+      "Content-Security-Policy",
+      "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    );
   http.header("Cache-Control", "no-store");
 };

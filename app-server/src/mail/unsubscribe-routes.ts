@@ -1,0 +1,72 @@
+import type { Context } from "hono";
+import { readPreferredLanguage } from "../accounts/language.ts";
+import { type Call, defineRoute, noBody, type Route } from "../http.ts";
+import { answerProblem, problem } from "../problems.ts";
+import { findPreferences, storeMailPreference } from "./preferences.ts";
+import { createUnsubscribeLinks, type Unsubscription } from "./unsubscribe.ts";
+import { renderUnsubscribePage, type UnsubscribeState, unsubscribePagePolicy } from "./unsubscribe-page.ts";
+
+/**
+ * The links behind List-Unsubscribe (RFC 8058). Whoever has one may use it: without a session, and from any origin,
+ * because mail services post for their readers. So these are served before the check of the origin.
+ */
+export const unsubscribeRoutes: readonly Route[] = [
+  defineRoute({
+    method: "GET",
+    path: "/mail/unsubscribe",
+    summary: "A page with a button that switches mails of one kind off. Looking at it changes nothing.",
+    access: "anyone",
+    body: noBody,
+    handle: async (call) => {
+      const asked = readToken(call);
+      if (!asked) return answerNotValid(call);
+      const isOn = (await findPreferences(call.app.db, asked.userId))?.mail[asked.type] ?? false;
+      return answerPage(call, isOn ? "on" : "off", asked);
+    },
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/mail/unsubscribe",
+    summary:
+      "Switch mails of one kind off, as often as you like. The form field `preference=on` switches them on again.",
+    access: "anyone",
+    body: noBody,
+    handle: async (call) => {
+      const asked = readToken(call);
+      if (!asked) return answerNotValid(call);
+      const isOn = (await readForm(call.http)).preference === "on";
+      await storeMailPreference(call.app.db, asked.userId, asked.type, isOn);
+      return answerPage(call, isOn ? "switchedOn" : "switchedOff", asked);
+    },
+  }),
+];
+
+function readToken({ http, app }: Call<unknown>): Unsubscription | undefined {
+  return createUnsubscribeLinks(app.settings).read(http.req.query("token") ?? "");
+}
+
+/** Mail services post `List-Unsubscribe=One-Click`, urlencoded or multipart; a body that cannot be read says nothing. */
+async function readForm(http: Context): Promise<Record<string, unknown>> {
+  try {
+    return await http.req.parseBody();
+  } catch {
+    return {};
+  }
+}
+
+async function answerPage({ http, app }: Call<unknown>, state: UnsubscribeState, { userId, type }: Unsubscription) {
+  const { siteName } = app.settings;
+  const language = (await findPreferences(app.db, userId))?.language ?? app.settings.language;
+  http.header("Content-Security-Policy", unsubscribePagePolicy);
+  return http.html(renderUnsubscribePage({ state, type, language, siteName }));
+}
+
+/** Browsers get a page, programs a problem. */
+function answerNotValid({ http, app }: Call<unknown>): Response | Promise<Response> {
+  if (!http.req.header("accept")?.includes("text/html"))
+    return answerProblem(http, problem(400, "unsubscribe_link_not_valid", "This link is incomplete or was changed."));
+  const { siteName } = app.settings;
+  const language = readPreferredLanguage(http) ?? app.settings.language;
+  http.header("Content-Security-Policy", unsubscribePagePolicy);
+  return http.html(renderUnsubscribePage({ state: "notValid", language, siteName }), 400);
+}

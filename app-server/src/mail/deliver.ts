@@ -1,97 +1,121 @@
-import { mkdir, rename, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
-import { createTransport } from "nodemailer";
+import { createTransport, type NodemailerError } from "nodemailer";
 import type { Settings } from "../settings.ts";
 import type { ComposedMail } from "./compose.ts";
-import type { QueuedMail } from "./queue.ts";
+import { createFileDelivery } from "./mail-files.ts";
+import { messageOf } from "./message.ts";
+import { createReturnPaths } from "./return-path.ts";
+import type { SmtpSettings } from "./settings.ts";
+import { connectionOf, problemOf } from "./smtp.ts";
+import type { DeliveryOutcome, DueMail } from "./types.ts";
 
-/** Takes one composed mail to where mails go. Resolves when it has safely arrived there. */
-export type Delivery = (mail: ComposedMail, job: QueuedMail) => Promise<void>;
+/** Takes composed mails to where mails go. Whatever a relay does is an outcome; only bugs and broken disks throw. */
+export interface Delivery {
+  deliver(mail: ComposedMail, due: DueMail): Promise<DeliveryOutcome>;
+  close(): Promise<void>;
+}
 
 export function createDelivery(settings: Settings): Delivery {
-  return settings.smtp ? deliverBySmtp(settings.smtp) : deliverToFiles(settings);
+  return settings.smtp ? createSmtpDelivery(settings, settings.smtp) : createFileDelivery(settings);
 }
 
-function deliverBySmtp(smtp: NonNullable<Settings["smtp"]>): Delivery {
+/** Connections to the relay at once. */
+const connections = 5;
+
+/** Milliseconds one mail may take on the wire, however slowly the relay trickles: less than a worker's job may last. */
+const longest = 100_000;
+
+function createSmtpDelivery(settings: Settings, smtp: SmtpSettings): Delivery {
   const transport = createTransport({
+    ...connectionOf(settings, smtp),
     pool: true,
-    host: smtp.host,
-    port: smtp.port,
-    secure: smtp.tls === "implicit",
-    requireTLS: smtp.tls === "starttls",
-    ignoreTLS: smtp.tls === "none",
-    ...(smtp.auth ? { auth: { user: smtp.auth.username, pass: smtp.auth.password } } : {}),
-    connectionTimeout: 10_000,
-    greetingTimeout: 10_000,
-    socketTimeout: 60_000,
+    maxConnections: connections,
     maxMessages: Number.POSITIVE_INFINITY,
+    // Only for connections that the relay has closed while they were idle; anything else is for the schedule to repeat.
+    maxRequeues: 1,
   });
-  const from = { name: smtp.senderName, address: smtp.senderEmail };
-  return async (mail, job) => {
-    await transport.sendMail({ ...envelopeOf(mail, job, hostOf(smtp.senderEmail)), from });
-  };
-}
+  const envelopeOf = createEnvelopes(settings, smtp);
+  const takeTurn = createTurns();
 
-/** The name comes from the job, so a mail that is delivered twice after a crash is still one set of files. */
-function deliverToFiles(settings: Settings): Delivery {
-  const folder = resolve(settings.emailsDir);
-  const streamTransport = createTransport({ streamTransport: true, buffer: true, newline: "windows" });
-  const host = new URL(settings.frontendOrigin).hostname;
-  return async (mail, job) => {
-    const base = join(folder, fileName(job));
-    const message = await streamTransport.sendMail({
-      ...envelopeOf(mail, job, host),
-      from: { name: settings.siteName, address: `anteroom@${host}` },
-    });
-    await mkdir(folder, { recursive: true });
-    await writeWhole(`${base}.html`, mail.html);
-    await writeWhole(`${base}.eml`, message.message as Buffer);
-    await writeWhole(`${base}.txt`, asText(mail));
-  };
-}
+  async function send(mail: ComposedMail, due: DueMail): Promise<Turn> {
+    const signal = AbortSignal.timeout(Math.min(3 * smtp.timeout, longest));
+    try {
+      const message = { ...messageOf(settings, mail, due), envelope: envelopeOf(mail.to, due.id), signal };
+      const { response } = await transport.sendMail(message);
+      return { outcome: { status: "accepted", reply: oneLine(response, mail, smtp) } };
+    } catch (error) {
+      if (!isFromRelay(error)) throw error;
+      const problem = problemOf(error, smtp);
+      const reason = oneLine(problem.reason, mail, smtp);
+      const outcome: DeliveryOutcome = { status: problem.isFinal ? "failed" : "deferred", reason };
+      return problem.concerns === "relay" ? { outcome, forAll: outcome } : { outcome };
+    }
+  }
 
-function envelopeOf(mail: ComposedMail, job: QueuedMail, host: string) {
   return {
-    // An address object is never parsed for further recipients.
-    to: { name: "", address: mail.to },
-    subject: mail.subject,
-    text: mail.text,
-    html: mail.html,
-    date: job.createdAt,
-    messageId: `<${job.id}@${host}>`,
-    headers: { "Auto-Submitted": "auto-generated" },
-    disableFileAccess: true,
-    disableUrlAccess: true,
+    deliver: (mail, due) => takeTurn(() => send(mail, due)),
+    close: async () => transport.close(),
   };
 }
 
-function asText(mail: ComposedMail): string {
-  const head = [`To: ${mail.to}`, `Subject: ${mail.subject}`];
-  if (mail.code) head.push(`Code: ${mail.code}`);
-  if (mail.link) head.push(`Link: ${mail.link}`);
-  return `${head.join("\n")}\n${"-".repeat(72)}\n${mail.text}`;
+/** The sender on the envelope is where a mail comes back to: for each mail another address, where that is listened to. */
+export function createEnvelopes(settings: Settings, smtp: SmtpSettings) {
+  const returnPaths = createReturnPaths(settings);
+  const common = smtp.returnPath ?? smtp.senderEmail;
+  return (to: string, mailId: string) => ({
+    from: { name: "", address: returnPaths.of(mailId) ?? common },
+    to: { name: "", address: to },
+  });
 }
 
-/** `YYYYmmdd_HHMMSS_ffffff_{type}_{address}`; the microseconds tell mails of one second apart by their job. */
-function fileName(job: QueuedMail): string {
-  const [day = "", time = ""] = job.createdAt.toISOString().split("T");
-  const micros = Number.parseInt(job.id.slice(-4), 16) % 1_000;
-  const stamp = `${day.replaceAll("-", "")}_${time.slice(0, 8).replaceAll(":", "")}`;
-  const fraction = `${String(job.createdAt.getUTCMilliseconds()).padStart(3, "0")}${String(micros).padStart(3, "0")}`;
-  const address = job.email
-    .replaceAll("@", "_at_")
-    .replaceAll(".", "_")
-    .replace(/[^\w+-]/g, "_");
-  return `${stamp}_${fraction}_${job.type}_${address}`;
+/** What a turn came to, and what that means for those who wait behind it. */
+interface Turn {
+  outcome: DeliveryOutcome;
+  forAll?: DeliveryOutcome;
 }
 
-/** A reader of the folder never meets half a file. */
-async function writeWhole(path: string, content: string | Buffer): Promise<void> {
-  const draft = `${path}.part`;
-  await writeFile(draft, content);
-  await rename(draft, path);
+/**
+ * As many mails at once as there are connections. When it turns out that the relay takes nothing from anybody, those who
+ * were waiting meanwhile share that answer: else each would wait for a dead relay in vain, one after the other.
+ */
+function createTurns() {
+  const waiting: ((forAll?: DeliveryOutcome) => void)[] = [];
+  let underWay = 0;
+
+  return async (run: () => Promise<Turn>): Promise<DeliveryOutcome> => {
+    if (underWay >= connections) {
+      const settled = await new Promise<DeliveryOutcome | undefined>((resolve) => waiting.push(resolve));
+      if (settled) return settled;
+    } else {
+      underWay++;
+    }
+    try {
+      const { outcome, forAll } = await run();
+      if (forAll) for (const resolve of waiting.splice(0)) resolve(forAll);
+      return outcome;
+    } finally {
+      const next = waiting.shift();
+      if (next) next();
+      else underWay--;
+    }
+  };
 }
 
-function hostOf(address: string): string {
-  return address.slice(address.indexOf("@") + 1);
+/** nodemailer marks what happened on the wire with codes of its own; everything else is a bug. */
+function isFromRelay(error: unknown): error is NodemailerError {
+  return (
+    error instanceof Error &&
+    /^E(CONNECTION|TIMEDOUT|SOCKET|DNS|TLS|PROTOCOL|ENVELOPE|MESSAGE|ABORT|AUTH|NOAUTH)$/.test(
+      (error as NodemailerError).code ?? "",
+    )
+  );
+}
+
+/** A relay's answer as one line that may be stored and shown: without the mail's code and without our password. */
+function oneLine(text: string, mail: ComposedMail, smtp: SmtpSettings): string {
+  let clean = text;
+  for (const secret of [mail.link, mail.code, smtp.auth?.password]) if (secret) clean = clean.replaceAll(secret, "…");
+  return clean
+    .replace(/[\p{Cc}\p{Cf}\s]+/gu, " ")
+    .trim()
+    .slice(0, 300);
 }

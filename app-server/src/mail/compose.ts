@@ -1,8 +1,20 @@
-import { fileURLToPath } from "node:url";
-import { Liquid } from "liquidjs";
 import type { Handles } from "../registration/handles.ts";
 import type { Settings } from "../settings.ts";
-import type { MailRequest } from "./types.ts";
+import { isSwitchable } from "./preferences.ts";
+import { cleanValues, oneLine, templateKeys } from "./template-values.ts";
+import {
+  builtInFolder,
+  createEngines,
+  type Engines,
+  findMissing,
+  fingerprint,
+  languageWithTemplates,
+  type RenderedMail,
+  readTemplates,
+  renderMail,
+} from "./templates.ts";
+import type { DueMail, MailType } from "./types.ts";
+import { createUnsubscribeLinks } from "./unsubscribe.ts";
 
 /** A mail ready to send. */
 export interface ComposedMail {
@@ -11,43 +23,108 @@ export interface ComposedMail {
   text: string;
   html: string;
   code?: string;
+  /** The link of a sign-up. It carries the registration's token and the code: whoever has it has both. */
   link?: string;
+  /** Switches mails of this kind off, without signing in. Only for kinds that may be. */
+  unsubscribeUrl?: string;
 }
 
 export type Composer = ReturnType<typeof createComposer>;
 
-/**
- * Renders mails from `templates/<type>/en.txt` and `en.html`; the first line of the text is the subject. Everything a
- * value may contain is escaped in HTML, and nothing that breaks a line reaches a header.
- */
-export function createComposer(settings: Settings, handles: Handles) {
-  const root = fileURLToPath(new URL("../../templates", import.meta.url));
-  const options = { root, cache: true, strictVariables: false, strictFilters: true };
-  const textEngine = new Liquid(options);
-  const htmlEngine = new Liquid({ ...options, outputEscape: "escape" });
+/** Where the buttons of mails lead that carry no secret. */
+const pages: Partial<Record<MailType, string>> = {
+  email_update_verification: "/account",
+  password_reset: "/account/recover",
+  account_ready: "/account",
+  registration_hint: "/account/login",
+  approval_request: "/admin",
+};
 
-  return async function compose(mail: MailRequest): Promise<ComposedMail> {
-    const link = linkOf(mail);
-    const values = { ...mail.values, code: mail.code, link, email: mail.email, site: settings.siteName };
-    const [textWithSubject, html] = await Promise.all([
-      textEngine.renderFile(`${mail.type}/en.txt`, values),
-      htmlEngine.renderFile(`${mail.type}/en.html`, values),
-    ]);
-    const [subject = "", ...lines] = String(textWithSubject).split("\n");
+/**
+ * Renders mails from `templates/<type>/<language>.txt` and `.html`, the operator's files before the built-in ones.
+ * Everything a value may contain is escaped in HTML, and nothing that breaks a line reaches a header or the text.
+ * A template of the operator's that fails or loses the code delays nobody: the built-in one is sent, and `onFault` told.
+ */
+export function createComposer(settings: Settings, handles: Handles, onFault: (fault: string) => void = () => {}) {
+  const builtIn = createEngines(readTemplates(builtInFolder));
+  const currentEngines = settings.templatesDir ? followFolder(settings.templatesDir, builtIn, onFault) : () => builtIn;
+  const unsubscribeLinks = createUnsubscribeLinks(settings);
+
+  return async function compose(mail: DueMail): Promise<ComposedMail> {
+    const signupLink = signupLinkOf(mail);
+    const unsubscribeUrl =
+      mail.userId !== undefined && isSwitchable(mail.type) ? unsubscribeLinks.urlOf(mail.userId, mail.type) : undefined;
+    const page = pages[mail.type];
+    const rendered = render(mail, {
+      code: mail.code && oneLine(mail.code, 100),
+      link: signupLink ?? (page && `${settings.frontendOrigin}${page}`),
+      recoverLink: `${settings.frontendOrigin}/account/recover`,
+      contact: settings.smtp?.replyTo,
+      unsubscribeUrl,
+    });
     return {
       to: mail.email,
-      subject: subject.replace(/[\p{Cc}\s]+/gu, " ").trim(),
-      text: `${lines.join("\n").trim()}\n`,
-      html: String(html),
+      ...rendered,
       ...(mail.code === undefined ? {} : { code: mail.code }),
-      ...(link === undefined ? {} : { link }),
+      ...(signupLink === undefined ? {} : { link: signupLink }),
+      ...(unsubscribeUrl === undefined ? {} : { unsubscribeUrl }),
     };
   };
 
-  /** Links start with the configured origin, whatever host a request was sent to. */
-  function linkOf(mail: MailRequest): string | undefined {
-    if (mail.registrationId === undefined || mail.code === undefined) return undefined;
-    const token = handles.registrationToken(mail.registrationId);
-    return `${settings.frontendOrigin}/account/signup?token=${token}&code=${mail.code}`;
+  function render(mail: DueMail, ours: Record<string, string | undefined>): RenderedMail {
+    const engines = currentEngines();
+    if (engines !== builtIn) {
+      try {
+        const { rendered, missing } = renderWith(engines, mail, ours);
+        if (!missing) return rendered;
+        onFault(`${mail.type}: the templates in BACKEND_TEMPLATES_DIR do not show ${missing}.`);
+      } catch (error) {
+        onFault(`${mail.type}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
+    return renderWith(builtIn, mail, ours).rendered;
   }
+
+  function renderWith(engines: Engines, mail: DueMail, ours: Record<string, string | undefined>) {
+    const language = languageWithTemplates(engines.files, mail.type, mail.language, settings.language);
+    const given = { ...mail.values, site: settings.siteName, recipient: mail.email };
+    const values = { ...cleanValues(mail.type, given, language), ...ours };
+    const rendered = renderMail(engines, { type: mail.type, language }, values);
+    return { rendered, missing: findMissing(rendered, templateKeys[mail.type].must, values)[0]?.key };
+  }
+
+  /** Links start with the configured origin, whatever host a request was sent to. */
+  function signupLinkOf(mail: DueMail): string | undefined {
+    if (mail.type !== "signup_verification" || mail.registrationId === undefined || mail.code === undefined)
+      return undefined;
+    const token = handles.registrationToken(mail.registrationId);
+    const code = encodeURIComponent(oneLine(mail.code, 100));
+    return `${settings.frontendOrigin}/account/signup?token=${token}&code=${code}`;
+  }
+}
+
+/** Milliseconds between two looks at the operator's folder. */
+const lookInterval = 1_000;
+
+/** The built-in templates with the operator's over them, read again when a file has changed. */
+function followFolder(folder: string, builtIn: Engines, onFault: (fault: string) => void): () => Engines {
+  let engines = builtIn;
+  let lookedAt = Number.NEGATIVE_INFINITY;
+  let seen = "";
+  const look = () => {
+    const now = fingerprint(folder);
+    if (now !== seen) engines = createEngines({ ...builtIn.files, ...readTemplates(folder) });
+    seen = now;
+  };
+  return () => {
+    if (performance.now() - lookedAt < lookInterval) return engines;
+    lookedAt = performance.now();
+    try {
+      look();
+    } catch (error) {
+      // Files come and go while somebody copies them; what was read last serves until the next look.
+      onFault(`BACKEND_TEMPLATES_DIR cannot be read: ${String(error)}`);
+    }
+    return engines;
+  };
 }

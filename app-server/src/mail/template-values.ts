@@ -1,0 +1,108 @@
+import { isEmailAddress } from "@anteroom/shared/wire/email-address";
+import type { Language, MailType } from "./types.ts";
+
+/** What every template may show. `link` is where the mail's button leads; a type without one leaves it out. */
+export const commonKeys = [
+  "site",
+  "recipient",
+  "language",
+  "subject",
+  "link",
+  "recoverLink",
+  "contact",
+  "unsubscribeUrl",
+] as const;
+
+interface TypeKeys {
+  /** Must be in both parts, or the mail is of no use. */
+  must: readonly string[];
+  /** May be missing from a mail of this type, so templates ask before they show it. */
+  may: readonly string[];
+}
+
+/** What templates show besides the common keys. The check of templates and the mails themselves both go by this. */
+export const templateKeys: Readonly<Record<MailType, TypeKeys>> = {
+  signup_verification: { must: ["code", "link"], may: ["displayName"] },
+  email_update_verification: { must: ["code"], may: ["displayName"] },
+  password_reset: { must: ["code"], may: ["displayName"] },
+  password_updated: { must: ["recoverLink"], may: ["displayName", "timestamp"] },
+  email_updated: { must: ["newEmail"], may: ["displayName", "timestamp"] },
+  account_ready: { must: ["link"], may: ["displayName"] },
+  registration_rejected: { must: ["reason"], may: [] },
+  registration_hint: { must: ["link"], may: [] },
+  signin_notification: { must: ["timestamp", "recoverLink", "unsubscribeUrl"], may: ["displayName"] },
+  approval_request: { must: ["email", "link", "unsubscribeUrl"], may: ["firstname", "lastname"] },
+};
+
+/** How a value from outside is made fit to be shown, by its key. */
+const cleaners: Readonly<Record<string, (value: string, language: Language) => string>> = {
+  displayName: cleanName,
+  firstname: cleanName,
+  lastname: cleanName,
+  email: cleanAddress,
+  newEmail: cleanAddress,
+  recipient: cleanAddress,
+  timestamp: (value, language) => localTimestamp(oneLine(value, 60), language),
+  reason: (value) => oneLine(value, 2_000),
+  site: (value) => oneLine(value, 100),
+};
+
+/** The values of a mail that its templates know, fit to be shown. Empty ones are left out. */
+export function cleanValues(
+  type: MailType,
+  values: Readonly<Record<string, string>>,
+  language: Language,
+): Record<string, string> {
+  const { must, may } = templateKeys[type];
+  const known = ["site", "recipient", ...must, ...may].flatMap((key): [string, string][] => {
+    const value = Object.hasOwn(values, key) ? values[key] : undefined;
+    const clean = cleaners[key]?.(value ?? "", language);
+    return clean ? [[key, clean]] : [];
+  });
+  return Object.fromEntries(known);
+}
+
+/**
+ * One line without control characters, and without those that are not seen but turn text around or hide it (bidi
+ * controls, zero width, tags). Emoji and scripts that need joiners keep theirs.
+ */
+export function oneLine(value: string, maximum: number): string {
+  const line = value
+    .toWellFormed()
+    .replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, " ")
+    .replace(/(?![\u200c\u200d])\p{Cf}/gu, "")
+    .trim();
+  const letters = Array.from(line.slice(0, 2 * maximum + 2));
+  return letters.length <= maximum ? line : `${letters.slice(0, maximum - 1).join("")}…`;
+}
+
+const mailAddress = /^[<("'“]?[\w.+-]+@[\w-]+(\.[\w-]+)+[>)"'”,;:.!?]?$/;
+
+/**
+ * A name is a stranger's words in a mail that we send, perhaps to somebody else. Mail programs make links of whatever
+ * looks like one, so a space is put where it breaks: `http: //evil. example`, and harmlessly `J. R. R. Tolkien`. Mail
+ * addresses stay: some people's display name is theirs, and at worst they open an empty mail.
+ */
+function cleanName(value: string): string {
+  const breakLinks = (word: string) =>
+    mailAddress.test(word) ? word : word.replace(/:(?=\/)|[.。．｡](?=[\p{L}\p{N}])/gu, "$& ");
+  return oneLine(oneLine(value, 100).split(" ").map(breakLinks).join(" "), 120);
+}
+
+function cleanAddress(value: string): string {
+  return isEmailAddress(value) ? value : cleanName(value);
+}
+
+const englishMonths = "January February March April May June July August September October November December".split(
+  " ",
+);
+const dutchMonths = "januari februari maart april mei juni juli augustus september oktober november december".split(
+  " ",
+);
+
+/** The auth server's `January 2, 2026 15:04:05`, said in the mail's language. Anything else stays as it is. */
+function localTimestamp(timestamp: string, language: Language): string {
+  const [, month = "", day, year, time] = /^(\w+) (\d{1,2}), (\d{4}) ([\d:]+)$/.exec(timestamp) ?? [];
+  const dutch = dutchMonths[englishMonths.indexOf(month)];
+  return language === "nl" && dutch ? `${day} ${dutch} ${year} ${time}` : timestamp;
+}

@@ -131,8 +131,10 @@ export interface MailTable {
   /** The relay's reply, or why it was deferred, failed or bounced: one line. */
   reason: string | null;
   attempts: Generated<number>;
-  /** Only while deferred. */
+  /** Only while deferred and not yet due again. */
   next_try_at: number | null;
+  /** The application name of the connections of the process that delivers it just now. */
+  claimed_by: string | null;
   created_at: number;
   /** When `status` changed last. */
   updated_at: number;

@@ -12,8 +12,7 @@ import { createAuthServer } from "./auth-server.ts";
 import { createCommands } from "./commands.ts";
 import type { AppContext } from "./context.ts";
 import type { AppDatabase } from "./database.ts";
-import { createPace } from "./mail/pace.ts";
-import { openMailQueue } from "./mail/queue.ts";
+import { openMailQueue, type PostOffice } from "./mail/queue.ts";
 import { migrations } from "./migrations/all.ts";
 import { createPrivateApp } from "./private.ts";
 import { createHandles } from "./registration/handles.ts";
@@ -45,7 +44,7 @@ export async function startAppServer(environment: Environment): Promise<AppServe
   await migrateToLatest(database.db, migrations);
   const clock = createClock();
   const handles = createHandles(settings.secret);
-  const mail = await openMailQueue(settings, processName, log);
+  const mail = await openMailQueue({ settings, db: database.db, clock, handles, log, processName });
   const context: AppContext = {
     settings,
     db: database.db,
@@ -76,7 +75,8 @@ export async function startAppServer(environment: Environment): Promise<AppServe
     settings.port,
     "BACKEND_PORT",
   );
-  await startMailWorker(context);
+  const postOffice = createPostOffice(context);
+  if (settings.mailWorker !== "off") await mail.work(postOffice.deliver);
   const stopUpkeep = startUpkeep(context);
   log.info({ public: publicListener.port, private: privateListener.port }, "listening");
   return {
@@ -84,41 +84,40 @@ export async function startAppServer(environment: Environment): Promise<AppServe
     log,
     publicPort: publicListener.port,
     privatePort: privateListener.port,
-    stop: () => stop([publicListener, privateListener], stopUpkeep, context, database.close),
+    stop: () => stop([publicListener, privateListener], stopUpkeep, context, [postOffice.close, database.close]),
   };
 }
 
-async function startMailWorker(context: AppContext): Promise<void> {
-  let postOffice: ReturnType<typeof openPostOffice> | undefined;
-  const awaitTurn = createPace(context);
-  await context.mail.work(async (mail) => {
-    await awaitTurn();
-    postOffice ??= openPostOffice(context);
-    const { compose, deliver } = await postOffice;
-    await deliver(await compose(mail), mail);
-  });
+/** Templates and MIME cost 10 MiB and 100 ms, which a server can do without until there is a mail to write. */
+function createPostOffice(context: AppContext) {
+  let parts: ReturnType<typeof openPostOffice> | undefined;
+  const deliver: PostOffice = async (mail) => {
+    parts ??= openPostOffice(context);
+    const { compose, delivery } = await parts;
+    return delivery.deliver(await compose(mail), mail);
+  };
+  return { deliver, close: async () => (await parts)?.delivery.close() };
 }
 
-/** Templates and MIME cost 10 MiB and 100 ms, which a server can do without until there is a mail to write. */
 async function openPostOffice({ settings, handles }: AppContext) {
   const [{ createComposer }, { createDelivery }] = await Promise.all([
     import("./mail/compose.ts"),
     import("./mail/deliver.ts"),
   ]);
-  return { compose: createComposer(settings, handles), deliver: createDelivery(settings) };
+  return { compose: createComposer(settings, handles), delivery: createDelivery(settings) };
 }
 
 async function stop(
   listeners: Listener[],
   stopUpkeep: () => Promise<void>,
   context: AppContext,
-  closeDatabase: () => Promise<void>,
+  last: (() => Promise<void>)[],
 ): Promise<void> {
   await Promise.all(listeners.map((listener) => listener.close(5_000)));
   await stopUpkeep();
   await context.mail.close();
   await context.authServer.close();
-  await closeDatabase();
+  for (const close of last) await close();
 }
 
 async function checkReadiness(context: AppContext): Promise<Readiness> {
@@ -127,7 +126,7 @@ async function checkReadiness(context: AppContext): Promise<Readiness> {
     database: migrated !== undefined,
     migrations: migrated === Object.keys(migrations).length,
     auth_server: authServer,
-    mail_worker: context.mail.isWorking(),
+    mail_worker: context.settings.mailWorker === "off" || context.mail.isWorking(),
   };
 }
 

@@ -8,9 +8,10 @@ import { expireRegistrations } from "./registration/store.ts";
 /** Runs what must happen without anybody asking. Returns the function that stops it and waits for what is under way. */
 export function startUpkeep(context: AppContext): () => Promise<void> {
   const stopRecovery = repeat(context, "recovery", 1_000, () => recoverOpenings(context));
+  const stopSweep = repeat(context, "mail sweep", 1_000, () => context.mail.sweep());
   const stopPurge = repeat(context, "purge", 60_000, () => purge(context));
   return async () => {
-    await Promise.all([stopRecovery(), stopPurge()]);
+    await Promise.all([stopRecovery(), stopSweep(), stopPurge()]);
   };
 }
 

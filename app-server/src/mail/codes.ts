@@ -1,35 +1,30 @@
 import { equalInConstantTime } from "@anteroom/shared/runtime/crypto";
-import type { EmailType } from "@anteroom/shared/wire/email";
-import { type Kysely, sql, type Transaction } from "kysely";
+import { type Kysely, sql } from "kysely";
 import type { AppContext } from "../context.ts";
-import type { AppDatabase } from "../database.ts";
+import type { AppDatabase, TokenTable } from "../database.ts";
+import type { MailType } from "./types.ts";
 
 /** As long as the auth server accepts the code by default. */
 const codeTtl = 20 * 60;
 
-function keyOf(type: EmailType, email: string): string {
+function keyOf(type: MailType, email: string): string {
   return `${type}:${email}`;
 }
 
-/** Keeps the newest code per kind and address. The code itself is readable under TEST_MODE only. */
-export async function storeCode(
-  context: AppContext,
-  db: Transaction<AppDatabase>,
-  mail: { type: EmailType; email: string; code: string },
-): Promise<void> {
-  const now = context.clock.now();
-  const key = keyOf(mail.type, mail.email);
-  const columns = {
-    code_mac: context.handles.codeMac(key, mail.code),
-    code: context.settings.testMode ? mail.code : null,
+/** What is kept of a mailed code: the newest per kind and address. It is readable under TEST_MODE only. */
+export function codeRow(
+  { handles, settings }: Pick<AppContext, "handles" | "settings">,
+  mail: { type: MailType; emailNorm: string; code: string },
+  now: number,
+): TokenTable {
+  const key = keyOf(mail.type, mail.emailNorm);
+  return {
+    key,
+    code_mac: handles.codeMac(key, mail.code),
+    code: settings.testMode ? mail.code : null,
     timestamp: now,
     expires_at: now + codeTtl,
   };
-  await db
-    .insertInto("tokens")
-    .values({ key, ...columns })
-    .onConflict((conflict) => conflict.column("key").doUpdateSet(columns))
-    .execute();
 }
 
 /**
@@ -54,12 +49,12 @@ export async function findTokenByCode(context: AppContext, email: string, code: 
 }
 
 /** Forgets the codes of an address that were mailed for one purpose. */
-export async function deleteCode(db: Kysely<AppDatabase>, type: EmailType, email: string): Promise<void> {
+export async function deleteCode(db: Kysely<AppDatabase>, type: MailType, email: string): Promise<void> {
   await db.deleteFrom("tokens").where("key", "=", keyOf(type, email)).execute();
 }
 
 /** For tests and automation: reads a code back and removes it. */
-export async function takeCode(db: Kysely<AppDatabase>, type: EmailType, email: string): Promise<string | undefined> {
+export async function takeCode(db: Kysely<AppDatabase>, type: MailType, email: string): Promise<string | undefined> {
   const row = await db.deleteFrom("tokens").where("key", "=", keyOf(type, email)).returning("code").executeTakeFirst();
   return row?.code ?? undefined;
 }

@@ -2,7 +2,7 @@ import { type EmailRequest, isEmailType } from "@anteroom/shared/wire/email";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { AppContext } from "../context.ts";
 import { markMailed } from "../registration/opening-store.ts";
-import { storeCode } from "./codes.ts";
+import { isSwitchable, isSwitchedOff } from "./preferences.ts";
 
 /** Reads the body of `POST /email`. Texts only; unknown members are ignored. */
 export function readEmailRequest(body: unknown): EmailRequest | string {
@@ -24,10 +24,10 @@ export function readEmailRequest(body: unknown): EmailRequest | string {
 export async function takeMail(context: AppContext, request: EmailRequest): Promise<void> {
   const { type, code } = request;
   const email = normalizeEmailAddress(request.email);
+  if (isSwitchable(type) && (await isSwitchedOff(context.db, email, type))) return;
   await context.db.transaction().execute(async (trx) => {
     const registrationId =
       type === "signup_verification" ? await markMailed(trx, email, context.clock.now()) : undefined;
-    if (code) await storeCode(context, trx, { type, email, code });
     await context.mail.enqueue(trx, {
       type,
       email: request.email.trim(),

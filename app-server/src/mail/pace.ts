@@ -1,21 +1,53 @@
-import { type RateLimit, takeToken } from "@anteroom/shared/runtime/rate-limits";
-import type { AppContext } from "../context.ts";
+import { type Kysely, sql } from "kysely";
+import type { AppDatabase } from "../database.ts";
 
-/** Milliseconds a mail waits for its turn before its job is put back. */
-const patience = 8_000;
+/** How many a minute may go out. */
+export interface Pace {
+  mailsPerMinute: number;
+  mailsPerDomainPerMinute: number;
+}
+
+export interface Turns {
+  /** How many of the wanted may go now. */
+  granted: number;
+  /** Seconds until the next one may. */
+  wait: number;
+}
+
+/** The name of the bucket that all mails share; no domain is called so. */
+export const everyDomain = "";
 
 /**
- * Holds mails to so many a minute, counted over all instances. Relays count in real time, so this does too: mails do
- * not wait for a clock that a test has stopped or turned back.
+ * Takes turns for mails to some domains, and for all of them together, in one statement for all instances at once. The
+ * buckets are those of the rate limits. Relays count in real time, so this does too: mails do not wait for a clock that
+ * a test has stopped or turned back.
  */
-export function createPace(context: AppContext): () => Promise<void> {
-  const perMinute = context.settings.mailsPerMinute;
-  const limit: RateLimit = { kind: "mails", capacity: perMinute, interval: 60 / perMinute };
-  return async () => {
-    const giveUpAt = Date.now() + patience;
-    while (!(await takeToken(context.db, limit, "all", Date.now() / 1_000))) {
-      if (Date.now() >= giveUpAt) throw new Error("More mails are due than BACKEND_MAILS_PER_MINUTE lets out.");
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
-  };
+export async function takeTurns(
+  db: Kysely<AppDatabase>,
+  pace: Pace,
+  wanted: Map<string, number>,
+): Promise<Map<string, Turns>> {
+  const now = Date.now() / 1_000;
+  const total = [...wanted.values()].reduce((sum, count) => sum + count, 0);
+  // Sorted, so that two workers never wait for each other's rows.
+  const buckets = [
+    { key: everyDomain, want: total, interval: 60 / pace.mailsPerMinute },
+    ...[...wanted].map(([key, want]) => ({ key, want, interval: 60 / pace.mailsPerDomainPerMinute })),
+  ].sort((a, b) => (a.key < b.key ? -1 : 1));
+  // A bucket holds a minute's worth; `full_at` minus now is what is missing of it, in seconds.
+  const interval = sql`case bucket.key when ${everyDomain} then ${60 / pace.mailsPerMinute}::float8
+    else ${60 / pace.mailsPerDomainPerMinute}::float8 end`;
+  const emptyUntil = sql`greatest(bucket.full_at, ${now}::float8)`;
+  const { rows } = await sql<{ key: string; granted: number; wait: number }>`
+    insert into rate_limits as bucket (kind, key, full_at)
+    select 'mails', key, ${now}::float8 + least(want * every, 60)
+    from unnest(${buckets.map(({ key }) => key)}::text[], ${buckets.map(({ want }) => want)}::int[],
+      ${buckets.map((bucket) => bucket.interval)}::float8[]) as wanted (key, want, every)
+    on conflict (kind, key) do update set full_at = ${emptyUntil} + (${interval}) * greatest(0, least(
+      round((excluded.full_at - ${now}::float8) / (${interval})),
+      floor((${now}::float8 + 60 - ${emptyUntil}) / (${interval}) + 0.000001)))
+    returning key,
+      round((new.full_at - greatest(coalesce(old.full_at, 0), ${now}::float8)) / (${interval}))::int as granted,
+      greatest(0, new.full_at + (${interval}) - 60 - ${now}::float8) as wait`.execute(db);
+  return new Map(rows.map(({ key, granted, wait }) => [key, { granted, wait }]));
 }

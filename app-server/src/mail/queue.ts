@@ -1,31 +1,32 @@
-import { deriveKey, seal, unseal } from "@anteroom/shared/runtime/crypto";
+import { randomUUID } from "node:crypto";
+import type { Clock } from "@anteroom/shared/runtime/clock";
 import type { Log } from "@anteroom/shared/runtime/log";
-import type { Transaction } from "kysely";
-import { fromKysely, type JobResult, type JobWithMetadata, PgBoss } from "pg-boss";
-import { z } from "zod";
+import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import type { Kysely, Transaction } from "kysely";
+import { fromKysely, PgBoss } from "pg-boss";
 import type { AppDatabase } from "../database.ts";
+import type { Handles } from "../registration/handles.ts";
 import type { Settings } from "../settings.ts";
-import { type MailRequest, type MailType, mailTypes } from "./types.ts";
+import { codeRow } from "./codes.ts";
+import { type CodeSeal, createCodeSeal, domainOf } from "./rules.ts";
+import * as store from "./store.ts";
+import { type DeliveryOutcome, type DueMail, type MailRequest, mailTypes } from "./types.ts";
+import { startWorker, type Worker } from "./worker.ts";
 
-const queueName = "mail";
+export const queueName = "mail";
 
-/** What a job row holds: JSON checked again when it is read back. The code is sealed, the link derived at delivery. */
-const jobSchema = z.object({
-  type: z.enum(Object.keys(mailTypes) as [MailType, ...MailType[]]),
-  email: z.string(),
-  sealedCode: z.string().optional(),
-  registrationId: z.string().optional(),
-  values: z.record(z.string(), z.string()),
-});
-
-/** A mail on its way, with the time of its cause. */
-export type QueuedMail = MailRequest & { id: string; createdAt: Date };
+/** Delivers a mail whose turn has come. Throws for bugs only. */
+export type PostOffice = (mail: DueMail) => Promise<DeliveryOutcome>;
 
 export interface MailQueue {
-  /** Writes the mail's job in the transaction of its cause: both are there after a crash, or neither. */
+  /** Writes the mail in the transaction of its cause: both are there after a crash, or neither. */
   enqueue(trx: Transaction<AppDatabase>, mail: MailRequest): Promise<void>;
+  /** Makes mails due that are in the table already. */
+  enqueueAgain(trx: Transaction<AppDatabase>, mails: readonly store.DueRow[]): Promise<void>;
+  /** Makes due what was deferred until now, and what ended processes left behind. */
+  sweep(): Promise<void>;
   /** Starts to work the queue off. */
-  work(deliver: (mail: QueuedMail) => Promise<void>): Promise<void>;
+  work(deliver: PostOffice): Promise<void>;
   isWorking(): boolean;
   /** Resolves when no mail is due any more. */
   drain(): Promise<void>;
@@ -33,17 +34,77 @@ export interface MailQueue {
   close(): Promise<void>;
 }
 
+export interface MailQueueParts {
+  settings: Settings;
+  db: Kysely<AppDatabase>;
+  clock: Clock;
+  handles: Handles;
+  log: Log;
+  processName: string;
+}
+
 /**
- * The mail queue: pg-boss in the app server's own database. Workers are woken by NOTIFY within milliseconds and poll as
- * a fallback. pg-boss keeps two connections of its own beside the pool, one of them to listen.
+ * The mail queue. The table `mails` holds every mail and what became of it; a pg-boss job, in the same database, says
+ * that one of them is due and is what survives the end of its worker (docs/decisions/010). pg-boss keeps two
+ * connections of its own beside the pool, and a worker one more to be woken by.
  */
-export async function openMailQueue(settings: Settings, processName: string, log: Log): Promise<MailQueue> {
-  const key = deriveKey(settings.secret, "mail-job");
+export async function openMailQueue(parts: MailQueueParts): Promise<MailQueue> {
+  const { settings, db, clock, log } = parts;
+  const codes = createCodeSeal(settings);
+  const boss = await openBoss(parts);
+  let worker: Worker | undefined;
+
+  async function enqueueAgain(trx: Transaction<AppDatabase>, mails: readonly store.DueRow[]): Promise<void> {
+    const jobs = mails.map((mail) => ({
+      data: { mailId: mail.id },
+      priority: mailTypes[mail.type].priority,
+      group: { id: domainOf(mail.email_norm) },
+    }));
+    await boss.insert(queueName, jobs, { db: fromKysely(trx) });
+  }
+
+  async function sweep(): Promise<void> {
+    await store.releaseJobsOfTheGone(db);
+    while (await store.hasDue(db, clock.now()))
+      await db.transaction().execute(async (trx) => {
+        const due = await store.releaseDue(trx, clock.now(), 1_000);
+        if (due.length > 0) await enqueueAgain(trx, due);
+      });
+  }
+
+  return {
+    enqueue: async (trx, request) => {
+      const { mail, code } = toRow(request, parts, codes);
+      await store.insertMail(trx, mail, code);
+      await enqueueAgain(trx, [mail]);
+    },
+    enqueueAgain,
+    sweep,
+    work: async (deliver) => {
+      worker = await startWorker({ ...parts, boss, codes, deliver });
+    },
+    isWorking: () => worker?.isWorking() ?? false,
+    drain: async () => {
+      await sweep();
+      while (await store.hasUnsettled(db, clock.now())) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        await sweep();
+      }
+    },
+    clear: () => boss.deleteAllJobs(queueName),
+    close: async () => {
+      await worker?.stop(5_000);
+      await boss.stop({ graceful: true, timeout: 1_000 });
+      log.debug("mail queue closed");
+    },
+  };
+}
+
+async function openBoss({ settings, processName, log }: MailQueueParts): Promise<PgBoss> {
   const boss = new PgBoss({
     connectionString: settings.databaseUrl,
     application_name: processName,
     max: 2,
-    useListenNotify: true,
     schedule: false,
     superviseIntervalSeconds: 10,
     // Less than the interval of the supervision, so that no round of it is left out.
@@ -52,82 +113,40 @@ export async function openMailQueue(settings: Settings, processName: string, log
   boss.on("error", (error) => log.error({ err: error }, "mail queue"));
   boss.on("warning", (warning) => log.warn({ warning: warning.message }, "mail queue"));
   await boss.start();
-  await boss.createQueue(queueName, {
-    notify: true,
-    retryLimit: 40,
-    retryDelay: 15,
-    retryBackoff: true,
-    retryDelayMax: 7_200,
-    // Relays may take their time, but a worker that was killed gives no sign of life: its mail is tried again within a
-    // minute, by the heartbeat, the supervision's interval and the delay of a first retry together.
-    expireInSeconds: 120,
+  const options = {
+    notify: false,
+    // Only a worker that ends without a word makes a job be tried again; the tries of a mail follow a schedule of
+    // their own. A mail that ends its worker every time must not go on for ever.
+    retryLimit: 20,
+    retryDelay: 1,
+    retryBackoff: false,
+    expireInSeconds: 900,
     heartbeatSeconds: 10,
-  });
-  let isWorking = false;
-
-  async function settle(
-    job: JobWithMetadata<object>,
-    deliver: (mail: QueuedMail) => Promise<void>,
-  ): Promise<JobResult> {
-    try {
-      const { sealedCode, registrationId, ...mail } = jobSchema.parse(job.data);
-      await deliver({
-        ...mail,
-        ...(registrationId === undefined ? {} : { registrationId }),
-        ...(sealedCode === undefined
-          ? {}
-          : { code: unseal(key, Buffer.from(sealedCode, "base64"), `${mail.type}:${mail.email}`) }),
-        id: job.id,
-        createdAt: job.createdOn,
-      });
-      return { id: job.id, status: "completed" };
-    } catch (error) {
-      log.error({ err: error, job: job.id }, "a mail could not be delivered; it will be tried again");
-      return { id: job.id, status: "failed", output: { reason: error instanceof Error ? error.message : "unknown" } };
-    }
-  }
-
-  return {
-    enqueue: async (trx, { type, email, code, registrationId, values }) => {
-      const sealedCode = code && seal(key, code, `${type}:${email}`).toString("base64");
-      await boss.send(
-        queueName,
-        { type, email, values, ...(sealedCode ? { sealedCode } : {}), ...(registrationId ? { registrationId } : {}) },
-        { priority: mailTypes[type].priority, db: fromKysely(trx) },
-      );
-    },
-    work: async (deliver) => {
-      const options = {
-        batchSize: 20,
-        burstWhenBatchFull: true,
-        includeMetadata: true,
-        perJobResults: true,
-        pollingIntervalSeconds: 2,
-        notifyPollingIntervalSeconds: 5,
-      } as const;
-      await boss.work<object, unknown, typeof options>(queueName, options, (jobs) =>
-        Promise.all(jobs.map((job) => settle(job, deliver))),
-      );
-      isWorking = true;
-    },
-    isWorking: () => isWorking,
-    drain: async () => {
-      while ((await countDue(boss)) > 0) await new Promise((resolve) => setTimeout(resolve, 20));
-    },
-    clear: () => boss.deleteAllJobs(queueName),
-    close: async () => {
-      isWorking = false;
-      await boss.stop({ graceful: true, timeout: 5_000 });
-    },
+    deleteAfterSeconds: 86_400,
   };
+  await boss.createQueue(queueName, options);
+  // An existing queue keeps what it was made with.
+  await boss.updateQueue(queueName, options);
+  return boss;
 }
 
-async function countDue(boss: PgBoss): Promise<number> {
-  const { rows } = await boss
-    .getDb()
-    .executeSql(
-      "select count(*)::int as due from pgboss.job where name = $1 and state in ('created', 'retry', 'active') and start_after <= now()",
-      [queueName],
-    );
-  return rows[0].due;
+function toRow(request: MailRequest, parts: MailQueueParts, codes: CodeSeal) {
+  const { type, email, code, registrationId } = request;
+  const id = randomUUID();
+  const now = parts.clock.now();
+  const emailNorm = normalizeEmailAddress(email);
+  const values = Object.fromEntries(
+    Object.entries(request.values).map(([name, value]) => [name, value.toWellFormed()]),
+  );
+  const mail: store.NewMail = {
+    id,
+    type,
+    email,
+    email_norm: emailNorm,
+    registration_id: registrationId ?? null,
+    values,
+    sealed_code: code ? codes.seal({ id, type }, code) : null,
+    created_at: now,
+  };
+  return { mail, code: code ? codeRow(parts, { type, emailNorm, code }, now) : undefined };
 }

@@ -40,6 +40,7 @@ async function createMails(db: Kysely<unknown>): Promise<void> {
     .addColumn("reason", "text")
     .addColumn("attempts", "integer", (column) => column.notNull().defaultTo(0))
     .addColumn("next_try_at", "bigint")
+    .addColumn("claimed_by", "text")
     .addColumn("created_at", "bigint", (column) => column.notNull())
     .addColumn("updated_at", "bigint", (column) => column.notNull())
     .addCheckConstraint("code_only_while_needed", sql`sealed_code is null or status in ('queued', 'deferred')`)
@@ -51,6 +52,12 @@ async function createMails(db: Kysely<unknown>): Promise<void> {
     .on("mails")
     .column("next_try_at")
     .where(sql<boolean>`next_try_at is not null`)
+    .execute();
+  await db.schema
+    .createIndex("mails_open")
+    .on("mails")
+    .columns(["created_at", "id"])
+    .where(sql<boolean>`status in ('queued', 'deferred')`)
     .execute();
   await db.schema
     .createIndex("mails_given_up")

@@ -1,0 +1,59 @@
+import { deriveKey, seal, unseal } from "@anteroom/shared/runtime/crypto";
+import type { Settings } from "../settings.ts";
+import type { ClaimedMail } from "./store.ts";
+import { type DueMail, mailTypes } from "./types.ts";
+
+const minute = 60;
+const hour = 60 * minute;
+
+/** Seconds from a try to the next: after the first, the second, the third, and every later one. */
+const pauses = [1 * minute, 5 * minute, 30 * minute, 2 * hour] as const;
+
+/** A mail that no relay has taken by then is given up. */
+export const tryFor = 72 * hour;
+
+/** When a deferred mail is tried again; null when its time is over. The last try is at the very end of that time. */
+export function nextTry(createdAt: number, triesSoFar: number, now: number): number | null {
+  const end = createdAt + tryFor;
+  if (now >= end) return null;
+  return Math.min(end, now + (pauses[triesSoFar] ?? pauses[3]));
+}
+
+/** Replies of relays and diagnoses of bounces are shown to administrators: one line, of a length that can be read. */
+export function oneLine(text: string): string {
+  const line = text.replace(/[\p{Cc}\p{Cf}\p{Z}]+/gu, " ").trim();
+  return line.length <= 500 ? line : `${line.slice(0, 499)}…`;
+}
+
+/** Where pace and concurrency are counted. */
+export function domainOf(emailNorm: string): string {
+  return emailNorm.slice(emailNorm.lastIndexOf("@") + 1).slice(0, 255) || "unknown";
+}
+
+export type CodeSeal = ReturnType<typeof createCodeSeal>;
+
+/** Codes lie in the database sealed, each bound to its own mail. */
+export function createCodeSeal(settings: Settings) {
+  const key = deriveKey(settings.secret, "mail-code");
+  return {
+    seal: (mail: { id: string; type: string }, code: string): Buffer => seal(key, code, `${mail.id}:${mail.type}`),
+    unseal: (mail: { id: string; type: string }, sealed: Uint8Array): string =>
+      unseal(key, sealed, `${mail.id}:${mail.type}`),
+  };
+}
+
+/** A claimed row as composing and delivering want it. */
+export function toDueMail(row: ClaimedMail, settings: Settings, codes: CodeSeal): DueMail {
+  const isSwitchable = mailTypes[row.type].preference !== "mandatory";
+  return {
+    id: row.id,
+    type: row.type,
+    email: row.email,
+    values: row.values,
+    language: row.language ?? settings.language,
+    createdAt: new Date(row.created_at * 1_000),
+    ...(row.registration_id === null ? {} : { registrationId: row.registration_id }),
+    ...(row.sealed_code === null ? {} : { code: codes.unseal(row, row.sealed_code) }),
+    ...(isSwitchable && row.user_id !== null ? { userId: row.user_id } : {}),
+  };
+}

@@ -5,6 +5,7 @@ import { accountRoutes } from "./accounts/routes.ts";
 import { adminRoutes } from "./admins/routes.ts";
 import type { AppContext } from "./context.ts";
 import { mountRoutes } from "./http.ts";
+import { createDevMailbox } from "./mail/dev-mailbox.ts";
 import { unsubscribeRoutes } from "./mail/unsubscribe-routes.ts";
 import { openApiDocument, renderReference } from "./openapi.ts";
 import { answerProblem, notFound, problem } from "./problems.ts";
@@ -26,6 +27,7 @@ export function createPublicApp(context: AppContext, checkReadiness: () => Promi
   const app = new Hono({ strict: true });
   const { frontendOrigin } = context.settings;
   app.use(secureHeaders);
+  if (context.settings.devMailbox) app.route("/dev/mailbox", createDevMailbox(context.settings));
   app.use("/mail/*", limitBody);
   mountRoutes(app, context, unsubscribeRoutes);
   app.use(onlyFrom(frontendOrigin));

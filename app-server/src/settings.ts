@@ -2,6 +2,7 @@ import {
   createSettingsReader,
   defaultPrivateHost,
   type Environment,
+  isLoopback,
   readCommonSettings,
 } from "@anteroom/shared/runtime/settings";
 import { readMailSettings } from "./mail/settings.ts";
@@ -13,15 +14,20 @@ export type Settings = ReturnType<typeof readSettings>;
 export function readSettings(environment: Environment) {
   const reader = createSettingsReader(environment);
   const common = readCommonSettings(reader, "BACKEND", [12_780, 12_790]);
+  const mail = readMailSettings(reader);
+  const frontendOrigin = reader.origin("BACKEND_FRONTEND_ORIGIN", `http://${common.host}:${common.port}`);
+  const isLocal = [common.host, new URL(frontendOrigin).hostname.replace(/^\[|\]$/g, "")].every(isLoopback);
   const settings = Object.freeze({
     ...common,
     authPrivateUrl: reader.baseUrl("BACKEND_AUTH_PRIVATE_URL", `http://${defaultPrivateHost()}:12771`),
     authServerUrl: reader.baseUrl("BACKEND_AUTH_SERVER_URL", "http://127.0.0.1:12770"),
     /** Longer than the auth server's own calls back take together, so that its answer is not missed. */
     authTimeout: reader.duration("BACKEND_AUTH_TIMEOUT", "20s") * 1000,
-    frontendOrigin: reader.origin("BACKEND_FRONTEND_ORIGIN", `http://${common.host}:${common.port}`),
+    frontendOrigin,
     siteName: reader.text("BACKEND_SITE_NAME", "Anteroom"),
-    ...readMailSettings(reader),
+    ...mail,
+    /** Whether written mails are shown as a page. They hold everybody's codes: never where others might see them. */
+    devMailbox: reader.optionalText("NODE_ENV") !== "production" && mail.smtp === undefined && isLocal,
     policy: readPolicy(reader),
   });
   reader.finish();

@@ -105,6 +105,7 @@ async function announce(launch: Launch, database: Database): Promise<void> {
   const mails = settings.sendsByMail
     ? "sent by SMTP"
     : `written to ${settings.emailsDirectory} (BACKEND_SMTP_SEND=true sends them)`;
+  const mailbox = await findMailbox(urls.app);
   launch.say(
     [
       "",
@@ -112,11 +113,19 @@ async function announce(launch: Launch, database: Database): Promise<void> {
       `  App server    ${urls.app}`,
       `  Auth server   ${urls.auth}`,
       `  Mails         ${mails}`,
+      ...(mailbox ? [`                and shown at ${mailbox}`] : []),
       `  Data          ${database.description}`,
       `  Administrator ${await describeSetup(launch, urls.appPrivate)}`,
       "",
     ].join("\n"),
   );
+}
+
+/** Where written mails can be read; the app server knows whether that is anybody's business. */
+async function findMailbox(url: string): Promise<string | undefined> {
+  const mailbox = `${url}/dev/mailbox`;
+  const answer = await ask(mailbox).catch(() => undefined);
+  return answer?.status === 200 ? mailbox : undefined;
 }
 
 /** The first administrator sets up their account with a link that works once; later ones are made by administrators. */

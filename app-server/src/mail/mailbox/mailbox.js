@@ -16,7 +16,8 @@ let view = "html";
 const loaded = { html: "", text: "", source: "" };
 
 let version = "";
-let hasListed = false;
+/** What the list was last asked for; what comes later to the same question is new. */
+let listedQuery;
 let failures = 0;
 let timer;
 let asking;
@@ -50,14 +51,14 @@ async function ask() {
   asking = new AbortController();
   const { signal } = asking;
   try {
-    const query = new URLSearchParams({ q: byId("search").value.trim() });
-    const response = await fetch(`${base}?${query}`, {
+    const query = byId("search").value.trim();
+    const response = await fetch(`${base}?${new URLSearchParams({ q: query })}`, {
       headers: version ? { "if-none-match": version } : {},
       signal: AbortSignal.any([signal, AbortSignal.timeout(10_000)]),
     });
     if (response.status !== 304) {
       if (!response.ok) throw new Error(`The server answered ${response.status}.`);
-      showList(await response.json());
+      showList(await response.json(), query);
       version = response.headers.get("etag") ?? "";
     }
     failures = 0;
@@ -83,13 +84,13 @@ function showConnection(state, text) {
   element.textContent = text;
 }
 
-function showList(answer) {
+function showList(answer, query) {
   mails = answer.mails;
   byId("place").textContent = `${answer.site} · ${answer.folder}`;
   const list = byId("list");
   let next = list.firstElementChild;
   for (const mail of mails) {
-    const row = rows.get(mail.id) ?? createRow(mail);
+    const row = rows.get(mail.id) ?? createRow(mail, query === listedQuery);
     if (row === next) next = next.nextElementSibling;
     else list.insertBefore(row, next);
   }
@@ -99,14 +100,14 @@ function showList(answer) {
       row.remove();
       rows.delete(id);
     }
-  hasListed = true;
+  listedQuery = query;
   showEmpty();
   showCount();
   showTimes();
   showMail();
 }
 
-function createRow(mail) {
+function createRow(mail, isNew) {
   const item = byId("row").content.firstElementChild.cloneNode(true);
   const row = item.firstElementChild;
   row.href = `#${mail.id}`;
@@ -115,7 +116,7 @@ function createRow(mail) {
   row.querySelector(".chip").textContent = mail.code ?? "";
   row.querySelector(".preview").textContent = mail.preview;
   row.classList.toggle("unread", !readIds.has(mail.id));
-  item.classList.toggle("fresh", hasListed);
+  item.classList.toggle("fresh", isNew);
   rows.set(mail.id, item);
   return item;
 }
@@ -179,7 +180,7 @@ function showMail() {
   // A search that leaves the open mail out does not close it.
   if (!mail && openId() !== "" && shownId === openId()) return;
   document.body.classList.toggle("reading", mail !== undefined);
-  byId("nothing").hidden = mail !== undefined;
+  byId("nothing").hidden = mail !== undefined || mails.length === 0;
   byId("mail").hidden = mail === undefined;
   if (mail && mail.id !== shownId) fillMail(mail);
   shownId = mail?.id ?? "";

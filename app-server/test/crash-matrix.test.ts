@@ -26,7 +26,7 @@ const acceptanceSteps: Step[] = [
   ["sign-up", "auth → database", /^insert into "signups"/],
   ["/email", "auth → app", /^\/email$/],
   ["mark of the mail", "app → database", /^with "mailed" as \(update "registration_state" set "mailed_at"/],
-  ["code", "app → database", /^insert into "tokens"/],
+  ["code and mail", "app → database", /^with "code" as \(insert into "tokens"/],
   ["mail job", "app → database", /INSERT INTO pgboss\.job/],
   ["commit of the mail", "app → database", /^commit$/],
   ["token and approval", "app → database", /^with "opened"/],
@@ -40,6 +40,8 @@ const activationSteps: Step[] = [
   ["insert of the user", "app → database", /^insert into "users"/],
   ["removal of the registration", "app → database", /^delete from "registration_state"/],
   ["removal of the code", "app → database", /^delete from "tokens"/],
+  ["mail that the account is ready", "app → database", /^insert into "mails"/],
+  ["job of that mail", "app → database", /INSERT INTO pgboss\.job/],
   ["reading of the user", "app → database", /^select \* from "users" where "id"/],
   ["commit of the user", "app → database", /^commit$/],
   ["session", "auth → database", /^with "ended" as \(delete from "signups"/],
@@ -55,7 +57,7 @@ const acceptancePoints = pointsOf(acceptanceSteps);
 const activationPoints = pointsOf(activationSteps);
 
 /** What the mail worker does at the same time, and what every connection does when it is new. */
-const besides = /^\s*(WITH\s+next AS|select b\.oid)/;
+const besides = /^\s*(WITH\s+active_group_count_map|with "claimed"|update "mails"|select b\.oid)/;
 
 let stack: ProxiedStack;
 let authSql: postgres.Sql;
@@ -143,25 +145,24 @@ function complete({ signupToken }: Verified): Promise<{ ok: boolean } | undefine
 const heldMails: { person: Person; killedAt: number }[] = [];
 
 describe("the app server is killed while its mail worker", () => {
-  const workerPoints: Point[] = [
-    { name: "has taken the mail", link: "app → database", what: /WITH\s+next AS/, phase: "answer" },
-    {
-      name: "has delivered the mail",
-      link: "app → database",
-      what: /json_to_recordset[\s\S]*completed/,
-      phase: "call",
-    },
+  const outcome = /^update "mails" set "status"/;
+  const workerPoints: (Omit<Point, "link"> & { delivered: number })[] = [
+    { name: "has taken the job", what: /WITH\s+active_group_count_map/, phase: "answer", delivered: 0 },
+    { name: "has taken the mail", what: /^with "claimed"/, phase: "answer", delivered: 0 },
+    { name: "has delivered the mail", what: outcome, phase: "call", delivered: 1 },
+    { name: "has written down the delivery", what: outcome, phase: "answer", delivered: 1 },
   ];
 
-  test.each(workerPoints)("$name", async (point) => {
-    const person = await register(`worker-${point.phase}@example.com`);
+  test.each(workerPoints)("$name", async ({ delivered, ...point }) => {
+    // A job names the domain of its mail, an outcome the file that the mail was written to: this is in both.
+    const mark = point.name.replaceAll(" ", "-");
+    const person = await register(`worker@${mark}.example.com`);
     const holds = createHolds();
     stack.recorder.gate = holds.gate;
-    // The last statement of a delivery names the job alone.
-    const hold = holds.stopAt(point, point.phase === "call" ? [""] : [person.email]);
+    const hold = holds.stopAt({ ...point, link: "app → database" }, [mark]);
     expect(await accept(person)).toMatchObject({ status: 200 });
     await hold.isReached();
-    expect(await codeMails(person)).toHaveLength(point.phase === "call" ? 1 : 0);
+    expect(await codeMails(person)).toHaveLength(delivered);
     await stack.servers.app.kill();
     heldMails.push({ person, killedAt: Date.now() });
     await stack.servers.app.start();
@@ -269,7 +270,8 @@ describe.each<{ who: string; killed: ("app" | "auth")[]; goesOn: "meanwhile" | "
 
 test("a mail that a killed worker held goes out within 90 s, and no mail twice", { timeout: 100_000 }, async () => {
   for (const { person, killedAt } of heldMails) {
-    const jobs = () => stack.sql`select state, completed_on from pgboss.job where data->>'email' = ${person.email}`;
+    const jobs = () => stack.sql`select job.state, job.completed_on from pgboss.job
+      join mails on mails.id::text = job.data->>'mailId' where mails.email = ${person.email}`;
     const rows = await waitUntil(jobs, (found) => found.every(({ state }) => state === "completed"), 90);
     for (const { completed_on } of rows) expect(completed_on.getTime() - killedAt).toBeLessThan(90_000);
     expect(await codeMails(person)).toHaveLength(1);

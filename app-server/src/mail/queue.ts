@@ -130,9 +130,15 @@ async function openBoss({ settings, processName, log }: MailQueueParts): Promise
   return boss;
 }
 
+/** UUID of version 7: mails of one second keep their order in it, to the millisecond. */
+function newMailId(): string {
+  const time = Date.now().toString(16).padStart(12, "0");
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`;
+}
+
 function toRow(request: MailRequest, parts: MailQueueParts, codes: CodeSeal) {
   const { type, email, code, registrationId } = request;
-  const id = randomUUID();
+  const id = newMailId();
   const now = parts.clock.now();
   const emailNorm = normalizeEmailAddress(email);
   const values = Object.fromEntries(

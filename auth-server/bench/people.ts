@@ -24,23 +24,33 @@ export async function settlePeople(databases: Databases, counts: { users: number
   const password = "correct horse battery staple";
   const salt = randomBytes(16);
   const passwordHash = await hashRaw(password, { ...argon2, salt });
+  const hash = { password_hash: passwordHash, password_hash_algorithm_id: algorithmId, password_salt: salt };
   const now = Math.floor(Date.now() / 1000);
   const users = Array.from({ length: counts.users }, (_, index) => {
     const email = `person${index}.${randomId()}@example.com`;
-    const names = { firstname: "Person", lastname: String(index) };
-    const hash = { password_hash: passwordHash, password_hash_algorithm_id: algorithmId, password_salt: salt };
-    return { id: randomId(), email, email_norm: email, ...names, ...hash, created_at: now };
+    return { id: randomId(), email, lastname: String(index) };
   });
   const administrator = users[0]?.id ?? "";
   const sessions = Array.from({ length: counts.sessions }, (_, index) =>
     newSession(users[index % users.length]?.id ?? "", now),
   );
   await withSql(databases.app, async (sql) => {
-    await sql`insert into users ${sql(users)}`;
+    const rows = users.map((user) => ({
+      ...user,
+      ...hash,
+      firstname: "Person",
+      email_norm: user.email,
+      created_at: now,
+    }));
+    await sql`insert into users ${sql(rows)}`;
     await sql`insert into permissions (user_id, permission, granted_by, granted_at)
       values (${administrator}, 'admin', 'bench', ${now})`;
   });
-  await withSql(databases.auth, (sql) => sql`insert into sessions ${sql(sessions.map(({ row }) => row))}`);
+  await withSql(databases.auth, async (sql) => {
+    await sql`insert into sessions ${sql(sessions.map(({ row }) => row))}`;
+    // The same people, for the server that keeps its users itself.
+    await sql`insert into users ${sql(users.map(({ id, email }) => ({ id, email_address: email, ...hash })))}`;
+  });
   const sessionTokens = sessions.map(({ token }) => token);
   return {
     addresses: users.map(({ email }) => email),

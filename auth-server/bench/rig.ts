@@ -9,12 +9,15 @@ import { type Program, startProgram } from "./processes.ts";
 
 export type ServerName = "auth-server" | "app-server";
 
+/** Both servers, an auth server with users of its own, and what they are compared with. */
+export type Subject = "auth" | "app" | "local" | "bare" | "oneQuery" | "oneConnection" | "oneJoin";
+
 /** Everything that is measured, side by side on the same database. */
 export interface Rig {
   folder: string;
   databases: Databases;
-  urls: { auth: string; app: string; bare: string; oneQuery: string; oneConnection: string };
-  programs: { auth: Program; app: Program; bare: Program; oneQuery: Program; oneConnection: Program };
+  urls: Record<Subject, string>;
+  programs: Record<Subject, Program>;
   /** Milliseconds to the first answer, by server; the first start of each compiled everything. */
   starts: { auth: number[]; app: number[] };
   auth: Pool;
@@ -24,26 +27,33 @@ export interface Rig {
 }
 
 export async function startRig(folder: string, databases: Databases, starts: number): Promise<Rig> {
-  const ports = await freePorts(7);
+  const ports = await freePorts(10);
   const environment = serverEnvironment(folder, databases, ports);
-  const server = (name: ServerName, port: number) =>
-    startRepeatedly(starts, () => startServer(folder, name, environment, at(port)));
-  const auth = await server("auth-server", ports[0] ?? 0);
-  const app = await server("app-server", ports[2] ?? 0);
-  const peer = (script: string, port: number, ...args: string[]) => startPeer(folder, script, port, args);
-  const programs = {
-    auth: auth.program,
-    app: app.program,
-    bare: await peer("bare.ts", ports[4] ?? 0),
-    oneQuery: await peer("one-query.ts", ports[5] ?? 0, databases.auth, "10"),
-    oneConnection: await peer("one-query.ts", ports[6] ?? 0, databases.auth, "1"),
-  };
   const urls = {
     auth: at(ports[0]),
     app: at(ports[2]),
-    bare: at(ports[4]),
-    oneQuery: at(ports[5]),
-    oneConnection: at(ports[6]),
+    local: at(ports[4]),
+    bare: at(ports[6]),
+    oneQuery: at(ports[7]),
+    oneConnection: at(ports[8]),
+    oneJoin: at(ports[9]),
+  };
+  const auth = await startRepeatedly(starts, () => startServer(folder, "auth-server", environment, urls.auth));
+  const app = await startRepeatedly(starts, () => startServer(folder, "app-server", environment, urls.app));
+  const withOwnUsers = {
+    ...environment,
+    AUTH_USER_STORE: "local",
+    AUTH_PORT: String(ports[4]),
+    AUTH_PRIVATE_PORT: String(ports[5]),
+  };
+  const programs = {
+    auth: auth.program,
+    app: app.program,
+    local: await startServer(folder, "auth-server", withOwnUsers, urls.local),
+    bare: await startPeer(folder, "bare.ts", urls.bare),
+    oneQuery: await startPeer(folder, "one-query.ts", urls.oneQuery, databases.auth, "10"),
+    oneConnection: await startPeer(folder, "one-query.ts", urls.oneConnection, databases.auth, "1"),
+    oneJoin: await startPeer(folder, "one-query.ts", urls.oneJoin, databases.auth, "10", "join"),
   };
   const pools = { auth: pool(urls.auth), app: pool(urls.app), bare: pool(urls.bare) };
   const stop = async () => {
@@ -88,12 +98,12 @@ function startServer(folder: string, name: ServerName, environment: Record<strin
   });
 }
 
-function startPeer(folder: string, script: string, port: number, args: string[]): Promise<Program> {
+function startPeer(folder: string, script: string, url: string, ...args: string[]): Promise<Program> {
   return startProgram({
-    args: [join("auth-server", "bench", "peers", script), String(port), ...args],
+    args: [join("auth-server", "bench", "peers", script), new URL(url).port, ...args],
     environment: { NODE_COMPILE_CACHE: compileCache(folder) },
     log: join(folder, "peers.log"),
-    probe: `${at(port)}/alive`,
+    probe: `${url}/alive`,
     cwd: checkout,
   });
 }

@@ -12,56 +12,57 @@ export interface Reads extends Omit<Load, "requests"> {
   databaseCpu: number | undefined;
 }
 
-export type SubjectName = "bare" | "oneQuery" | "oneConnection" | "auth";
+const subjects = ["bare", "oneQuery", "oneConnection", "auth", "oneJoin", "local"] as const;
+type SubjectName = (typeof subjects)[number];
+
+export interface Ratio {
+  perSecond: number | undefined;
+  serverCpu: number | undefined;
+}
 
 export interface SessionReads {
   subjects: Record<SubjectName, Reads>;
-  /**
-   * The auth server's figures over those of the others: the median of the rounds' own ratios, because what else the
-   * machine does changes from round to round.
-   */
-  ratios: Record<Exclude<SubjectName, "auth">, { perSecond: number | undefined; serverCpu: number | undefined }>;
+  /** The auth server over each: the median of the rounds' own ratios, because the machine changes from round to round. */
+  ratios: Record<"bare" | "oneQuery" | "oneConnection", Ratio>;
+  /** The auth server with users of its own, over the hand-written join. */
+  localToJoin: Ratio;
 }
 
 const connections = 32;
 
 /** `get_session` against a bare route and hand-written servers, all at the same load in alternating order. */
 export async function measureSessionReads(rig: Rig, people: People, plan: Plan): Promise<SessionReads> {
-  const next = nextSessionRead(people);
-  const subjects: [SubjectName, () => Request][] = [
-    ["bare", () => ({ method: "GET", path: "/" })],
-    ["oneQuery", next],
-    ["oneConnection", next],
-    ["auth", next],
-  ];
-  for (const [name, request] of subjects) await warmUp(rig, name, request, plan.warmupSeconds);
-  const rounds: Record<SubjectName, Reads[]> = { bare: [], oneQuery: [], oneConnection: [], auth: [] };
+  const read = nextSessionRead(people);
+  const next = (name: SubjectName) => (name === "bare" ? () => ({ method: "GET", path: "/" }) as const : read);
+  for (const name of subjects) await warmUp(rig, name, next(name), plan.warmupSeconds);
+  const rounds = perSubject((): Reads[] => []);
   for (let round = 0; round < plan.loadRounds; round++) {
-    for (const [name, request] of round % 2 === 0 ? subjects : subjects.toReversed())
-      rounds[name].push(await measure(rig, name, request, plan.loadSeconds));
+    for (const name of round % 2 === 0 ? subjects : subjects.toReversed())
+      rounds[name].push(await measure(rig, name, next(name), plan.loadSeconds));
   }
-  return compare(rounds);
+  const { bare, oneQuery, oneConnection, auth, oneJoin, local } = rounds;
+  return {
+    subjects: perSubject((name) => summarize(rounds[name])),
+    ratios: {
+      bare: compare(auth, bare),
+      oneQuery: compare(auth, oneQuery),
+      oneConnection: compare(auth, oneConnection),
+    },
+    localToJoin: compare(local, oneJoin),
+  };
 }
 
-function compare(rounds: Record<SubjectName, Reads[]>): SessionReads {
-  const subjects = {
-    bare: summarize(rounds.bare),
-    oneQuery: summarize(rounds.oneQuery),
-    oneConnection: summarize(rounds.oneConnection),
-    auth: summarize(rounds.auth),
-  };
-  const to = (other: Reads[]) => ({
-    perSecond: medianRatio(
-      rounds.auth.map((round) => round.perSecond),
-      other.map((round) => round.perSecond),
-    ),
-    serverCpu: medianRatio(
-      rounds.auth.map((round) => round.serverCpu),
-      other.map((round) => round.serverCpu),
-    ),
-  });
-  const { bare, oneQuery, oneConnection } = rounds;
-  return { subjects, ratios: { bare: to(bare), oneQuery: to(oneQuery), oneConnection: to(oneConnection) } };
+function perSubject<T>(make: (name: SubjectName) => T): Record<SubjectName, T> {
+  return Object.fromEntries(subjects.map((name) => [name, make(name)])) as Record<SubjectName, T>;
+}
+
+function compare(over: Reads[], under: Reads[]): Ratio {
+  const ratioOf = (figure: "perSecond" | "serverCpu") =>
+    medianRatio(
+      over.map((round) => round[figure]),
+      under.map((round) => round[figure]),
+    );
+  return { perSecond: ratioOf("perSecond"), serverCpu: ratioOf("serverCpu") };
 }
 
 /** Wrong answers may be quick ones: nothing is measured on a server that gives any. */

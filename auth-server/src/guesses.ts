@@ -1,8 +1,15 @@
-import { hasToken, type RateLimit, takeToken } from "@anteroom/shared/runtime/rate-limits";
+import {
+  hasToken,
+  type RateLimit,
+  runInTurn,
+  type Step,
+  takeToken,
+  takingToken,
+} from "@anteroom/shared/runtime/rate-limits";
 import type { Caller } from "./caller.ts";
 import type { AuthContext } from "./context.ts";
 import { passwordAttempts } from "./limits.ts";
-import { countPasswordTry, forgetPasswordTries } from "./store/password-tries.ts";
+import { countingPasswordTry, forgetPasswordTries } from "./store/password-tries.ts";
 
 /** Tries without a right one, after which a password is of no use until it is reset (NIST SP 800-63B 3.2.2). */
 const mostTries = 100;
@@ -14,18 +21,17 @@ const mostTries = 100;
  * In Faroe everybody shares the subject's bucket, so five wrong guesses by anyone lock the owner out. Here every caller's
  * address has a bucket of its own, of the same size, and a larger one bounds all of them together.
  */
-export async function mayGuess(
-  context: AuthContext,
-  limit: RateLimit,
-  subject: string,
-  caller: Caller,
-): Promise<boolean> {
-  const { db, clock } = context;
-  const now = clock.now();
-  if (!countsByCaller(context)) return takeToken(db, limit, subject, now);
-  return (
-    (await takeToken(db, limit, `${subject} ${caller.key()}`, now)) && takeToken(db, byEverybody(limit), subject, now)
-  );
+export function mayGuess(context: AuthContext, limit: RateLimit, subject: string, caller: Caller): Promise<boolean> {
+  return runInTurn(context.db, payingForGuess(context, limit, subject, caller));
+}
+
+function payingForGuess(context: AuthContext, limit: RateLimit, subject: string, caller: Caller): Step[] {
+  const now = context.clock.now();
+  if (!countsByCaller(context)) return [takingToken({ limit, key: subject }, now)];
+  return [
+    takingToken({ limit, key: `${subject} ${caller.key()}` }, now),
+    takingToken({ limit: byEverybody(limit), key: subject }, now),
+  ];
 }
 
 /** Whether a guess could be made, making none. */
@@ -47,10 +53,11 @@ function byEverybody(limit: RateLimit): RateLimit {
   return { kind: `${limit.kind}_by_everybody`, capacity: limit.capacity * 10, interval: limit.interval / 10 };
 }
 
-/** The same for passwords, which also stop working after too many wrong ones in a row. */
-export async function mayTryPassword(context: AuthContext, userId: string, caller: Caller): Promise<boolean> {
-  if (!(await mayGuess(context, passwordAttempts, userId, caller))) return false;
-  return context.settings.strict || countPasswordTry(context.db, userId, mostTries, context.clock.now());
+/** The same for passwords, which also stop working after too many wrong ones in a row. One statement. */
+export function mayTryPassword(context: AuthContext, userId: string, caller: Caller): Promise<boolean> {
+  const payment = payingForGuess(context, passwordAttempts, userId, caller);
+  const tries = context.settings.strict ? [] : [countingPasswordTry(userId, mostTries, context.clock.now())];
+  return runInTurn(context.db, [...payment, ...tries]);
 }
 
 /** A right password, or a reset one, starts the count anew. */

@@ -20,6 +20,7 @@ import { createPasswords } from "./passwords.ts";
 import { startPurge } from "./purge.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import type { AuthDatabase } from "./store/database.ts";
+import { lowerThreadPoolPriority } from "./thread-priority.ts";
 import { createUserCache } from "./user-cache.ts";
 
 export interface AuthServer {
@@ -50,6 +51,7 @@ export async function startAuthServer(environment: Environment): Promise<AuthSer
   const clock = createClock();
   const context = createContext(settings, log, database, appServer, clock);
   await loadBlocklists(context);
+  lowerThreadPoolPriority();
   const publicApp = createPublicApp(context, () => checkReadiness(database, appServer));
   const publicListener = await listen(publicApp, settings.host, settings.port, "AUTH_PORT");
   const privateApp = createPrivateApp(context, clock);

@@ -23,14 +23,18 @@ export function createUserCache(users: UserStore, clock: Clock, interval: number
 
   function look(userId: string): Answer {
     const answer = users.getUser(userId);
-    if (interval === 0) return answer;
+    remember(userId, answer);
+    return answer;
+  }
+
+  function remember(userId: string, answer: Answer): void {
+    if (interval === 0) return;
     const entry = { answer, at: clock.now(), realAt: performance.now() };
     // Deleting first moves the user to the end of the map, so that the first is the one longest unseen.
     looks.delete(userId);
     looks.set(userId, entry);
     if (looks.size > capacity) looks.delete(looks.keys().next().value as string);
     answer.catch(() => looks.get(userId) === entry && looks.delete(userId));
-    return answer;
   }
 
   function recall(userId: string): Answer {
@@ -46,6 +50,8 @@ export function createUserCache(users: UserStore, clock: Clock, interval: number
   return {
     look,
     recall,
+    /** What was seen of a user, or of nobody, by another question than `look`'s. */
+    remember: (userId: string, user: User | undefined) => remember(userId, Promise.resolve(user)),
     forget: (userId: string) => void looks.delete(userId),
     clear: () => looks.clear(),
   };

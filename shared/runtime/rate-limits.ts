@@ -1,4 +1,4 @@
-import { type Kysely, sql } from "kysely";
+import { type Kysely, type RawBuilder, sql } from "kysely";
 
 /**
  * A token bucket, kept as one number: the time at which it is full again. That is Faroe's bucket without its two refill
@@ -26,22 +26,42 @@ interface WithRateLimits {
 // biome-ignore lint/suspicious/noExplicitAny: Kysely is invariant in its table type, and only rate_limits is used.
 type Db = Kysely<any>;
 
+/** One token of a bucket. */
+export interface Token {
+  limit: RateLimit;
+  key: string;
+}
+
 /** Takes a token in one statement, for all instances at once. False when the bucket is empty; nothing changes then. */
 export async function takeToken(db: Db, limit: RateLimit, key: string, now: number): Promise<boolean> {
-  const table = db as Kysely<WithRateLimits>;
-  const result = await table
-    .insertInto("rate_limits")
-    .values({ kind: limit.kind, key, full_at: now + limit.interval })
-    .onConflict((conflict) =>
-      conflict
-        .columns(["kind", "key"])
-        .doUpdateSet({
-          full_at: sql`greatest(rate_limits.full_at, ${now}::float8) + ${limit.interval}::float8`,
-        })
-        .where("rate_limits.full_at", "<=", now + (limit.capacity - 1) * limit.interval),
-    )
-    .executeTakeFirst();
-  return result.numInsertedOrUpdatedRows === 1n;
+  const { rows } = await takingToken({ limit, key }, now)(nothing).execute(db);
+  return rows.length === 1;
+}
+
+/** A statement that returns a row if the next may run. `source` goes behind its `select`. */
+export type Step = (source: RawBuilder<unknown>) => RawBuilder<unknown>;
+
+const nothing = sql``;
+
+export function takingToken({ limit, key }: Token, now: number): Step {
+  return (source) => sql`
+    insert into rate_limits (kind, key, full_at)
+    select ${limit.kind}::text, ${key}::text, ${now + limit.interval}::float8 ${source} where true
+    on conflict (kind, key) do update
+    set full_at = greatest(rate_limits.full_at, ${now}::float8) + ${limit.interval}::float8
+    where rate_limits.full_at <= ${now + (limit.capacity - 1) * limit.interval}::float8
+    returning 1`;
+}
+
+/** Runs steps as one statement until one returns no row. True when the last one returned its. */
+export async function runInTurn(db: Db, steps: readonly Step[]): Promise<boolean> {
+  const name = (index: number) => sql.ref(`step${index}`);
+  const parts = steps.map((step, index) => {
+    const source = index === 0 ? nothing : sql`from ${name(index - 1)}`;
+    return sql`${name(index)} as (${step(source)})`;
+  });
+  const { rows } = await sql`with ${sql.join(parts)} select 1 from ${name(steps.length - 1)}`.execute(db);
+  return rows.length === 1;
 }
 
 /** Whether a token is there, taking none. */

@@ -2,28 +2,35 @@ import type { AuthResult, Session as WireSession } from "@anteroom/shared/wire/f
 import { largestCounter, type User } from "@anteroom/shared/wire/user-server";
 import type { Caller } from "../caller.ts";
 import type { AuthContext } from "../context.ts";
-import { createCredential, isRightSecret, parseToken } from "../credentials.ts";
+import { createCredential, isRightSecret, parseToken, type TokenParts } from "../credentials.ts";
 import { done, failure, success } from "../result.ts";
 import {
   deleteEndedSessions,
   deleteSessionRow,
   findSession,
+  findSessionWithUser,
   listSessionsOfUser,
   type NewSession,
   recordSessionUse,
   type Session,
+  type UserStanding,
 } from "../store/sessions.ts";
 import { isActive, isRefusedEarly } from "./user-objects.ts";
 
 /** Seconds between two records of a session's use. */
 const activityInterval = 60;
 
-/** Runs for every page that a signed-in person opens: one query, and no question to the user server while it is fresh. */
+/**
+ * Runs for every page that a signed-in person opens: one query, and no question to the user server while it is fresh.
+ * Users of the local store are looked at every time, with the same query.
+ */
 export async function getSession(
   context: AuthContext,
   args: { session_token: string },
 ): Promise<AuthResult<"get_session">> {
-  const valid = await findValidSession(context, args.session_token, context.userCache.recall);
+  const valid = await (context.settings.userStore === "local"
+    ? findValidLocalSession(context, args.session_token)
+    : findValidSession(context, args.session_token, context.userCache.recall));
   return valid ? success({ session: toWire(context, valid.session) }) : failure("invalid_session_token");
 }
 
@@ -91,6 +98,23 @@ export async function findValidSession(
   const session = parts && (await findSession(context.db, parts.id));
   if (!session || isRefusedEarly(context.settings, session.secretHash, parts)) return undefined;
   const user = hasExpired(context, session) ? undefined : await lookUntilCurrent(context, session, look);
+  return confirm(context, parts, session, user);
+}
+
+async function findValidLocalSession(context: AuthContext, token: string): Promise<{ session: Session } | undefined> {
+  const parts = parseToken(token);
+  const found = parts && (await findSessionWithUser(context.db, parts.id));
+  if (!found || isRefusedEarly(context.settings, found.session.secretHash, parts)) return undefined;
+  return confirm(context, parts, found.session, hasExpired(context, found.session) ? undefined : found.user);
+}
+
+/** Deletes a session that `user`, undefined when it has expired, does not stand for any more. */
+async function confirm<Standing extends UserStanding>(
+  context: AuthContext,
+  parts: TokenParts,
+  session: Session,
+  user: Standing | undefined,
+): Promise<{ session: Session; user: Standing } | undefined> {
   if (!isCurrent(context, user, session)) {
     if (!mayFollow(context, user, session)) await deleteSessionRow(context.db, session.id);
     return undefined;
@@ -116,7 +140,11 @@ async function lookUntilCurrent(
 }
 
 /** A session ends with the password it was opened under; in Faroe, and so in strict mode, it does not. */
-function isCurrent({ settings }: AuthContext, user: User | undefined, session: Session): user is User {
+function isCurrent<Standing extends UserStanding>(
+  { settings }: AuthContext,
+  user: Standing | undefined,
+  session: Session,
+): user is Standing {
   return (
     isActive(user, session) &&
     user.sessions_counter === session.userSessionsCounter &&
@@ -128,7 +156,7 @@ function isCurrent({ settings }: AuthContext, user: User | undefined, session: S
  * Whether only the password is another. The session may be the one it was changed in, which is moved to the new one a
  * moment after the user: refused until then, but not deleted.
  */
-function mayFollow({ settings }: AuthContext, user: User | undefined, session: Session): boolean {
+function mayFollow({ settings }: AuthContext, user: UserStanding | undefined, session: Session): boolean {
   return !settings.strict && isActive(user, session) && user.sessions_counter === session.userSessionsCounter;
 }
 

@@ -4,7 +4,7 @@ import type { User } from "@anteroom/shared/wire/user-server";
 import type { Caller } from "../caller.ts";
 import type { AuthContext } from "../context.ts";
 import { createCredential, isRightSecret, parseToken } from "../credentials.ts";
-import { mayTryPassword, passwordWasRight } from "../guesses.ts";
+import { mayTryPassword } from "../guesses.ts";
 import { formatTimestamp } from "../mailer.ts";
 import { done, failure, success } from "../result.ts";
 import {
@@ -32,8 +32,10 @@ export async function createSignin(
   const user = await context.users.getUserByEmailAddress(emailAddress);
   if (context.settings.strict && user === undefined) return failure("user_not_found");
   if (context.settings.strict && user?.disabled) return failure("user_disabled");
-  const { signin, token } = prepareSignin(context, emailAddress, user?.disabled ? undefined : user);
+  const owner = user?.disabled ? undefined : user;
+  const { signin, token } = prepareSignin(context, emailAddress, owner);
   await insertSignin(context.db, signin);
+  context.userCache.remember(subjectOf(signin), owner);
   return success({ signin: toWire(signin), signin_token: token });
 }
 
@@ -53,17 +55,17 @@ export async function verifySigninUserPassword(
   args: ByToken & { password: string },
   caller: Caller,
 ): Promise<AuthResult<"verify_signin_user_password">> {
-  const { db, hashQueue, clock } = context;
-  const valid = await findValidSignin(context, args.signin_token);
+  const { db, hashQueue, clock, settings, userCache } = context;
+  // The user as create_signin just saw them will do: complete_signin asks again before there is a session.
+  const valid = await findValidSignin(context, args.signin_token, settings.strict ? userCache.look : userCache.recall);
   if (!valid) return failure("invalid_signin_token");
   const { signin, user } = valid;
   if (signin.userFirstFactorVerified) return failure("user_first_factor_already_verified");
   using _place = hashQueue.takePlace();
   if (!(await mayTryPassword(context, subjectOf(signin), caller))) return failure("rate_limited");
   if (!(await isPasswordOf(context, user, args.password)) || !user) return failure("incorrect_password");
-  await passwordWasRight(context, user.id);
   await renewHash(context, user, args.password);
-  return (await markSigninVerified(db, signin.id, clock.now())) ? done : failure("internal_conflict");
+  return (await markSigninVerified(db, signin.id, user.id, clock.now())) ? done : failure("internal_conflict");
 }
 
 export async function completeSignin(
@@ -109,13 +111,14 @@ function prepareSignin(context: AuthContext, emailAddress: string, user: User | 
 async function findValidSignin(
   context: AuthContext,
   token: string,
+  look = context.userCache.look,
 ): Promise<{ signin: Signin; user: User | undefined } | undefined> {
   const parts = parseToken(token);
   const signin = parts && (await findSignin(context.db, parts.id));
   if (!signin || isRefusedEarly(context.settings, signin.secretHash, parts)) return undefined;
   if (context.clock.now() >= signin.expiresAt) return end(context, signin);
-  // A decoy asks about nobody, for an equally long time.
-  const user = await context.userCache.look(subjectOf(signin));
+  // A decoy is nobody's, and looking takes equally long.
+  const user = await look(subjectOf(signin));
   if (signin.userId === undefined) return { signin, user: undefined };
   if (!isActive(user, signin)) return end(context, signin);
   // Not deleted: a hash that is being renewed takes its signins along a moment after the user.

@@ -11,6 +11,9 @@ export function isRefusedEarly(settings: Settings, secretHash: Uint8Array, parts
 }
 
 /** Whether the user an object belongs to may still use it. Disabling and enabling again ends it too. */
-export function isActive(user: User | undefined, object: { userDisabledCounter: number }): user is User {
+export function isActive<Standing extends Pick<User, "disabled" | "disabled_counter">>(
+  user: Standing | undefined,
+  object: { userDisabledCounter: number },
+): user is Standing {
   return user !== undefined && !user.disabled && user.disabled_counter === object.userDisabledCounter;
 }

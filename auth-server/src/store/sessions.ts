@@ -1,3 +1,4 @@
+import type { User } from "@anteroom/shared/wire/user-server";
 import { CompiledQuery, type Insertable, type Kysely, type Selectable } from "kysely";
 import type { AuthDatabase, SessionTable } from "./database.ts";
 
@@ -16,14 +17,36 @@ export interface Session {
 
 export type NewSession = Omit<Session, "lastActiveAt"> & { userAgent: string };
 
-/** Written out, because it runs for every look at a session and building it anew would cost more than running it. */
-const findById = `select id, secret_hash, user_id, user_disabled_counter, user_sessions_counter, user_password_hash_counter, created_at, last_active_at
-  from sessions where id = $1`;
+/** What of a user decides whether a session of theirs still holds. */
+export type UserStanding = Pick<
+  User,
+  "id" | "disabled" | "disabled_counter" | "sessions_counter" | "password_hash_counter"
+>;
+
+// Written out, because one of them runs for every look at a session and building it anew would cost more than running it.
+const columns = `session.id, session.secret_hash, session.user_id, session.user_disabled_counter,
+  session.user_sessions_counter, session.user_password_hash_counter, session.created_at, session.last_active_at`;
+const findById = `select ${columns} from sessions as session where session.id = $1`;
+const findByIdWithUser = `select ${columns}, "user".disabled, "user".disabled_counter, "user".sessions_counter,
+  "user".password_hash_counter
+  from sessions as session left join users as "user" on "user".id = session.user_id where session.id = $1`;
 
 export async function findSession(db: Db, id: string): Promise<Session | undefined> {
   const { rows } = await db.executeQuery(CompiledQuery.raw(findById, [id]) as CompiledQuery<Selectable<SessionTable>>);
   const row = rows[0];
   return row && toSession(row);
+}
+
+/** A session and how its user stands now, where users live in the same database. */
+export async function findSessionWithUser(
+  db: Db,
+  id: string,
+): Promise<{ session: Session; user: UserStanding | undefined } | undefined> {
+  type Row = Selectable<SessionTable> & (UserStanding | { disabled: null });
+  const { rows } = await db.executeQuery(CompiledQuery.raw(findByIdWithUser, [id]) as CompiledQuery<Row>);
+  const row = rows[0];
+  if (row === undefined) return undefined;
+  return { session: toSession(row), user: row.disabled === null ? undefined : { ...row, id: row.user_id } };
 }
 
 /** Records a use unless another caller did so since `before`. */

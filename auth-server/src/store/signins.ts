@@ -49,9 +49,10 @@ export async function findSignin(db: Db, id: string): Promise<Signin | undefined
   };
 }
 
-/** False when it was verified already, or is gone. */
-export async function markSigninVerified(db: Db, id: string, now: number): Promise<boolean> {
+/** Forgets the user's wrong tries with it. False when it was verified already, or is gone. */
+export async function markSigninVerified(db: Db, id: string, userId: string, now: number): Promise<boolean> {
   const { numUpdatedRows } = await db
+    .with("forgotten", (tries) => tries.deleteFrom("password_tries").where("user_id", "=", userId))
     .updateTable("signins")
     .set({ user_first_factor_verified: true })
     .where("id", "=", id)

@@ -20,7 +20,8 @@ export function connectionOf(settings: Settings, smtp: SmtpSettings) {
     dnsTimeout: smtp.timeout,
     connectionTimeout: smtp.timeout,
     greetingTimeout: smtp.timeout,
-    socketTimeout: smtp.timeout,
+    // A little longer, so that a greeting that does not come is told from an answer that does not.
+    socketTimeout: smtp.timeout + 100,
   } satisfies SMTPPoolOptions;
 }
 

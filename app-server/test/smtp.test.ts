@@ -1,0 +1,533 @@
+import { generateKeyPairSync, randomBytes, randomUUID } from "node:crypto";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePort } from "@anteroom/shared/launch/ports";
+import { dkimVerify } from "mailauth/lib/dkim/verify.js";
+import PostalMime from "postal-mime";
+import { afterAll, beforeAll, expect, test as oneAfterTheOther } from "vitest";
+import type { ComposedMail } from "../src/mail/compose.ts";
+import { createDelivery } from "../src/mail/deliver.ts";
+import { createReturnPaths } from "../src/mail/return-path.ts";
+import { testMail } from "../src/mail/test-mail.ts";
+import type { DueMail } from "../src/mail/types.ts";
+import { readSettings } from "../src/settings.ts";
+import { makeCertificate } from "./support/certificates.ts";
+import {
+  type Fault,
+  type MailRelay,
+  type RelayedMail,
+  type RelayOptions,
+  type Stage,
+  startMailRelay,
+} from "./support/mail-relay.ts";
+
+const sender = "anteroom@people.example";
+const account = { username: "user", password: "a secret of the relay" };
+const authority = makeCertificate({ name: "Test authority" });
+const sound = makeCertificate({ name: "127.0.0.1", issuer: authority });
+
+let folder: string;
+let authorityFile: string;
+const open: { close(): unknown }[] = [];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "anteroom-smtp-"));
+  authorityFile = join(folder, "authority.pem");
+  await writeFile(authorityFile, authority.cert);
+});
+
+afterAll(async () => {
+  for (const { close } of open) await close();
+  await rm(folder, { recursive: true });
+});
+
+/** They wait for relays more than they compute, and each has relays of its own. */
+const test = oneAfterTheOther.concurrent;
+
+async function relayWith(options: RelayOptions = {}): Promise<MailRelay> {
+  const relay = await startMailRelay(options);
+  open.push(relay);
+  return relay;
+}
+
+function settingsFor({ port }: { port: number }, more: Record<string, string> = {}) {
+  return readSettings({
+    BACKEND_DATABASE_URL: "postgres://localhost/app",
+    BACKEND_SECRET: randomBytes(32).toString("base64"),
+    BACKEND_FRONTEND_ORIGIN: "https://people.example",
+    BACKEND_SMTP_SEND: "true",
+    BACKEND_SMTP_HOST: "127.0.0.1",
+    BACKEND_SMTP_PORT: String(port),
+    BACKEND_SMTP_TLS: "none",
+    BACKEND_SMTP_SENDER_EMAIL: sender,
+    BACKEND_SMTP_TIMEOUT: "1s",
+    ...more,
+  });
+}
+
+function deliveryTo(relay: { port: number }, more: Record<string, string> = {}) {
+  const delivery = createDelivery(settingsFor(relay, more));
+  open.push(delivery);
+  return (to = "ada@example.com", mail: Partial<ComposedMail> = {}, due: Partial<DueMail> = {}) =>
+    delivery.deliver(mailTo(to, mail), { ...dueMail(to), ...due });
+}
+
+const code = "QXZWVPTR";
+
+function mailTo(to: string, more: Partial<ComposedMail> = {}): ComposedMail {
+  const link = `https://people.example/account/signup?token=abc&code=${code}`;
+  return {
+    to,
+    subject: "Your code",
+    text: `The code is ${code}\n${link}\n`,
+    html: `<p>${code}</p>`,
+    code,
+    link,
+    ...more,
+  };
+}
+
+function dueMail(email: string): DueMail {
+  const createdAt = new Date("2026-03-04T05:06:07.089Z");
+  return { id: randomUUID(), type: "signup_verification", email, values: {}, language: "en", createdAt };
+}
+
+const only = (relay: MailRelay): RelayedMail => {
+  expect(relay.mails).toHaveLength(1);
+  return relay.mails[0] as RelayedMail;
+};
+
+test("M-4, D-56: host, port, sender and its name are those of the settings", async () => {
+  const [relay, other] = [await relayWith(), await relayWith()];
+  const deliver = deliveryTo(relay, { BACKEND_SMTP_SENDER_NAME: "The board, of “People”" });
+  expect(await deliver("ada@example.com")).toEqual({ status: "accepted", reply: "250 taken as 1" });
+  const { from, to, raw, clientName } = only(relay);
+  expect({ from, to, clientName }).toEqual({ from: sender, to: "ada@example.com", clientName: "people.example" });
+  const mail = await PostalMime.parse(raw);
+  expect(mail.from).toEqual({ address: sender, name: "The board, of “People”" });
+  expect(mail.to).toEqual([{ address: "ada@example.com", name: "" }]);
+  expect([mail.subject, mail.replyTo]).toEqual(["Your code", undefined]);
+  expect(other.steps).toEqual([]);
+});
+
+test("M-4: Reply-To and return path are those of the settings", async () => {
+  const relay = await relayWith();
+  const deliver = deliveryTo(relay, {
+    BACKEND_SMTP_REPLY_TO: "board@people.example",
+    BACKEND_SMTP_RETURN_PATH: "returns@people.example",
+  });
+  await deliver();
+  const { from, raw } = only(relay);
+  expect(from).toBe("returns@people.example");
+  const mail = await PostalMime.parse(raw);
+  expect(mail.replyTo).toEqual([{ address: "board@people.example", name: "" }]);
+  expect(mail.from?.address).toBe(sender);
+});
+
+test("with an inbound listener every mail has a return path of its own, which leads back to it alone", async () => {
+  const relay = await relayWith();
+  const inbound = { BACKEND_INBOUND: "on", BACKEND_INBOUND_DOMAIN: "bounces.people.example" };
+  const settings = settingsFor(relay, { ...inbound, BACKEND_SMTP_RETURN_PATH: "returns@people.example" });
+  const delivery = createDelivery(settings);
+  open.push(delivery);
+  const [one, two] = [dueMail("ada@example.com"), dueMail("bob@example.com")];
+  for (const due of [one, two]) await delivery.deliver(mailTo(due.email), due);
+  const returnPaths = createReturnPaths(settings);
+  const [first = "", second = ""] = relay.mails.map(({ from }) => from);
+  expect(first).toMatch(/^bounce\+[0-9a-f]{32}-[0-9a-f]{16}@bounces\.people\.example$/);
+  expect([first, second].map(returnPaths.mailIdOf)).toEqual([one.id, two.id]);
+  expect(returnPaths.mailIdOf(` ${first.toUpperCase()} `)).toBe(one.id);
+  const [, hash = ""] = second.split(/[-@]/);
+  for (const forged of [
+    first.replace(/-\w{16}@/, `-${hash}@`),
+    first.replace("@bounces.", "@"),
+    first.replace("bounce+", ""),
+    `${first}.example`,
+    "",
+  ])
+    expect(returnPaths.mailIdOf(forged), forged).toBeUndefined();
+  const others = createReturnPaths({ ...settings, secret: randomBytes(32) });
+  expect(others.mailIdOf(first)).toBeUndefined();
+  expect(createReturnPaths({ ...settings, inbound: undefined }).of(one.id)).toBeUndefined();
+});
+
+test.each([
+  ["PLAIN", "PLAIN"],
+  ["LOGIN", "LOGIN"],
+  ["CRAM-MD5", "CRAM-MD5"],
+  ["any", "PLAIN"],
+])("M-4: BACKEND_SMTP_AUTH_METHOD=%s signs in by %s", async (method, used) => {
+  const relay = await relayWith({ account, authMethods: ["PLAIN", "LOGIN", "CRAM-MD5"] });
+  const deliver = deliveryTo(relay, {
+    BACKEND_SMTP_USERNAME: account.username,
+    BACKEND_SMTP_PASSWORD: account.password,
+    BACKEND_SMTP_AUTH_METHOD: method,
+  });
+  expect(await deliver()).toMatchObject({ status: "accepted" });
+  expect(only(relay)).toMatchObject({ username: account.username, authMethod: used });
+});
+
+test("M-4: a wrong password and a missing one are told by the relay's answer, without the password", async () => {
+  const relay = await relayWith({ account });
+  const wrong = deliveryTo(relay, { BACKEND_SMTP_USERNAME: "user", BACKEND_SMTP_PASSWORD: "wrong name" });
+  const refused = await wrong();
+  expect(refused).toMatchObject({ status: "deferred", reason: expect.stringContaining("535") });
+  expect(JSON.stringify(refused)).not.toContain("wrong name");
+  expect(await deliveryTo(relay)()).toMatchObject({ status: "deferred", reason: expect.stringContaining("530") });
+  expect(relay.mails).toEqual([]);
+});
+
+test.each(["starttls", "implicit"] as const)(
+  "M-4: BACKEND_SMTP_TLS=%s encrypts, trusting BACKEND_SMTP_CA_FILE",
+  async (tls) => {
+    const relay = await relayWith({ tls, certificate: sound, account });
+    const auth = { BACKEND_SMTP_USERNAME: account.username, BACKEND_SMTP_PASSWORD: account.password };
+    const trusting = deliveryTo(relay, { ...auth, BACKEND_SMTP_TLS: tls, BACKEND_SMTP_CA_FILE: authorityFile });
+    expect(await trusting()).toMatchObject({ status: "accepted" });
+    expect(only(relay)).toMatchObject({ isEncrypted: true, username: account.username });
+    const others = deliveryTo(relay, { ...auth, BACKEND_SMTP_TLS: tls });
+    expect(await others()).toMatchObject({
+      status: "deferred",
+      reason: expect.stringMatching(/certificate.*not to be trusted/),
+    });
+    expect(relay.mails).toHaveLength(1);
+  },
+);
+
+test.each([
+  ["self-signed", makeCertificate({ name: "127.0.0.1" }), "DEPTH_ZERO_SELF_SIGNED_CERT"],
+  ["expired", makeCertificate({ name: "127.0.0.1", issuer: authority, expiresIn: -2 }), "CERT_HAS_EXPIRED"],
+  ["of another name", makeCertificate({ name: "mail.example", issuer: authority }), "ERR_TLS_CERT_ALTNAME_INVALID"],
+])("M-4: a relay whose certificate is %s gets neither password nor mail", async (_, certificate, reason) => {
+  for (const tls of ["starttls", "implicit"] as const) {
+    const relay = await relayWith({ tls, certificate, account });
+    const deliver = deliveryTo(relay, {
+      BACKEND_SMTP_TLS: tls,
+      BACKEND_SMTP_CA_FILE: authorityFile,
+      BACKEND_SMTP_USERNAME: account.username,
+      BACKEND_SMTP_PASSWORD: account.password,
+    });
+    expect(await deliver()).toMatchObject({ status: "deferred", reason: expect.stringContaining(reason) });
+    expect(relay.steps.filter(({ stage }) => stage === "auth" || stage === "mail")).toEqual([]);
+  }
+});
+
+test("M-4: starttls is required: a relay that does not offer it, or does not speak it, gets nothing", async () => {
+  const relay = await relayWith();
+  const deliver = deliveryTo(relay, { BACKEND_SMTP_TLS: "starttls" });
+  expect(await deliver()).toMatchObject({ status: "deferred", reason: expect.stringContaining("STARTTLS") });
+  expect(await deliveryTo(relay, { BACKEND_SMTP_TLS: "implicit" })()).toMatchObject({ status: "deferred" });
+  expect(relay.steps.some(({ stage }) => stage === "mail")).toBe(false);
+});
+
+test("M-4: BACKEND_SMTP_TIMEOUT ends every wait", async () => {
+  const waits = (["greeting", "ehlo", "mail", "rcpt", "data", "content", "end"] as const).map(async (stage) => {
+    const relay = await relayWith();
+    relay.script = (step) => (step.stage === stage ? "hang" : undefined);
+    const start = Date.now();
+    expect(await deliveryTo(relay)(), stage).toMatchObject({ status: "deferred" });
+    expect(Date.now() - start, stage).toBeGreaterThan(900);
+    expect(Date.now() - start, stage).toBeLessThan(2_000);
+  });
+  await Promise.all(waits);
+});
+
+test("a relay that answers byte by byte is listened to, but not for ever", async () => {
+  const [slow, endless] = [await relayWith(), await relayWith()];
+  slow.trickle = 1;
+  endless.script = () => {
+    // Each byte restarts the wait for the next.
+    if (endless.steps.at(-1)?.stage === "mail") endless.trickle = 700;
+    return undefined;
+  };
+  const start = Date.now();
+  const outcomes = await Promise.all([deliveryTo(slow)(), deliveryTo(endless)()]);
+  expect(outcomes.map(({ status }) => status)).toEqual(["accepted", "deferred"]);
+  expect(Date.now() - start).toBeGreaterThan(2_500);
+  expect(Date.now() - start).toBeLessThan(5_000);
+  expect(endless.mails).toEqual([]);
+});
+
+const refusals: [stage: Stage, fault: Fault, status: "deferred" | "failed"][] = [
+  ["greeting", { code: 554 }, "deferred"],
+  ["greeting", { code: 421 }, "deferred"],
+  ["ehlo", { code: 421 }, "deferred"],
+  ["mail", { code: 451 }, "deferred"],
+  ["mail", { code: 530 }, "deferred"],
+  // The sender is refused, which says nothing about this mail.
+  ["mail", { code: 550 }, "deferred"],
+  ["rcpt", { code: 450 }, "deferred"],
+  ["rcpt", { code: 421 }, "deferred"],
+  ["rcpt", { code: 550 }, "failed"],
+  ["rcpt", { code: 553 }, "failed"],
+  ["data", { code: 451 }, "deferred"],
+  ["data", { code: 503 }, "deferred"],
+  ["data", { code: 554 }, "failed"],
+  ["end", { code: 452 }, "deferred"],
+  ["end", { code: 552 }, "failed"],
+  ["greeting", "drop", "deferred"],
+  ["ehlo", "drop", "deferred"],
+  ["mail", "drop", "deferred"],
+  ["rcpt", "drop", "deferred"],
+  ["data", "drop", "deferred"],
+  ["content", "drop", "deferred"],
+  ["end", "drop", "deferred"],
+  ["end", "lose answer", "deferred"],
+];
+
+test("M-31: what a relay refuses for good has failed, all else is tried again, and the next mail goes through", async () => {
+  const runs = refusals.map(async ([stage, fault, status]) => {
+    const what = `${stage}: ${JSON.stringify(fault)}`;
+    const relay = await relayWith();
+    const deliver = deliveryTo(relay);
+    relay.script = (step) => (step.stage === stage ? fault : undefined);
+    const outcome = await deliver();
+    expect(outcome.status, what).toBe(status);
+    const reason = outcome.status === "accepted" ? "" : outcome.reason;
+    const told = typeof fault === "object" ? new RegExp(`\\b${fault.code}\\b`) : /closed the connection/;
+    expect(reason, what).toMatch(told);
+    relay.script = undefined;
+    relay.mails.length = 0;
+    expect(await deliver(), `after ${what}`).toMatchObject({ status: "accepted" });
+    expect(relay.mails, `after ${what}`).toHaveLength(1);
+  });
+  await Promise.all(runs);
+});
+
+test("a mail that was acknowledged is accepted, whatever becomes of the connection then", async () => {
+  const relay = await relayWith();
+  relay.script = ({ stage }) => (stage === "end" ? "answer and drop" : undefined);
+  const deliver = deliveryTo(relay);
+  for (let index = 1; index <= 3; index++) {
+    expect(await deliver()).toMatchObject({ status: "accepted" });
+    expect(relay.mails).toHaveLength(index);
+  }
+});
+
+test("a connection that the relay closed while it was idle costs the next mail nothing", async () => {
+  const relay = await relayWith();
+  const deliver = deliveryTo(relay);
+  for (let index = 1; index <= 5; index++) {
+    expect(await deliver()).toMatchObject({ status: "accepted" });
+    relay.cut();
+  }
+  expect(relay.mails).toHaveLength(5);
+});
+
+test("an address that no relay could be told has failed, and no second recipient comes of it", async () => {
+  const relay = await relayWith();
+  const deliver = deliveryTo(relay);
+  expect(await deliver("ada@example.com>\r\nRCPT TO:<eve@example.com")).toMatchObject({ status: "failed" });
+  for (const to of ["ada@example.com, eve@example.com", "Eve <eve@example.com>", "ada,eve@example.com"])
+    await deliver(to);
+  expect(relay.recipients.filter((address) => address === "eve@example.com")).toEqual([]);
+});
+
+test("what the relay says is kept as one line, without code, link and password", async () => {
+  const relay = await relayWith({ account });
+  const deliver = deliveryTo(relay, {
+    BACKEND_SMTP_USERNAME: account.username,
+    BACKEND_SMTP_PASSWORD: account.password,
+  });
+  const text = `not ${code} nor ${mailTo("").link} nor ${account.password} \u202e${" again".repeat(100)}`;
+  relay.script = ({ stage }) => (stage === "end" ? { code: 554, text } : undefined);
+  const { reason } = (await deliver()) as { reason: string };
+  expect(reason).toMatch(/^554 not … nor … nor … again/);
+  expect(reason.length).toBe(300);
+});
+
+test("nobody answers, or nobody of that name: the mail waits, and the reason says so", async () => {
+  const port = await freePort();
+  expect(await deliveryTo({ port })()).toEqual({
+    status: "deferred",
+    reason: `nothing answers at 127.0.0.1:${port}: (ECONNREFUSED)`,
+  });
+});
+
+test("mails that wait for a dead relay behind others share its answer; those after it try for themselves", async () => {
+  const relay = await relayWith();
+  relay.script = ({ stage }) => (stage === "greeting" ? "hang" : undefined);
+  const deliver = deliveryTo(relay);
+  const start = Date.now();
+  const outcomes = await Promise.all(Array.from({ length: 40 }, () => deliver()));
+  expect(Date.now() - start).toBeLessThan(1_900);
+  expect(new Set(outcomes.map(({ status }) => status))).toEqual(new Set(["deferred"]));
+  relay.script = undefined;
+  expect(await deliver()).toMatchObject({ status: "accepted" });
+});
+
+test("mails share a few connections, however many they are", async () => {
+  const relay = await relayWith();
+  const deliver = deliveryTo(relay);
+  await Promise.all(Array.from({ length: 250 }, (_, index) => deliver(`p${index}@example.com`)));
+  expect(new Set(relay.recipients).size).toBe(250);
+  expect(relay.steps.filter(({ stage }) => stage === "greeting").length).toBeLessThanOrEqual(5);
+});
+
+test("a repeated mail is the same mail: Message-ID and Date are those of its cause", async () => {
+  const relay = await relayWith();
+  const due = dueMail("ada@example.com");
+  await deliveryTo(relay)(due.email, {}, due);
+  await deliveryTo(relay)(due.email, {}, due);
+  const [first, second] = await Promise.all(relay.mails.map(({ raw }) => PostalMime.parse(raw)));
+  expect(first?.messageId).toBe(`<${due.id}@people.example>`);
+  expect(second?.messageId).toBe(first?.messageId);
+  expect([first?.date, second?.date]).toEqual(["2026-03-04T05:06:07.000Z", "2026-03-04T05:06:07.000Z"]);
+});
+
+const unsubscribeUrl = `https://people.example/mail/unsubscribe?token=${"t".repeat(80)}`;
+
+test("M-15: mails that may be switched off say how, with one click; others do not; all say that no person wrote them", async () => {
+  const relay = await relayWith();
+  const deliver = deliveryTo(relay);
+  await deliver("ada@example.com", { unsubscribeUrl }, { type: "signin_notification" });
+  await deliver();
+  const [notice, codeMail] = await Promise.all(relay.mails.map(({ raw }) => PostalMime.parse(raw)));
+  const headers = (mail: typeof notice) => new Map(mail?.headers.map(({ key, value }) => [key, value]));
+  expect([...headers(notice)]).toEqual(
+    expect.arrayContaining([
+      ["auto-submitted", "auto-generated"],
+      ["list-id", "<signin-notification.people.example>"],
+      ["list-unsubscribe", `<${unsubscribeUrl}>`],
+      ["list-unsubscribe-post", "List-Unsubscribe=One-Click"],
+    ]),
+  );
+  expect(headers(codeMail).get("auto-submitted")).toBe("auto-generated");
+  expect([...headers(codeMail).keys()].filter((key) => key.startsWith("list-"))).toEqual([]);
+});
+
+test("M-4: with a DKIM key every mail is signed, one-click headers and all", async () => {
+  const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+  const keyFile = join(folder, "dkim.pem");
+  await writeFile(keyFile, privateKey.export({ type: "pkcs8", format: "pem" }));
+  const relay = await relayWith();
+  const deliver = deliveryTo(relay, {
+    BACKEND_SMTP_DKIM_DOMAIN: "people.example",
+    BACKEND_SMTP_DKIM_SELECTOR: "mails",
+    BACKEND_SMTP_DKIM_KEY_FILE: keyFile,
+  });
+  await deliver("ada@example.com", { unsubscribeUrl, subject: "Ünïcode \u{1f4ec} and .dots", text: ".\n..\nlïne \n" });
+  const record = `v=DKIM1; k=rsa; p=${publicKey.export({ type: "spki", format: "der" }).toString("base64")}`;
+  const asked: string[] = [];
+  const resolver = async (name: string) => {
+    asked.push(name);
+    return [[record]];
+  };
+  const { raw } = only(relay);
+  const verify = async (message: string) => (await dkimVerify(message, { resolver })).results[0];
+  const result = await verify(raw);
+  expect(result?.status.result).toBe("pass");
+  expect(asked).toEqual(["mails._domainkey.people.example"]);
+  const signed = /\bh=([^;]*)/.exec(raw.replace(/\s+/g, ""))?.[1]?.toLowerCase().split(":");
+  for (const name of [
+    "from",
+    "to",
+    "subject",
+    "date",
+    "message-id",
+    "auto-submitted",
+    "list-unsubscribe",
+    "list-unsubscribe-post",
+  ])
+    expect(signed).toContain(name);
+  expect((await verify(raw.replace("One-Click", "Two-Click")))?.status.result).toBe("fail");
+  expect((await verify(raw.replace("ada@", "eve@")))?.status.result).toBe("fail");
+});
+
+test("D-56, D-57: without BACKEND_SMTP_SEND nothing leaves; the mail is written to a folder, all of it or nothing", async () => {
+  const relay = await relayWith();
+  const emailsDir = join(folder, "emails");
+  const deliver = deliveryTo(relay, { BACKEND_SMTP_SEND: "false", BACKEND_EMAILS_DIR: emailsDir });
+  const due = dueMail("ada@example.com");
+  const outcome = await deliver("ada@example.com", {}, due);
+  const stem = /^written to (20260304_050607_089\d{3}_signup_verification_ada_at_example_com)$/.exec(
+    outcome.status === "accepted" ? outcome.reply : "",
+  )?.[1];
+  await deliver("ada@example.com", {}, due);
+  const names = (await readdir(emailsDir)).sort();
+  expect(names).toEqual([`${stem}.eml`, `${stem}.html`, `${stem}.txt`]);
+  const [source = "", html, text = ""] = await Promise.all(
+    names.map((name) => readFile(join(emailsDir, name), "utf8")),
+  );
+  const { link } = mailTo("");
+  expect(text.split("\n").slice(0, 4)).toEqual([
+    "To: ada@example.com",
+    "Subject: Your code",
+    `Code: ${code}`,
+    `Link: ${link}`,
+  ]);
+  expect(html).toBe(`<p>${code}</p>`);
+  expect((await PostalMime.parse(source)).messageId).toBe(`<${due.id}@people.example>`);
+  expect(relay.steps).toEqual([]);
+});
+
+test("a test mail reports the whole dialogue, with what is secret left out", async () => {
+  const relay = await relayWith({ tls: "starttls", certificate: sound, account, authMethods: ["LOGIN"] });
+  const more = {
+    BACKEND_SMTP_TLS: "starttls",
+    BACKEND_SMTP_CA_FILE: authorityFile,
+    BACKEND_SMTP_USERNAME: account.username,
+    BACKEND_SMTP_PASSWORD: account.password,
+  };
+  const { ok, dialogue } = await testMail(settingsFor(relay, more), "ada@example.com");
+  expect(ok).toBe(true);
+  const shown = [
+    "S: 220",
+    "C: EHLO",
+    "C: STARTTLS",
+    "* Connection upgraded",
+    "C: AUTH LOGIN",
+    "C: MAIL FROM",
+    "C: RCPT TO",
+    "S: 250 taken",
+  ];
+  const places = shown.map((start) => dialogue.findIndex((line) => line.startsWith(start)));
+  expect(places).toEqual(places.toSorted((a, b) => a - b));
+  expect(places).not.toContain(-1);
+  expect(dialogue.at(-1)).toContain("The relay took the mail");
+  const all = dialogue.join("\n");
+  for (const secret of [account.password, account.username])
+    for (const form of [secret, Buffer.from(secret).toString("base64")]) expect(all).not.toContain(form);
+  const mail = await PostalMime.parse(only(relay).raw);
+  expect(mail.subject).toBe("Test mail from Anteroom");
+});
+
+test.each<[what: string, relay: RelayOptions, settings: Record<string, string>, remedy: RegExp]>([
+  [
+    "a wrong password",
+    { account },
+    { BACKEND_SMTP_USERNAME: "user", BACKEND_SMTP_PASSWORD: "x" },
+    /Check BACKEND_SMTP_USERNAME/,
+  ],
+  ["no STARTTLS", {}, { BACKEND_SMTP_TLS: "starttls" }, /BACKEND_SMTP_TLS=implicit/],
+  [
+    "a strange certificate",
+    { tls: "implicit", certificate: sound },
+    { BACKEND_SMTP_TLS: "implicit" },
+    /BACKEND_SMTP_CA_FILE/,
+  ],
+  ["TLS where none is spoken", {}, { BACKEND_SMTP_TLS: "implicit" }, /implicit goes with 465/],
+  [
+    "a port that is silent without TLS",
+    { tls: "implicit", certificate: sound },
+    { BACKEND_SMTP_TLS: "starttls" },
+    /often port 465/,
+  ],
+])("a test mail says what to change: %s", async (_, relayOptions, more, remedy) => {
+  const relay = await relayWith(relayOptions);
+  const { ok, dialogue } = await testMail(settingsFor(relay, more), "ada@example.com");
+  expect(ok).toBe(false);
+  expect(dialogue.at(-2)).toMatch(/^The mail did not get through: /);
+  expect(dialogue.at(-1)).toMatch(remedy);
+  expect(relay.mails).toEqual([]);
+});
+
+test("a test mail to no address, and where no relay is set, says so", async () => {
+  const relay = await relayWith();
+  expect(await testMail(settingsFor(relay), "ada")).toEqual({ ok: false, dialogue: ["ada is not an address."] });
+  const { ok, dialogue } = await testMail(settingsFor(relay, { BACKEND_SMTP_SEND: "false" }), "ada@example.com");
+  expect([ok, dialogue.length]).toEqual([false, 1]);
+  expect(dialogue[0]).toContain("BACKEND_SMTP_SEND=true");
+  expect(relay.steps).toEqual([]);
+});

@@ -1,6 +1,8 @@
 import { createPeer, type Peer } from "@anteroom/shared/runtime/private-calls";
 import type { EmailRequest } from "@anteroom/shared/wire/email";
 import {
+  readUser,
+  readUserServerAnswer,
   type User,
   type UserServerAction,
   type UserServerArguments,
@@ -8,7 +10,6 @@ import {
   type UserServerResult,
   userServerActions,
 } from "@anteroom/shared/wire/user-server";
-import { z } from "zod";
 import type { Settings } from "./settings.ts";
 import type { UserStore } from "./user-store.ts";
 
@@ -38,38 +39,16 @@ export function createAppServer(settings: Settings): AppServer {
   };
 }
 
-const counter = z.int32().min(0);
-const bytes = z.base64();
-
-const userSchema: z.ZodType<User> = z.object({
-  id: z.string(),
-  email_address: z.string(),
-  password_hash: bytes,
-  password_hash_algorithm_id: z.string(),
-  password_salt: bytes,
-  disabled: z.boolean(),
-  display_name: z.string(),
-  email_address_counter: counter,
-  password_hash_counter: counter,
-  disabled_counter: counter,
-  sessions_counter: counter,
-});
-
-const answerSchema = z.discriminatedUnion("ok", [
-  z.object({ ok: z.literal(true), action_invocation_id: z.string(), values: z.record(z.string(), z.unknown()) }),
-  z.object({ ok: z.literal(false), action_invocation_id: z.string(), error_code: z.string() }),
-]);
-
 function createUserStore(peer: Peer): UserStore {
   async function invoke<A extends UserServerAction>(
     action: A,
     args: UserServerArguments<A>,
   ): Promise<{ ok: true; values: Record<string, unknown> } | { ok: false; error: UserServerError<A> }> {
     const { status, body } = await peer.post("/invoke", { action, arguments: args });
-    const answer = status === 200 ? answerSchema.safeParse(body) : undefined;
-    if (!answer?.success) throw new Error(`The user server gave no proper answer to ${action} (status ${status}).`);
-    if (answer.data.ok) return { ok: true, values: answer.data.values };
-    const { error_code } = answer.data;
+    const answer = status === 200 ? readUserServerAnswer(body) : undefined;
+    if (!answer) throw new Error(`The user server gave no proper answer to ${action} (status ${status}).`);
+    if (answer.ok) return { ok: true, values: answer.values };
+    const { error_code } = answer;
     if (isDeclared(action, error_code)) return { ok: false, error: error_code };
     throw new Error(`The user server answered ${action} with an unexpected code.`);
   }
@@ -103,7 +82,7 @@ function isDeclared<A extends UserServerAction>(action: A, code: string): code i
 }
 
 function toUser(values: Record<string, unknown>): User {
-  const user = userSchema.safeParse(values.user);
-  if (!user.success) throw new Error("The user server's answer holds no proper user.");
-  return user.data;
+  const user = readUser(values.user);
+  if (!user) throw new Error("The user server's answer holds no proper user.");
+  return user;
 }

@@ -87,6 +87,36 @@ export function readUserServerArguments<A extends UserServerAction>(
   return isSound ? (given as UserServerArguments<A>) : undefined;
 }
 
+const userTexts = ["id", "email_address", "password_hash_algorithm_id", "display_name"];
+const userCounters = ["email_address_counter", "password_hash_counter", "disabled_counter", "sessions_counter"];
+
+/** The user in an answer's values, or undefined when there is no proper one. */
+export function readUser(value: unknown): User | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const given = value as Record<string, unknown>;
+  const isSound =
+    userTexts.every((name) => typeof given[name] === "string") &&
+    bytesArguments.every((name) => typeof given[name] === "string" && base64.test(given[name])) &&
+    userCounters.every((name) => isCounter(given[name])) &&
+    typeof given.disabled === "boolean";
+  return isSound ? (given as unknown as User) : undefined;
+}
+
+export type UserServerAnswer =
+  | { ok: true; action_invocation_id: string; values: Record<string, unknown> }
+  | { ok: false; action_invocation_id: string; error_code: string };
+
+/** The body of an answer, or undefined when it is none. */
+export function readUserServerAnswer(value: unknown): UserServerAnswer | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { ok, action_invocation_id, values, error_code } = value as Record<string, unknown>;
+  const isSound =
+    typeof action_invocation_id === "string" &&
+    ((ok === true && typeof values === "object" && values !== null) ||
+      (ok === false && typeof error_code === "string"));
+  return isSound ? (value as UserServerAnswer) : undefined;
+}
+
 /** U+0000 is in no address and no id, and databases do not take it. */
 function isText(value: unknown): value is string {
   return typeof value === "string" && !value.includes("\0");

@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
-import { access, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { access, chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -17,7 +18,7 @@ export async function launchBrowser(): Promise<Browser> {
     executablePath: join(folder, "chromium"),
     // Its sandbox needs rights that neither root nor a container has; it only visits servers of this machine.
     args: ["--no-sandbox", "--disable-dev-shm-usage"],
-    env: { PATH: process.env.PATH ?? "", HOME: folder, FONTCONFIG_FILE: join(folder, "fonts.conf") },
+    env: { PATH: process.env.PATH ?? "", HOME: tmpdir(), FONTCONFIG_FILE: join(folder, "fonts.conf") },
   });
 }
 
@@ -58,6 +59,8 @@ async function unpackChromium(): Promise<string> {
     env: { PATH: process.env.PATH ?? "", TMPDIR: draft },
   });
   await writeFile(join(draft, "fonts.conf"), fontsOf(folder));
+  // For other users of the same checkout.
+  await Promise.all([chmod(draft, 0o755), chmod(join(draft, "chromium"), 0o755)]);
   try {
     await rename(draft, folder);
   } catch (error) {

@@ -6,12 +6,13 @@ import { adminRoutes } from "./admins/routes.ts";
 import type { AppContext } from "./context.ts";
 import { mountRoutes } from "./http.ts";
 import { createDevMailbox } from "./mail/dev-mailbox.ts";
+import { mailRoutes } from "./mail/routes.ts";
 import { unsubscribeRoutes } from "./mail/unsubscribe-routes.ts";
 import { openApiDocument, renderReference } from "./openapi.ts";
 import { answerProblem, notFound, problem } from "./problems.ts";
 import { decisionRoutes, registrationRoutes } from "./registration/routes.ts";
 
-const originCheckedRoutes = [...registrationRoutes, ...accountRoutes, ...decisionRoutes, ...adminRoutes];
+const originCheckedRoutes = [...registrationRoutes, ...accountRoutes, ...decisionRoutes, ...mailRoutes, ...adminRoutes];
 
 export const publicRoutes = [...originCheckedRoutes, ...unsubscribeRoutes];
 
@@ -19,7 +20,8 @@ export interface Readiness {
   database: boolean;
   migrations: boolean;
   auth_server: boolean;
-  mail_worker: boolean;
+  /** `off`: not in this process. */
+  mail_worker: boolean | "off";
 }
 
 /** The public listener. */

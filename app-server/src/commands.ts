@@ -1,10 +1,14 @@
 import type { AdjustableClock } from "@anteroom/shared/runtime/clock";
+import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import { z } from "zod";
 import { grantAdmin } from "./admins/rules.ts";
 import { createSetupLink } from "./admins/setup.ts";
 import { findAdministrator } from "./admins/store.ts";
 import type { AppContext } from "./context.ts";
 import { liveStates } from "./database.ts";
+import * as mail from "./mail/rules.ts";
+import { listMails } from "./mail/store.ts";
+import { mailStatuses } from "./mail/types.ts";
 import type { Problem } from "./problems.ts";
 import * as decisions from "./registration/decisions.ts";
 import { listRegistrations } from "./registration/store.ts";
@@ -45,11 +49,46 @@ function operatorCommands(context: AppContext): Commands {
     resend: command(z.object({ email: z.string() }), async ({ email }) =>
       done(await decisions.resendSignupEmail(context, email)),
     ),
+    ...mailCommands(context),
     grant_admin: command(z.object({ email: z.string() }), async ({ email }) => {
       const refusal = await grantAdmin(context, email);
       return refusal ? failure(refusal) : { message: `${email} is an administrator now.` };
     }),
   };
+}
+
+function mailCommands(context: AppContext): Commands {
+  return {
+    list_mails: command(
+      z.object({ email: z.string().optional(), status: z.enum(mailStatuses).optional() }),
+      async ({ email, status }) => ({
+        mails: await listMails(context.db, {
+          statuses: status ? [status] : mailStatuses,
+          email: email && normalizeEmailAddress(email),
+          after: undefined,
+          limit: 1_000,
+        }),
+      }),
+    ),
+    replay_mail: command(z.object({ id: z.string() }), async ({ id }) => done(await mail.replayMail(context, id))),
+    replay_all_mail: command(z.object({}), async () => ({ message: describeReplayed(await mail.replayAll(context)) })),
+    retry_mail: command(z.object({}), async () => ({
+      message: `${await mail.retryDeferred(context)} deferred mails are tried now.`,
+    })),
+    clear_address: command(z.object({ email: z.string() }), async ({ email }) =>
+      done(await mail.clearAddress(context, email)),
+    ),
+    test_mail: command(z.object({ email: z.string() }), async ({ email }) => {
+      // What it is made of is loaded when there is a mail to send, here as elsewhere.
+      const { testMail } = await import("./mail/test-mail.ts");
+      return { ...(await testMail(context.settings, email)) };
+    }),
+  };
+}
+
+function describeReplayed({ queued, refused }: mail.Replayed): string {
+  const left = Object.entries(refused).map(([code, count]) => ` ${count} not: ${code}.`);
+  return `${queued} mails are queued again.${left.join("")}`;
 }
 
 /** A command whose arguments are checked before it runs. */

@@ -133,6 +133,8 @@ export interface MailTable {
   attempts: Generated<number>;
   /** Only while deferred and not yet due again. */
   next_try_at: number | null;
+  /** When it is given up if no relay has taken it. */
+  try_until: number;
   /** The application name of the connections of the process that delivers it just now. */
   claimed_by: string | null;
   created_at: number;

@@ -12,6 +12,7 @@ import { createAuthServer } from "./auth-server.ts";
 import { createCommands } from "./commands.ts";
 import type { AppContext } from "./context.ts";
 import type { AppDatabase } from "./database.ts";
+import { createMailMetrics } from "./mail/metrics.ts";
 import { openMailQueue, type PostOffice } from "./mail/queue.ts";
 import { migrations } from "./migrations/all.ts";
 import { createPrivateApp } from "./private.ts";
@@ -44,7 +45,18 @@ export async function startAppServer(environment: Environment): Promise<AppServe
   await migrateToLatest(database.db, migrations);
   const clock = createClock();
   const handles = createHandles(settings.secret);
-  const mail = await openMailQueue({ settings, db: database.db, clock, handles, log, processName });
+  const metrics = new Registry();
+  collectDefaultMetrics({ register: metrics });
+  const mailMetrics = createMailMetrics(metrics, database.db, clock);
+  const mail = await openMailQueue({
+    settings,
+    db: database.db,
+    clock,
+    handles,
+    log,
+    metrics: mailMetrics,
+    processName,
+  });
   const context: AppContext = {
     settings,
     db: database.db,
@@ -58,11 +70,10 @@ export async function startAppServer(environment: Environment): Promise<AppServe
       }),
     ),
     mail,
+    mailMetrics,
     log,
     processName,
   };
-  const metrics = new Registry();
-  collectDefaultMetrics({ register: metrics });
   const privateListener = await listen(
     createPrivateApp(context, createCommands(context, clock), metrics),
     settings.privateHost,
@@ -126,7 +137,7 @@ async function checkReadiness(context: AppContext): Promise<Readiness> {
     database: migrated !== undefined,
     migrations: migrated === Object.keys(migrations).length,
     auth_server: authServer,
-    mail_worker: context.settings.mailWorker === "off" || context.mail.isWorking(),
+    mail_worker: context.settings.mailWorker === "off" ? "off" : context.mail.isWorking(),
   };
 }
 

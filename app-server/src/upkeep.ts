@@ -2,6 +2,7 @@ import { purgeRateLimits } from "@anteroom/shared/runtime/rate-limits";
 import { purgeSetupLinks } from "./admins/store.ts";
 import type { AppContext } from "./context.ts";
 import { purgeCodes } from "./mail/codes.ts";
+import { giveUpLost, purgeMails } from "./mail/store.ts";
 import { recoverOpenings } from "./registration/opening.ts";
 import { expireRegistrations } from "./registration/store.ts";
 
@@ -21,6 +22,9 @@ export async function purge(context: AppContext): Promise<void> {
   await purgeCodes(context.db, now);
   await purgeSetupLinks(context.db, now);
   await purgeRateLimits(context.db, now);
+  await purgeMails(context.db, now - context.settings.policy.retention);
+  const lost = await giveUpLost(context.db, now);
+  if (lost > 0) context.log.error({ mails: lost }, "mails without a job were given up; replay them");
 }
 
 /** One run after the other, never two at once; a failing run is logged and the next one comes all the same. */

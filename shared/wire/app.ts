@@ -3,16 +3,20 @@
 /** Every `code` of an `application/problem+json` answer. Each is stable. */
 export type AppErrorCode =
   | "address_in_use"
+  | "address_not_suppressed"
+  | "address_suppressed"
   | "admin_not_grantable"
   | "already_registered"
   | "auth_server_unavailable"
   | "body_too_large"
+  | "code_gone"
   | "internal_error"
   | "invalid_field"
   | "invalid_origin"
   | "invalid_request"
   | "invalid_session"
   | "invalid_transition"
+  | "mail_not_found"
   | "missing_field"
   | "missing_permission"
   | "no_session"
@@ -50,6 +54,46 @@ export interface ListedRegistration {
   decided_by: string | null;
   decided_at: number | null;
   reason: string | null;
+  /** What became of the newest mail about it. */
+  mail: MailSummary | null;
+}
+
+/**
+ * `queued`: waits for its first try. `accepted`: the relay took it. `deferred`: will be tried again. `failed`: given up.
+ * `bounced`: the relay took it and it came back.
+ */
+export type MailState = "queued" | "accepted" | "deferred" | "failed" | "bounced";
+
+export interface MailSummary {
+  type: string;
+  status: MailState;
+  /** The relay's reply, or why it was deferred, failed or bounced. */
+  reason: string | null;
+  /** When the status was last written. */
+  at: number;
+  /** Only while deferred. */
+  next_try_at: number | null;
+}
+
+export interface ListedMail {
+  id: string;
+  type: string;
+  email: string;
+  registration_id: string | null;
+  status: MailState;
+  reason: string | null;
+  attempts: number;
+  next_try_at: number | null;
+  created_at: number;
+  updated_at: number;
+}
+
+export interface ListedSuppression {
+  email: string;
+  bounces: number;
+  /** What was said the last time. */
+  reason: string;
+  suppressed_at: number;
 }
 
 /** What a person chose about their mails, or what holds because they have chosen nothing. */
@@ -108,6 +152,14 @@ export interface AppRoutes {
   "POST /admin/reject_user/": { body: { email: string; reason?: string }; values: DoneWithMessage };
   "POST /admin/reopen_registration/": { body: { email: string }; values: DoneWithMessage };
   "POST /admin/delete_registration/": { body: { email: string }; values: DoneWithMessage };
+  "GET /admin/mails/": { body: undefined; values: { mails: ListedMail[]; next: string | null } };
+  "POST /admin/mails/replay/": {
+    body: { id: string } | { all: true };
+    values: Done & ({ message: string } | { queued: number; refused: Record<string, number> });
+  };
+  "POST /admin/mails/retry_deferred/": { body: Record<string, never>; values: Done & { due: number } };
+  "GET /admin/mails/suppressions/": { body: undefined; values: ListedSuppression[] };
+  "POST /admin/mails/clear_address/": { body: { email: string }; values: DoneWithMessage };
   "POST /admin/add_permission/": { body: { user_id: string; permission: string }; values: Done };
   "POST /admin/remove_permission/": { body: { user_id: string; permission: string }; values: Done };
 }

@@ -8,7 +8,9 @@ import type { AppDatabase } from "../database.ts";
 import type { Handles } from "../registration/handles.ts";
 import type { Settings } from "../settings.ts";
 import { codeRow } from "./codes.ts";
-import { type CodeSeal, createCodeSeal, domainOf } from "./rules.ts";
+import { type CodeSeal, createCodeSeal, domainOf } from "./due-mail.ts";
+import type { MailMetrics } from "./metrics.ts";
+import { tryFor } from "./schedule.ts";
 import * as store from "./store.ts";
 import { type DeliveryOutcome, type DueMail, type MailRequest, mailTypes } from "./types.ts";
 import { startWorker, type Worker } from "./worker.ts";
@@ -40,6 +42,7 @@ export interface MailQueueParts {
   clock: Clock;
   handles: Handles;
   log: Log;
+  metrics: MailMetrics;
   processName: string;
 }
 
@@ -153,6 +156,7 @@ function toRow(request: MailRequest, parts: MailQueueParts, codes: CodeSeal) {
     values,
     sealed_code: code ? codes.seal({ id, type }, code) : null,
     created_at: now,
+    try_until: now + tryFor,
   };
   return { mail, code: code ? codeRow(parts, { type, emailNorm, code }, now) : undefined };
 }

@@ -1,60 +1,121 @@
-import { deriveKey, seal, unseal } from "@anteroom/shared/runtime/crypto";
-import type { Settings } from "../settings.ts";
-import type { ClaimedMail } from "./store.ts";
-import { type DueMail, mailTypes } from "./types.ts";
+import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import type { AppContext } from "../context.ts";
+import { type Problem, problem } from "../problems.ts";
+import { type Decision, resendSignupEmail } from "../registration/decisions.ts";
+import { oneLine } from "./one-line.ts";
+import { tryFor } from "./schedule.ts";
+import * as store from "./store.ts";
+import type { MailType } from "./types.ts";
 
-const minute = 60;
-const hour = 60 * minute;
+/** What an administrator may do about mails, and what happens when one comes back. */
 
-/** Seconds from a try to the next: after the first, the second, the third, and every later one. */
-const pauses = [1 * minute, 5 * minute, 30 * minute, 2 * hour] as const;
+/** Their codes are gone with the try that was the last; only who made them can make new ones. */
+const codeTypes: readonly MailType[] = ["signup_verification", "email_update_verification", "password_reset"];
 
-/** A mail that no relay has taken by then is given up. */
-export const tryFor = 72 * hour;
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** When a deferred mail is tried again; null when its time is over. The last try is at the very end of that time. */
-export function nextTry(createdAt: number, triesSoFar: number, now: number): number | null {
-  const end = createdAt + tryFor;
-  if (now >= end) return null;
-  return Math.min(end, now + (pauses[triesSoFar] ?? pauses[3]));
+export function isMailId(text: string): boolean {
+  return uuid.test(text);
 }
 
-/** Replies of relays and diagnoses of bounces are shown to administrators: one line, of a length that can be read. */
-export function oneLine(text: string): string {
-  const line = text.replace(/[\p{Cc}\p{Cf}\p{Z}]+/gu, " ").trim();
-  return line.length <= 500 ? line : `${line.slice(0, 499)}…`;
+/** Sends a mail once more that was given up or came back. */
+export async function replayMail(context: AppContext, id: string): Promise<Decision<{ message: string }>> {
+  const mail = isMailId(id) ? await store.findForReplay(context.db, id) : undefined;
+  if (!mail) return refuse(problem(404, "mail_not_found", "There is no such mail."));
+  const { status } = mail;
+  if (status !== "failed" && status !== "bounced") return refuse(notGivenUp(status));
+  if (mail.is_suppressed)
+    return refuse(
+      problem(409, "address_suppressed", `Nothing is sent to ${mail.email} since its mails came back. Clear it first.`),
+    );
+  if (mail.type === "signup_verification") return mailCodeAnew(context, mail);
+  if (codeTypes.includes(mail.type))
+    return refuse(problem(409, "code_gone", "Its code is gone; the person can ask for a new one."));
+  const isQueued = await context.db.transaction().execute(async (trx) => {
+    const now = context.clock.now();
+    const due = await store.requeue(trx, id, { now, tryUntil: now + tryFor });
+    if (due) await context.mail.enqueueAgain(trx, [due]);
+    return due !== undefined;
+  });
+  return isQueued
+    ? { ok: true, values: { message: `The mail to ${mail.email} is queued.` } }
+    : refuse(notGivenUp("queued"));
 }
 
-/** Where pace and concurrency are counted. */
-export function domainOf(emailNorm: string): string {
-  return emailNorm.slice(emailNorm.lastIndexOf("@") + 1).slice(0, 255) || "unknown";
+function notGivenUp(status: string): Problem {
+  return problem(409, "invalid_transition", `A mail that is ${status} is not sent again.`, { state: status });
 }
 
-export type CodeSeal = ReturnType<typeof createCodeSeal>;
-
-/** Codes lie in the database sealed, each bound to its own mail. */
-export function createCodeSeal(settings: Settings) {
-  const key = deriveKey(settings.secret, "mail-code");
-  return {
-    seal: (mail: { id: string; type: string }, code: string): Buffer => seal(key, code, `${mail.id}:${mail.type}`),
-    unseal: (mail: { id: string; type: string }, sealed: Uint8Array): string =>
-      unseal(key, sealed, `${mail.id}:${mail.type}`),
-  };
+/** A new mail with a code that works takes the place of those that did not arrive. */
+async function mailCodeAnew(
+  context: AppContext,
+  mail: Pick<store.StoredMail, "type" | "email" | "email_norm">,
+): Promise<Decision<{ message: string }>> {
+  const result = await resendSignupEmail(context, mail.email);
+  if (result.ok) await store.deleteReplaced(context.db, mail);
+  return result;
 }
 
-/** A claimed row as composing and delivering want it. */
-export function toDueMail(row: ClaimedMail, settings: Settings, codes: CodeSeal): DueMail {
-  const isSwitchable = mailTypes[row.type].preference !== "mandatory";
-  return {
-    id: row.id,
-    type: row.type,
-    email: row.email,
-    values: row.values,
-    language: row.language ?? settings.language,
-    // The id tells the millisecond, by which files of mails are named and sorted.
-    createdAt: new Date(row.created_at * 1_000 + (Number.parseInt(row.id.slice(0, 13).replace("-", ""), 16) % 1_000)),
-    ...(row.registration_id === null ? {} : { registrationId: row.registration_id }),
-    ...(row.sealed_code === null ? {} : { code: codes.unseal(row, row.sealed_code) }),
-    ...(isSwitchable && row.user_id !== null ? { userId: row.user_id } : {}),
-  };
+/** As many as are looked at in one go. */
+const replayedAtOnce = 10_000;
+
+export interface Replayed {
+  queued: number;
+  /** Per error code how many were not, and stay where they are. */
+  refused: Record<string, number>;
+}
+
+/** Sends everything once more that was given up or came back. */
+export async function replayAll(context: AppContext): Promise<Replayed> {
+  const replayed: Replayed = { queued: 0, refused: {} };
+  for (const id of await store.listGivenUp(context.db, replayedAtOnce)) {
+    const result = await replayMail(context, id);
+    if (result.ok) replayed.queued++;
+    // Another of this person's was replayed just now, and this one replaced with it.
+    else if (result.problem.code !== "mail_not_found")
+      replayed.refused[result.problem.code] = (replayed.refused[result.problem.code] ?? 0) + 1;
+  }
+  return replayed;
+}
+
+/** Tries everything at once that waits for its next try. Returns how many that are. */
+export async function retryDeferred(context: AppContext): Promise<number> {
+  const count = await store.expediteDeferred(context.db, context.clock.now());
+  await context.mail.sweep();
+  return count;
+}
+
+/** Lets mails go to an address again that came back so often that nothing was sent there any more. */
+export async function clearAddress(context: AppContext, address: string): Promise<Decision<{ message: string }>> {
+  const email = normalizeEmailAddress(address);
+  if (await store.clearSuppression(context.db, email))
+    return { ok: true, values: { message: `Mails go to ${email} again.` } };
+  return refuse(problem(404, "address_not_suppressed", `No mail to ${email} has come back.`));
+}
+
+/** What another server reports about a mail that our relay took (RFC 3464). */
+export interface DeliveryReport {
+  mailId: string;
+  action: "failed" | "delayed";
+  diagnosis: string;
+}
+
+/** Writes down that a mail came back, once, and counts it against the address. */
+export async function recordReport(context: AppContext, { mailId, action, diagnosis }: DeliveryReport): Promise<void> {
+  const now = context.clock.now();
+  const reason = oneLine(diagnosis);
+  if (action === "delayed") return store.storeDelay(context.db, { id: mailId, reason: oneLine(`Delayed: ${reason}`) });
+  const bounced = await context.db.transaction().execute(async (trx) => {
+    const mail = await store.storeBounce(trx, { id: mailId, reason, now });
+    const limit = context.settings.bounceLimit;
+    if (mail) await store.countBounce(trx, { emailNorm: mail.email_norm, reason, limit, now });
+    return mail;
+  });
+  if (!bounced) return;
+  context.mailMetrics.count("bounced");
+  context.log.warn({ mail: mailId, type: bounced.type }, "a mail came back; it is listed among the failed ones");
+}
+
+function refuse<T>(reason: Problem): Decision<T> {
+  return { ok: false, problem: reason };
 }

@@ -1,6 +1,7 @@
+import type { ListedMail, ListedSuppression } from "@anteroom/shared/wire/app";
 import { type Kysely, type Selectable, sql, type Transaction } from "kysely";
 import type { AppDatabase, MailTable, TokenTable } from "../database.ts";
-import type { DeliveryOutcome, MailStatus } from "./types.ts";
+import type { DeliveryOutcome, MailStatus, MailType } from "./types.ts";
 
 /** All statements on mails and suppressions. */
 
@@ -16,7 +17,7 @@ const wake = sql`pg_notify(${sql.lit(wakeChannel)}, '')`.as("woken");
 
 export type NewMail = Pick<
   MailTable,
-  "id" | "type" | "email" | "email_norm" | "registration_id" | "sealed_code" | "created_at"
+  "id" | "type" | "email" | "email_norm" | "registration_id" | "sealed_code" | "created_at" | "try_until"
 > & { values: Record<string, string> };
 
 /** Stores a mail together with the code it carries, if it does: one statement. */
@@ -169,6 +170,30 @@ export async function countBounce(
     .execute();
 }
 
+/**
+ * Gives up mails that are due but have no job that would deliver them: their worker ended every time, or somebody cleared
+ * the queue. Cause and job are written together, so no other mail looks like that. Returns how many.
+ */
+export async function giveUpLost(db: Db, now: number): Promise<number> {
+  const result = await db
+    .updateTable("mails")
+    .set({
+      status: "failed",
+      reason: "Its place in the queue was lost: the worker ended too often while delivering it.",
+      sealed_code: null,
+      claimed_by: null,
+      updated_at: now,
+    })
+    .where("status", "in", ["queued", "deferred"])
+    .where("next_try_at", "is", null)
+    .where(
+      sql<boolean>`not exists (select from pgboss.job
+        where name = 'mail' and state < 'completed' and data ->> 'mailId' = mails.id::text)`,
+    )
+    .executeTakeFirst();
+  return Number(result.numUpdatedRows);
+}
+
 export type DueRow = Pick<StoredMail, "id" | "type" | "email_norm">;
 
 /** Deferred mails whose next try has come. From here on they are due; their jobs belong in the same transaction. */
@@ -208,7 +233,188 @@ export async function hasUnsettled(db: Db, now: number): Promise<boolean> {
   return row !== undefined;
 }
 
-/** Spelled out so that PostgreSQL recognises the condition of the index. */
-export const isGivenUp = sql<boolean>`status in ('failed', 'bounced')`;
+/** The dead letters. Spelled out so that PostgreSQL recognises the condition of the index. */
+const isGivenUp = sql<boolean>`status in ('failed', 'bounced')`;
 
-export const givenUpStatuses = ["failed", "bounced"] as const satisfies MailStatus[];
+/** As administrators see a mail: nothing secret. */
+const shownColumns = [
+  "id",
+  "type",
+  "email",
+  "registration_id",
+  "status",
+  "reason",
+  "attempts",
+  "next_try_at",
+  "created_at",
+  "updated_at",
+] as const;
+
+export interface MailFilter {
+  statuses: readonly MailStatus[];
+  /** Normalised. */
+  email: string | undefined;
+  /** Only mails that come after this one in the list. */
+  after: { createdAt: number; id: string } | undefined;
+  limit: number;
+}
+
+/** Newest first. */
+export async function listMails(db: Db, { statuses, email, after, limit }: MailFilter): Promise<ListedMail[]> {
+  let query = db
+    .selectFrom("mails")
+    .select(shownColumns)
+    .where("status", "in", [...statuses]);
+  if (email !== undefined) query = query.where("email_norm", "=", email);
+  if (after) query = query.where(sql<boolean>`(created_at, id) < (${after.createdAt}, ${after.id}::uuid)`);
+  return query.orderBy("created_at", "desc").orderBy("id", "desc").limit(limit).execute();
+}
+
+/** A dead letter, with what decides whether it can be sent again. */
+export async function findForReplay(db: Db, id: string) {
+  return db
+    .selectFrom("mails")
+    .leftJoin("mail_suppressions as suppression", (join) =>
+      join.onRef("suppression.email_norm", "=", "mails.email_norm").on("suppression.suppressed_at", "is not", null),
+    )
+    .select(["mails.id", "type", "mails.email", "mails.email_norm", "registration_id", "status"])
+    .select((eb) => eb("suppression.email_norm", "is not", null).as("is_suppressed"))
+    .where("mails.id", "=", id)
+    .executeTakeFirst();
+}
+
+/** The dead letters, those first that have been so for the longest. */
+export async function listGivenUp(db: Db, limit: number): Promise<string[]> {
+  const rows = await db
+    .selectFrom("mails")
+    .select("id")
+    .where(isGivenUp)
+    .orderBy("updated_at")
+    .orderBy("id")
+    .limit(limit)
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
+/** A dead letter waits for its first try again. Undefined when it is none any more. */
+export async function requeue(
+  trx: Transaction<AppDatabase>,
+  id: string,
+  { now, tryUntil }: { now: number; tryUntil: number },
+): Promise<DueRow | undefined> {
+  return trx
+    .updateTable("mails")
+    .set({ status: "queued", reason: null, attempts: 0, next_try_at: null, try_until: tryUntil, updated_at: now })
+    .where("id", "=", id)
+    .where(isGivenUp)
+    .returning(["id", "type", "email_norm", wake])
+    .executeTakeFirst();
+}
+
+/** Dead letters whose place a new mail of the same kind has taken are none any more. */
+export async function deleteReplaced(
+  db: Db,
+  { type, email_norm }: Pick<StoredMail, "type" | "email_norm">,
+): Promise<void> {
+  await db.deleteFrom("mails").where("email_norm", "=", email_norm).where("type", "=", type).where(isGivenUp).execute();
+}
+
+/** Everything deferred is due now. Returns how many. */
+export async function expediteDeferred(db: Db, now: number): Promise<number> {
+  const result = await db
+    .updateTable("mails")
+    .set({ next_try_at: now })
+    .where("next_try_at", ">", now)
+    .executeTakeFirst();
+  return Number(result.numUpdatedRows);
+}
+
+/** The relay took it and it came back. False when it was known, given up or purged before. */
+export async function storeBounce(
+  db: Db,
+  bounce: { id: string; reason: string; now: number },
+): Promise<{ email_norm: string; type: MailType } | undefined> {
+  return db
+    .updateTable("mails")
+    .set({
+      status: "bounced",
+      reason: bounce.reason,
+      next_try_at: null,
+      sealed_code: null,
+      claimed_by: null,
+      updated_at: bounce.now,
+    })
+    .where("id", "=", bounce.id)
+    .where("status", "not in", ["bounced", "failed"])
+    .returning(["email_norm", "type"])
+    .executeTakeFirst();
+}
+
+/** The next relay has not got rid of it yet. */
+export async function storeDelay(db: Db, delay: { id: string; reason: string }): Promise<void> {
+  await db
+    .updateTable("mails")
+    .set({ reason: delay.reason })
+    .where("id", "=", delay.id)
+    .where("status", "=", "accepted")
+    .execute();
+}
+
+/** Addresses that nothing is sent to any more, the newest first. */
+export async function listSuppressions(db: Db, limit: number): Promise<ListedSuppression[]> {
+  return db
+    .selectFrom("mail_suppressions")
+    .select(["email_norm as email", "bounces", "reason", "suppressed_at"])
+    .where("suppressed_at", "is not", null)
+    .$narrowType<{ suppressed_at: number }>()
+    .orderBy("suppressed_at", "desc")
+    .limit(limit)
+    .execute();
+}
+
+/** Forgets what came back from an address. False when nothing had. */
+export async function clearSuppression(db: Db, emailNorm: string): Promise<boolean> {
+  const result = await db.deleteFrom("mail_suppressions").where("email_norm", "=", emailNorm).executeTakeFirst();
+  return result.numDeletedRows === 1n;
+}
+
+/** Mails, and counts of bounces short of the limit, older than `before`. What is suppressed stays so. */
+export async function purgeMails(db: Db, before: number): Promise<void> {
+  await db.deleteFrom("mails").where("created_at", "<", before).execute();
+  await db
+    .deleteFrom("mail_suppressions")
+    .where("updated_at", "<", before)
+    .where("suppressed_at", "is", null)
+    .execute();
+}
+
+/** Mails due or under way. */
+export async function countDue(db: Db): Promise<number> {
+  const { due } = await db
+    .selectFrom("mails")
+    .select(sql<number>`count(*)::int`.as("due"))
+    .where("status", "in", ["queued", "deferred"])
+    .where("next_try_at", "is", null)
+    .executeTakeFirstOrThrow();
+  return due;
+}
+
+/** Since when the mail has been due that has been so for the longest. */
+export async function findOldestDue(db: Db): Promise<number | null> {
+  const { since } = await db
+    .selectFrom("mails")
+    .select(sql<number | null>`min(case status when 'queued' then created_at else updated_at end)`.as("since"))
+    .where("status", "in", ["queued", "deferred"])
+    .where("next_try_at", "is", null)
+    .executeTakeFirstOrThrow();
+  return since;
+}
+
+export async function countGivenUp(db: Db): Promise<number> {
+  const { givenUp } = await db
+    .selectFrom("mails")
+    .select(sql<number>`count(*)::int`.as("givenUp"))
+    .where(isGivenUp)
+    .executeTakeFirstOrThrow();
+  return givenUp;
+}

@@ -1,8 +1,10 @@
 import type { JobWithMetadata, PgBoss } from "pg-boss";
 import { z } from "zod";
+import { type CodeSeal, toDueMail } from "./due-mail.ts";
+import { oneLine } from "./one-line.ts";
 import { everyDomain, takeTurns } from "./pace.ts";
 import { type MailQueueParts, type PostOffice, queueName } from "./queue.ts";
-import { type CodeSeal, nextTry, oneLine, toDueMail } from "./rules.ts";
+import { nextTry } from "./schedule.ts";
 import * as store from "./store.ts";
 import { type DeliveryOutcome, mailTypes } from "./types.ts";
 
@@ -186,28 +188,23 @@ async function readMailId({ db, log }: WorkerParts, job: Job): Promise<string | 
 /** Delivers one mail and writes down what became of it. */
 async function settle(parts: WorkerParts, row: store.ClaimedMail): Promise<void> {
   const outcome = await attempt(parts, row);
-  const reason = oneLine(outcome.status === "accepted" ? outcome.reply : outcome.reason);
   const now = parts.clock.now();
-  const nextTryAt = outcome.status === "deferred" ? nextTry(row.created_at, row.attempts, now) : null;
-  const status = outcome.status === "deferred" && nextTryAt === null ? "failed" : outcome.status;
-  const isStored = await store.settleMail(parts.db, {
+  const nextTryAt = outcome.status === "deferred" ? nextTry(row.attempts, row.try_until, now) : null;
+  const settlement = {
     id: row.id,
     processName: parts.processName,
-    status,
-    reason,
+    status: outcome.status === "deferred" && nextTryAt === null ? "failed" : outcome.status,
+    reason: oneLine(outcome.status === "accepted" ? outcome.reply : outcome.reason),
     nextTryAt,
     now,
-  });
-  if (!isStored) return;
-  const isRefused = outcome.status === "failed" && row.suppressed_because === null;
-  if (isRefused)
-    await store.countBounce(parts.db, {
-      emailNorm: row.email_norm,
-      reason,
-      limit: parts.settings.bounceLimit,
-      now,
-    });
-  report(parts, row, { status, reason, nextTryAt });
+  } as const;
+  if (!(await store.settleMail(parts.db, settlement))) return;
+  report(parts, row, settlement);
+  // An address that refuses for good counts like one whose mails come back; one that is suppressed was not asked.
+  if (outcome.status !== "failed" || row.suppressed_because !== null) return;
+  const { reason } = settlement;
+  const limit = parts.settings.bounceLimit;
+  await store.countBounce(parts.db, { emailNorm: row.email_norm, reason, limit, now });
 }
 
 async function attempt(parts: WorkerParts, row: store.ClaimedMail): Promise<DeliveryOutcome> {
@@ -221,34 +218,25 @@ async function attempt(parts: WorkerParts, row: store.ClaimedMail): Promise<Deli
   }
 }
 
-/** Without addresses, as everything in the log. The relay's words may hold one, so they are in the table only. */
-function report(
-  { log }: WorkerParts,
-  { id, type, attempts }: store.ClaimedMail,
-  { status, nextTryAt }: { status: string; reason: string; nextTryAt: number | null },
-): void {
-  const what = { mail: id, type, tries: attempts + 1 };
-  if (status === "failed") log.warn(what, "a mail was given up; administrators find it among the failed ones");
+/** Without addresses, as everything in the log; a relay's words may hold one, so they are in the table only. */
+function report({ log, metrics }: WorkerParts, row: store.ClaimedMail, settlement: store.Settlement): void {
+  const { status, nextTryAt } = settlement;
+  const what = { mail: row.id, type: row.type, tries: row.attempts + 1 };
+  metrics.count(status);
+  if (status === "failed") log.warn(what, "a mail was given up; it is listed among the failed ones");
   else if (status === "deferred") log.warn({ ...what, next_try_at: nextTryAt }, "a mail was deferred");
-  else log.debug(what, "a mail was delivered");
+  else log.debug(what, "a mail was accepted");
 }
 
-/** Rung from anywhere; whoever waits for the next ring is let go. A ring before the wait is not lost. */
+/** Rung from anywhere; whoever holds the promise of the next ring is let go. */
 function createBell() {
-  let ring = () => undefined as undefined;
-  let next: Promise<void>;
-  const hang = () => {
-    next = new Promise((resolve) => {
-      ring = () => void resolve() as undefined;
-    });
-  };
-  hang();
+  let next = Promise.withResolvers<void>();
   return {
-    /** To be taken before looking for work. */
-    next: () => next,
+    /** To be taken before looking for work, so that no ring is lost. */
+    next: () => next.promise,
     ring: () => {
-      ring();
-      hang();
+      next.resolve();
+      next = Promise.withResolvers<void>();
     },
   };
 }

@@ -40,6 +40,7 @@ async function createMails(db: Kysely<unknown>): Promise<void> {
     .addColumn("reason", "text")
     .addColumn("attempts", "integer", (column) => column.notNull().defaultTo(0))
     .addColumn("next_try_at", "bigint")
+    .addColumn("try_until", "bigint", (column) => column.notNull())
     .addColumn("claimed_by", "text")
     .addColumn("created_at", "bigint", (column) => column.notNull())
     .addColumn("updated_at", "bigint", (column) => column.notNull())

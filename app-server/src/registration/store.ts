@@ -1,5 +1,5 @@
-import type { ListedRegistration } from "@anteroom/shared/wire/app";
-import { type Kysely, sql, type Transaction } from "kysely";
+import type { ListedRegistration, MailSummary } from "@anteroom/shared/wire/app";
+import { type ExpressionBuilder, type Kysely, sql, type Transaction } from "kysely";
 import { type AppDatabase, liveStates, type RegistrationState, type RegistrationStateTable } from "../database.ts";
 import type { Language } from "../mail/types.ts";
 
@@ -222,6 +222,20 @@ export async function storeWithdrawn(
     .executeTakeFirst();
 }
 
+function newestMail(eb: ExpressionBuilder<AppDatabase & { state: RegistrationStateTable }, "newusers" | "state">) {
+  return eb
+    .selectFrom("mails")
+    .select(
+      sql<MailSummary>`json_build_object('type', type, 'status', status, 'reason', mails.reason, 'at', updated_at,
+        'next_try_at', next_try_at)`.as("mail"),
+    )
+    .whereRef("mails.registration_id", "=", "newusers.registration_id")
+    .orderBy("mails.created_at", "desc")
+    .orderBy("mails.id", "desc")
+    .limit(1)
+    .as("newest");
+}
+
 /** Oldest first, at most `limit`, after the given place. */
 export async function listRegistrations(
   db: Db,
@@ -231,6 +245,7 @@ export async function listRegistrations(
   return db
     .selectFrom("newusers")
     .innerJoin("registration_state as state", "state.id", "newusers.registration_id")
+    .leftJoinLateral(newestMail, (join) => join.onTrue())
     .select([
       "newusers.email",
       "newusers.firstname",
@@ -241,6 +256,7 @@ export async function listRegistrations(
       "state.decided_by",
       "state.decided_at",
       "state.reason",
+      "newest.mail",
     ])
     .where("state.state", "in", [...states])
     .$narrowType<{ state: ListedRegistration["state"] }>()

@@ -1,0 +1,99 @@
+import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import type { Context } from "hono";
+import { z } from "zod";
+import { addressField, handleField } from "../fields.ts";
+import { defineRoute, noBody, type Route } from "../http.ts";
+import { answerProblem, problem } from "../problems.ts";
+import * as rules from "./rules.ts";
+import * as store from "./store.ts";
+import { mailStatuses } from "./types.ts";
+
+const mostListed = 1_000;
+
+const querySchema = z.object({
+  status: z.enum(mailStatuses, `Use one of ${mailStatuses.join(", ")}.`).optional(),
+  email: addressField.optional(),
+  /** The `next` of the page before. */
+  after: z
+    .string()
+    .regex(/^\d{1,12}_[0-9a-f-]{36}$/, "Use what `next` was before.")
+    .refine((cursor) => rules.isMailId(cursor.split("_")[1] ?? ""), "Use what `next` was before.")
+    .optional(),
+  limit: z.coerce.number("Use a number.").int("Use a whole number.").min(1).max(mostListed).default(100),
+});
+
+/** For administrators who want to know what became of a mail. */
+export const mailRoutes: readonly Route[] = [
+  defineRoute({
+    method: "GET",
+    path: "/admin/mails/",
+    summary:
+      "Mails and what became of each, newest first; with `?status=failed` the ones given up. Also `email`, `limit`, and `after`: the `next` of the page before.",
+    access: "admin",
+    body: noBody,
+    handle: async ({ http, app }) => {
+      const parsed = querySchema.safeParse(http.req.query());
+      if (!parsed.success) return answerInvalid(http, parsed.error);
+      const { status, email, after, limit } = parsed.data;
+      const mails = await store.listMails(app.db, {
+        statuses: status ? [status] : mailStatuses,
+        email: email && normalizeEmailAddress(email),
+        after: after ? readCursor(after) : undefined,
+        limit,
+      });
+      const last = mails.length === limit ? mails.at(-1) : undefined;
+      return http.json({ mails, next: last ? `${last.created_at}_${last.id}` : null });
+    },
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/admin/mails/replay/",
+    summary: "Send a mail again that failed or came back: the one with `id`, or all with `all: true`.",
+    access: "admin",
+    body: z.object({ id: handleField.optional(), all: z.literal(true, "Use true.").optional() }),
+    handle: async ({ http, app, body }) => {
+      if (body.all) return http.json({ success: true, ...(await rules.replayAll(app)) });
+      if (body.id === undefined) return answerProblem(http, problem(400, "missing_field", "Missing id or all"));
+      const result = await rules.replayMail(app, body.id);
+      return result.ok ? http.json({ success: true, ...result.values }) : answerProblem(http, result.problem);
+    },
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/admin/mails/retry_deferred/",
+    summary: "Try every deferred mail now instead of when its next try is due.",
+    access: "admin",
+    body: noBody,
+    handle: async ({ http, app }) => http.json({ success: true, due: await rules.retryDeferred(app) }),
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/admin/mails/suppressions/",
+    summary: "Addresses that nothing is sent to any more because their mails came back.",
+    access: "admin",
+    body: noBody,
+    handle: async ({ http, app }) => http.json(await store.listSuppressions(app.db, mostListed)),
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/admin/mails/clear_address/",
+    summary: "Let mails go to such an address again.",
+    access: "admin",
+    body: z.object({ email: addressField }),
+    handle: async ({ http, app, body }) => {
+      const result = await rules.clearAddress(app, body.email);
+      return result.ok ? http.json({ success: true, ...result.values }) : answerProblem(http, result.problem);
+    },
+  }),
+];
+
+function readCursor(cursor: string): { createdAt: number; id: string } {
+  const [createdAt = "", id = ""] = cursor.split("_");
+  return { createdAt: Number(createdAt), id };
+}
+
+function answerInvalid(http: Context, error: z.ZodError): Response {
+  const errors = error.issues.map((issue) => ({ field: issue.path.join("."), message: issue.message }));
+  const detail = errors.map(({ field, message }) => `${field}: ${message}`).join(" ");
+  return answerProblem(http, problem(422, "invalid_field", detail, { errors }));
+}

@@ -357,6 +357,57 @@ test("mails that wait for a dead relay behind others share its answer; those aft
   expect(await deliver()).toMatchObject({ status: "accepted" });
 });
 
+oneAfterTheOther(
+  "a crash repeats one mail at most: none is handed over before what became of the last has been stored",
+  async () => {
+    const relay = await relayWith();
+    const delivery = createDelivery(settingsFor(relay));
+    open.push(delivery);
+    let stored = 0;
+    const unstored: number[] = [];
+    relay.script = ({ stage }) => {
+      if (stage === "end") unstored.push(relay.mails.length - stored);
+      return undefined;
+    };
+    const mails = Array.from({ length: 40 }, async (_, index) => {
+      const due = dueMail(`p${index}@example.com`);
+      const settled = Promise.withResolvers<void>();
+      expect(await delivery.deliver(mailTo(due.email), due, settled.promise)).toMatchObject({ status: "accepted" });
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      stored++;
+      settled.resolve();
+    });
+    await Promise.all(mails);
+    expect(unstored).toEqual(mails.map(() => 0));
+  },
+);
+
+test.each(["rcpt", "data", "content", "end"] as const)(
+  "a relay that does not go on with some mails, at the stage of %s, does not hold up the others",
+  async (stage) => {
+    const relay = await relayWith();
+    relay.script = (step) => (step.stage === stage && step.recipient.startsWith("slow") ? "hang" : undefined);
+    const deliver = deliveryTo(relay, { BACKEND_SMTP_TIMEOUT: "10s" });
+    const slow = [1, 2, 3].map((index) => deliver(`slow${index}@example.com`));
+    const start = Date.now();
+    const outcomes = await Promise.all(Array.from({ length: 20 }, (_, index) => deliver(`p${index}@example.com`)));
+    expect(new Set(outcomes.map(({ status }) => status))).toEqual(new Set(["accepted"]));
+    expect(Date.now() - start).toBeLessThan(2_500);
+    relay.cut();
+    for (const outcome of await Promise.all(slow)) expect(outcome).toMatchObject({ status: "deferred" });
+  },
+);
+
+test("as many mails as there are turns hang: after a moment others go on", async () => {
+  const relay = await relayWith();
+  relay.script = (step) => (step.stage === "rcpt" && step.recipient.startsWith("slow") ? "hang" : undefined);
+  const deliver = deliveryTo(relay, { BACKEND_SMTP_TIMEOUT: "30s" });
+  const slow = [1, 2, 3, 4, 5, 6].map((index) => deliver(`slow${index}@example.com`));
+  expect(await deliver("ada@example.com")).toMatchObject({ status: "accepted" });
+  relay.cut();
+  await Promise.all(slow);
+});
+
 test("mails share a few connections, however many they are", async () => {
   const relay = await relayWith();
   const deliver = deliveryTo(relay);

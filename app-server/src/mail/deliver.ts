@@ -6,11 +6,13 @@ import { messageOf } from "./message.ts";
 import { createReturnPaths } from "./return-path.ts";
 import type { SmtpSettings } from "./settings.ts";
 import { connectionOf, problemOf } from "./smtp.ts";
+import { createLastSteps, createTurns, holdEnd, type LastStep, type Turn } from "./turns.ts";
 import type { DeliveryOutcome, DueMail } from "./types.ts";
 
 /** Takes composed mails to where mails go. Whatever a relay does is an outcome; only bugs and broken disks throw. */
 export interface Delivery {
-  deliver(mail: ComposedMail, due: DueMail): Promise<DeliveryOutcome>;
+  /** `settled` says that the outcome has been stored; until then, and for a moment, no other mail is handed over. */
+  deliver(mail: ComposedMail, due: DueMail, settled?: Promise<unknown>): Promise<DeliveryOutcome>;
   close(): Promise<void>;
 }
 
@@ -18,8 +20,9 @@ export function createDelivery(settings: Settings): Delivery {
   return settings.smtp ? createSmtpDelivery(settings, settings.smtp) : createFileDelivery(settings);
 }
 
-/** Connections to the relay at once. */
-const connections = 5;
+/** Mails on the wire at once, and with those that the relay keeps waiting: a connection each. */
+const mailsAtOnce = 5;
+const connections = 20;
 
 /** Milliseconds one mail may take on the wire, however slowly the relay trickles: less than a worker's job may last. */
 const longest = 100_000;
@@ -33,13 +36,24 @@ function createSmtpDelivery(settings: Settings, smtp: SmtpSettings): Delivery {
     // Only for connections that the relay has closed while they were idle; anything else is for the schedule to repeat.
     maxRequeues: 1,
   });
+  transport.use("stream", (mail, done) => {
+    const { message, data } = mail;
+    const createReadStream = message.createReadStream.bind(message);
+    message.createReadStream = () => holdEnd(createReadStream(), (data as { lastStep: LastStep }).lastStep);
+    done();
+  });
   const envelopeOf = createEnvelopes(settings, smtp);
-  const takeTurn = createTurns();
+  const takeTurn = createTurns(mailsAtOnce);
+  const lastStepOf = createLastSteps();
 
-  async function send(mail: ComposedMail, due: DueMail): Promise<Turn> {
-    const signal = AbortSignal.timeout(Math.min(3 * smtp.timeout, longest));
+  async function send(mail: ComposedMail, due: DueMail, settled: Promise<unknown>): Promise<Turn> {
+    const message = {
+      ...messageOf(settings, mail, due),
+      envelope: envelopeOf(mail.to, due.id),
+      signal: AbortSignal.timeout(Math.min(3 * smtp.timeout, longest)),
+      lastStep: lastStepOf(settled),
+    };
     try {
-      const message = { ...messageOf(settings, mail, due), envelope: envelopeOf(mail.to, due.id), signal };
       const { response } = await transport.sendMail(message);
       return { outcome: { status: "accepted", reply: oneLine(response, mail, smtp) } };
     } catch (error) {
@@ -52,7 +66,10 @@ function createSmtpDelivery(settings: Settings, smtp: SmtpSettings): Delivery {
   }
 
   return {
-    deliver: (mail, due) => takeTurn(() => send(mail, due)),
+    deliver: async (mail, due, settled) => {
+      const ended = Promise.withResolvers<void>();
+      return takeTurn(() => send(mail, due, settled ?? ended.promise)).finally(ended.resolve);
+    },
     close: async () => transport.close(),
   };
 }
@@ -65,39 +82,6 @@ export function createEnvelopes(settings: Settings, smtp: SmtpSettings) {
     from: { name: "", address: returnPaths.of(mailId) ?? common },
     to: { name: "", address: to },
   });
-}
-
-/** What a turn came to, and what that means for those who wait behind it. */
-interface Turn {
-  outcome: DeliveryOutcome;
-  forAll?: DeliveryOutcome;
-}
-
-/**
- * As many mails at once as there are connections. When it turns out that the relay takes nothing from anybody, those who
- * were waiting meanwhile share that answer: else each would wait for a dead relay in vain, one after the other.
- */
-function createTurns() {
-  const waiting: ((forAll?: DeliveryOutcome) => void)[] = [];
-  let underWay = 0;
-
-  return async (run: () => Promise<Turn>): Promise<DeliveryOutcome> => {
-    if (underWay >= connections) {
-      const settled = await new Promise<DeliveryOutcome | undefined>((resolve) => waiting.push(resolve));
-      if (settled) return settled;
-    } else {
-      underWay++;
-    }
-    try {
-      const { outcome, forAll } = await run();
-      if (forAll) for (const resolve of waiting.splice(0)) resolve(forAll);
-      return outcome;
-    } finally {
-      const next = waiting.shift();
-      if (next) next();
-      else underWay--;
-    }
-  };
 }
 
 /** nodemailer marks what happened on the wire with codes of its own; everything else is a bug. */

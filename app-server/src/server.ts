@@ -1,4 +1,4 @@
-import { createClock } from "@anteroom/shared/runtime/clock";
+import { type AdjustableClock, createClock } from "@anteroom/shared/runtime/clock";
 import { randomId } from "@anteroom/shared/runtime/crypto";
 import { migrateToLatest, openDatabase, waitForDatabase } from "@anteroom/shared/runtime/database";
 import { type Listener, listen } from "@anteroom/shared/runtime/listener";
@@ -12,6 +12,7 @@ import { createAuthServer } from "./auth-server.ts";
 import { createCommands } from "./commands.ts";
 import type { AppContext } from "./context.ts";
 import type { AppDatabase } from "./database.ts";
+import type { InboundListener } from "./mail/inbound.ts";
 import { createMailMetrics } from "./mail/metrics.ts";
 import { openMailQueue, type PostOffice } from "./mail/queue.ts";
 import { migrations } from "./migrations/all.ts";
@@ -23,6 +24,7 @@ import { startUpkeep } from "./upkeep.ts";
 export interface AppServer {
   context: AppContext;
   log: Log;
+  /** 0 for a process that does nothing but send mails. */
   publicPort: number;
   privatePort: number;
   /** Lets requests and mails in progress finish, then closes everything. */
@@ -74,29 +76,41 @@ export async function startAppServer(environment: Environment): Promise<AppServe
     log,
     processName,
   };
-  const privateListener = await listen(
-    createPrivateApp(context, createCommands(context, clock), metrics),
-    settings.privateHost,
-    settings.privatePort,
-    "BACKEND_PRIVATE_PORT",
-  );
-  const publicListener = await listen(
-    createPublicApp(context, () => checkReadiness(context)),
-    settings.host,
-    settings.port,
-    "BACKEND_PORT",
-  );
+  const listeners = settings.mailWorker === "only" ? undefined : await openListeners(context, clock, metrics);
   const postOffice = createPostOffice(context);
   if (settings.mailWorker !== "off") await mail.work(postOffice.deliver);
   const stopUpkeep = startUpkeep(context);
-  log.info({ public: publicListener.port, private: privateListener.port }, "listening");
+  const ports = { publicPort: listeners?.public.port ?? 0, privatePort: listeners?.private.port ?? 0 };
+  log.info({ public: ports.publicPort, private: ports.privatePort, mail_worker: settings.mailWorker }, "listening");
   return {
     context,
     log,
-    publicPort: publicListener.port,
-    privatePort: privateListener.port,
-    stop: () => stop([publicListener, privateListener], stopUpkeep, context, [postOffice.close, database.close]),
+    ...ports,
+    stop: () => stop(listeners, stopUpkeep, context, [postOffice.close, database.close]),
   };
+}
+
+interface Listeners {
+  public: Listener;
+  private: Listener;
+  inbound: InboundListener | undefined;
+}
+
+async function openListeners(context: AppContext, clock: AdjustableClock, metrics: Registry): Promise<Listeners> {
+  const { settings } = context;
+  const privateApp = createPrivateApp(context, createCommands(context, clock), metrics);
+  const publicApp = createPublicApp(context, () => checkReadiness(context));
+  return {
+    private: await listen(privateApp, settings.privateHost, settings.privatePort, "BACKEND_PRIVATE_PORT"),
+    public: await listen(publicApp, settings.host, settings.port, "BACKEND_PORT"),
+    inbound: settings.inbound && (await openInbound(context)),
+  };
+}
+
+/** SMTP and MIME are loaded only where somebody listens for mail. */
+async function openInbound(context: AppContext): Promise<InboundListener> {
+  const { listenForMail } = await import("./mail/inbound.ts");
+  return listenForMail(context);
 }
 
 /** Templates and MIME cost 10 MiB and 100 ms, which a server can do without until there is a mail to write. */
@@ -110,21 +124,22 @@ function createPostOffice(context: AppContext) {
   return { deliver, close: async () => (await parts)?.delivery.close() };
 }
 
-async function openPostOffice({ settings, handles }: AppContext) {
+async function openPostOffice({ settings, handles, log }: AppContext) {
   const [{ createComposer }, { createDelivery }] = await Promise.all([
     import("./mail/compose.ts"),
     import("./mail/deliver.ts"),
   ]);
-  return { compose: createComposer(settings, handles), delivery: createDelivery(settings) };
+  const onFault = (fault: string) => log.error({ fault }, "a template is not used as it is");
+  return { compose: createComposer(settings, handles, onFault), delivery: createDelivery(settings) };
 }
 
 async function stop(
-  listeners: Listener[],
+  listeners: Listeners | undefined,
   stopUpkeep: () => Promise<void>,
   context: AppContext,
   last: (() => Promise<void>)[],
 ): Promise<void> {
-  await Promise.all(listeners.map((listener) => listener.close(5_000)));
+  await Promise.all([listeners?.public.close(5_000), listeners?.private.close(5_000), listeners?.inbound?.close()]);
   await stopUpkeep();
   await context.mail.close();
   await context.authServer.close();

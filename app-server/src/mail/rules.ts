@@ -2,6 +2,7 @@ import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { AppContext } from "../context.ts";
 import { type Problem, problem } from "../problems.ts";
 import { type Decision, resendSignupEmail } from "../registration/decisions.ts";
+import type { DeliveryReport } from "./delivery-report.ts";
 import { oneLine } from "./one-line.ts";
 import { tryFor } from "./schedule.ts";
 import * as store from "./store.ts";
@@ -93,15 +94,11 @@ export async function clearAddress(context: AppContext, address: string): Promis
   return refuse(problem(404, "address_not_suppressed", `No mail to ${email} has come back.`));
 }
 
-/** What another server reports about a mail that our relay took (RFC 3464). */
-export interface DeliveryReport {
-  mailId: string;
-  action: "failed" | "delayed";
-  diagnosis: string;
-}
-
-/** Writes down that a mail came back, once, and counts it against the address. */
-export async function recordReport(context: AppContext, { mailId, action, diagnosis }: DeliveryReport): Promise<void> {
+/** Writes down that a mail came back, once, and counts it against the address; or that it is still on its way. */
+export async function recordReport(
+  context: AppContext,
+  { mailId, action, diagnosis }: DeliveryReport & { mailId: string },
+): Promise<void> {
   const now = context.clock.now();
   const reason = oneLine(diagnosis);
   if (action === "delayed") return store.storeDelay(context.db, { id: mailId, reason: oneLine(`Delayed: ${reason}`) });

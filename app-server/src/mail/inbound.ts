@@ -1,0 +1,99 @@
+import { SMTPServer, type SMTPServerOptions } from "smtp-server";
+import type { AppContext } from "../context.ts";
+import { readDeliveryReport } from "./delivery-report.ts";
+import { createReturnPaths } from "./return-path.ts";
+import { recordReport } from "./rules.ts";
+
+/** Bytes. A report holds at most the whole of the mail that it is about. */
+const largest = 512 * 1_024;
+
+const mostRecipients = 10;
+
+export interface InboundListener {
+  port: number;
+  close(): Promise<void>;
+}
+
+/**
+ * Listens for mails that come back. Only the return paths of our own mails are recipients, so there is nothing to relay,
+ * to guess or to register here; nothing that arrives is ever answered by mail.
+ */
+export function listenForMail(context: AppContext): Promise<InboundListener> {
+  const { inbound } = context.settings;
+  if (!inbound) throw new Error("The settings name no domain for inbound mail.");
+  const server = new SMTPServer({
+    name: inbound.domain,
+    banner: "Mails that came back, please.",
+    size: largest,
+    authOptional: true,
+    disabledCommands: ["AUTH", "STARTTLS"],
+    disableReverseLookup: true,
+    maxClients: 50,
+    socketTimeout: 30_000,
+    closeTimeout: 1_000,
+    ...createHandlers(context),
+  });
+  server.on("error", (error) => context.log.debug({ err: error }, "inbound mail"));
+  return new Promise((resolve, reject) => {
+    server.server.once("error", (cause) =>
+      reject(
+        new Error(`${inbound.host}:${inbound.port} cannot be used; set BACKEND_INBOUND_SMTP_PORT to another one.`, {
+          cause,
+        }),
+      ),
+    );
+    const listening = server.listen(inbound.port, inbound.host, () => {
+      const address = listening.address();
+      const port = typeof address === "object" && address !== null ? address.port : inbound.port;
+      resolve({ port, close: () => new Promise((closed) => server.close(() => closed())) });
+    });
+  });
+}
+
+function createHandlers(context: AppContext): Pick<SMTPServerOptions, "onRcptTo" | "onData"> {
+  const returnPaths = createReturnPaths(context.settings);
+  return {
+    onRcptTo: ({ address }, { envelope }, callback) => {
+      if (returnPaths.mailIdOf(address) === undefined) callback(refusal(550, "No such address here"));
+      else if (envelope.rcptTo.length >= mostRecipients) callback(refusal(452, "Too many recipients"));
+      else callback();
+    },
+    onData: (stream, { envelope }, callback) => {
+      readAll(stream)
+        .then(async (message) => {
+          if (message === undefined) return callback(refusal(552, "Too large for a report"));
+          const mailIds = envelope.rcptTo.flatMap(({ address }) => returnPaths.mailIdOf(address) ?? []);
+          await takeReport(context, mailIds, message);
+          callback(null, "Thank you");
+        })
+        .catch((error: unknown) => {
+          context.log.error({ err: error }, "a report of a delivery could not be stored");
+          callback(refusal(451, "Try again later"));
+        });
+    },
+  };
+}
+
+async function takeReport(context: AppContext, mailIds: string[], message: Uint8Array): Promise<void> {
+  const report = await readDeliveryReport(message);
+  if (!report) {
+    context.log.debug({ mails: mailIds }, "something other than a report of a failure arrived at a return path");
+    return;
+  }
+  for (const mailId of mailIds) await recordReport(context, { mailId, ...report });
+}
+
+/** Reads to the end in any case; undefined when that is too much. */
+async function readAll(stream: AsyncIterable<Buffer>): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    size += chunk.length;
+    if (size <= largest) chunks.push(chunk);
+  }
+  return size <= largest ? Buffer.concat(chunks) : undefined;
+}
+
+function refusal(responseCode: number, message: string): Error {
+  return Object.assign(new Error(message), { responseCode });
+}

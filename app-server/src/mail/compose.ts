@@ -63,7 +63,7 @@ export function createComposer(settings: Settings, handles: Handles, onFault: (f
       unsubscribeUrl,
     });
     return {
-      to: mail.email,
+      to: addressForHeader(mail.email),
       ...rendered,
       ...(mail.code === undefined ? {} : { code: mail.code }),
       ...(signupLink === undefined ? {} : { link: signupLink }),
@@ -101,6 +101,15 @@ export function createComposer(settings: Settings, handles: Handles, onFault: (f
     const code = encodeURIComponent(oneLine(mail.code, 100));
     return `${settings.frontendOrigin}/account/signup?token=${token}&code=${code}`;
   }
+}
+
+/**
+ * Addresses are checked before they are stored. Should one get here all the same with line breaks, or with a space that
+ * nodemailer would fold the header at and no mail program would unfold, it becomes one that no relay takes: taking
+ * characters out could make it somebody else's.
+ */
+function addressForHeader(email: string): string {
+  return email.toWellFormed().replace(/\p{Cc}|[^\S ]/gu, "\ufffd");
 }
 
 /** Milliseconds between two looks at the operator's folder. */

@@ -42,7 +42,7 @@ const cleaners: Readonly<Record<string, (value: string, language: Language) => s
   email: cleanAddress,
   newEmail: cleanAddress,
   recipient: cleanAddress,
-  timestamp: (value, language) => localTimestamp(oneLine(value, 60), language),
+  timestamp: (value, language) => localTimestamp(cleanName(value), language),
   reason: (value) => oneLine(value, 2_000),
   site: (value) => oneLine(value, 100),
 };

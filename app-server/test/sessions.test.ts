@@ -70,7 +70,9 @@ test("S-25: who comes from elsewhere is 403, for every POST there is, and change
     expect([reply.status, reply.body.error, reply.headers.getSetCookie()]).toEqual([403, "Invalid origin!", []]);
     expect(reply.headers.get("access-control-allow-origin")).toBeNull();
   }
-  for (const { path } of publicRoutes.filter(({ method }) => method === "POST")) {
+  // The link in a mail is not used with a session: it is itself what allows it.
+  const posts = publicRoutes.filter(({ method, path }) => method === "POST" && path !== "/mail/unsubscribe");
+  for (const { path } of posts) {
     const reply = await client.app.post(
       path,
       { email: "bystander@example.com" },

@@ -357,31 +357,6 @@ test("mails that wait for a dead relay behind others share its answer; those aft
   expect(await deliver()).toMatchObject({ status: "accepted" });
 });
 
-oneAfterTheOther(
-  "a crash repeats one mail at most: none is handed over before what became of the last has been stored",
-  async () => {
-    const relay = await relayWith();
-    const delivery = createDelivery(settingsFor(relay));
-    open.push(delivery);
-    let stored = 0;
-    const unstored: number[] = [];
-    relay.script = ({ stage }) => {
-      if (stage === "end") unstored.push(relay.mails.length - stored);
-      return undefined;
-    };
-    const mails = Array.from({ length: 40 }, async (_, index) => {
-      const due = dueMail(`p${index}@example.com`);
-      const settled = Promise.withResolvers<void>();
-      expect(await delivery.deliver(mailTo(due.email), due, settled.promise)).toMatchObject({ status: "accepted" });
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      stored++;
-      settled.resolve();
-    });
-    await Promise.all(mails);
-    expect(unstored).toEqual(mails.map(() => 0));
-  },
-);
-
 test.each(["rcpt", "data", "content", "end"] as const)(
   "a relay that does not go on with some mails, at the stage of %s, does not hold up the others",
   async (stage) => {
@@ -582,3 +557,28 @@ test("a test mail to no address, and where no relay is set, says so", async () =
   expect(dialogue[0]).toContain("BACKEND_SMTP_SEND=true");
   expect(relay.steps).toEqual([]);
 });
+
+oneAfterTheOther(
+  "a crash repeats one mail at most: none is handed over before what became of the last has been stored",
+  async () => {
+    const relay = await relayWith();
+    const delivery = createDelivery(settingsFor(relay));
+    open.push(delivery);
+    let stored = 0;
+    const unstored: number[] = [];
+    relay.script = ({ stage }) => {
+      if (stage === "end") unstored.push(relay.mails.length - stored);
+      return undefined;
+    };
+    const mails = Array.from({ length: 40 }, async (_, index) => {
+      const due = dueMail(`p${index}@example.com`);
+      const settled = Promise.withResolvers<void>();
+      expect(await delivery.deliver(mailTo(due.email), due, settled.promise)).toMatchObject({ status: "accepted" });
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      stored++;
+      settled.resolve();
+    });
+    await Promise.all(mails);
+    expect(unstored).toEqual(mails.map(() => 0));
+  },
+);

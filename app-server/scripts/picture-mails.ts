@@ -29,10 +29,13 @@ const values: Record<string, string> = {
   displayName: "Ada Lovelace",
   timestamp: "January 2, 2026 15:04:05",
   newEmail: "ada@new.example",
-  reason: "We could not find you among this year's members. Write to us when your membership has been paid.",
   email: "charles@example.com",
   firstname: "Charles",
   lastname: "Babbage",
+};
+const reasons: Record<Language, string> = {
+  en: "We could not find you among this year's members. Write to us when your membership has been paid.",
+  nl: "We konden je niet vinden bij de leden van dit jaar. Schrijf ons zodra je contributie is betaald.",
 };
 const codes: Partial<Record<MailType, string>> = {
   signup_verification: "K7PMX2Q9",
@@ -50,7 +53,7 @@ async function htmlOf(type: MailType, language: Language): Promise<string> {
     userId: "u".repeat(24),
     registrationId: "r".repeat(24),
     createdAt: new Date(0),
-    values,
+    values: { ...values, reason: reasons[language] },
     ...(code ? { code } : {}),
   });
   return html;

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { publicRoutes } from "../src/app.ts";
 import { type Client, createClient } from "./support/client.ts";
-import { readMails, type Stack, startStack } from "./support/stack.ts";
+import { type Stack, startStack } from "./support/stack.ts";
 import { createWalk, goodPassword, type Walk } from "./support/walk.ts";
 
 let stack: Stack;

@@ -58,6 +58,7 @@ describe("one installation, from its first start on", () => {
     expect(output).toContain(`http://127.0.0.1:${place.environment.AUTH_PORT}`);
     expect(output).toContain(`http://127.0.0.1:${place.environment.BACKEND_PORT}`);
     expect(output).toContain(join(place.folder, "emails"));
+    expect(output).toContain(`http://127.0.0.1:${place.environment.BACKEND_PORT}/dev/mailbox`);
     expect(output).toContain(join(place.folder, "data"));
     expect(output).toMatch(/become the first with this link.*\n\s+http\S+\/setup/);
   });

@@ -116,10 +116,10 @@ async function openInbound(context: AppContext): Promise<InboundListener> {
 /** Templates and MIME cost 10 MiB and 100 ms, which a server can do without until there is a mail to write. */
 function createPostOffice(context: AppContext) {
   let parts: ReturnType<typeof openPostOffice> | undefined;
-  const deliver: PostOffice = async (mail) => {
+  const deliver: PostOffice = async (mail, stored) => {
     parts ??= openPostOffice(context);
     const { compose, delivery } = await parts;
-    return delivery.deliver(await compose(mail), mail);
+    return delivery.deliver(await compose(mail), mail, stored);
   };
   return { deliver, close: async () => (await parts)?.delivery.close() };
 }

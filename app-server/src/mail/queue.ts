@@ -17,8 +17,8 @@ import { startWorker, type Worker } from "./worker.ts";
 
 export const queueName = "mail";
 
-/** Delivers a mail whose turn has come. Throws for bugs only. */
-export type PostOffice = (mail: DueMail) => Promise<DeliveryOutcome>;
+/** Delivers a mail whose turn has come; `stored` resolves when the outcome is in the database. Throws for bugs only. */
+export type PostOffice = (mail: DueMail, stored: Promise<void>) => Promise<DeliveryOutcome>;
 
 export interface MailQueue {
   /** Writes the mail in the transaction of its cause: both are there after a crash, or neither. */

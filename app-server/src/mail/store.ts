@@ -87,14 +87,19 @@ export async function claimMails(db: Db, ids: string[], processName: string): Pr
     .execute();
 }
 
-/** Puts the jobs of workers that have ended back into the queue. Returns how many. */
+/**
+ * Puts the jobs of workers that have ended back into the queue: of those that had claimed the mail at once, of others
+ * when no living worker would take so long to claim it. Returns how many.
+ */
 export async function releaseJobsOfTheGone(db: Db): Promise<number> {
   const { rows } = await sql`
     update pgboss.job set state = 'created', started_on = null, heartbeat_on = null
     from mails
     where job.name = 'mail' and job.state = 'active' and job.group_id is not null
       and mails.id = case when job.data ->> 'mailId' ~ '^[0-9a-f-]{36}$' then (job.data ->> 'mailId')::uuid end
-      and mails.claimed_by is not null and ${isGone("mails.claimed_by")}
+      and mails.status in ('queued', 'deferred')
+      and case when mails.claimed_by is null then job.started_on < now() - interval '5 seconds'
+        else ${isGone("mails.claimed_by")} end
     returning ${wake}`.execute(db);
   return rows.length;
 }

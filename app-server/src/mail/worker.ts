@@ -1,22 +1,29 @@
 import type { JobWithMetadata, PgBoss } from "pg-boss";
 import { z } from "zod";
-import { type CodeSeal, toDueMail } from "./due-mail.ts";
-import { oneLine } from "./one-line.ts";
 import { everyDomain, takeTurns } from "./pace.ts";
-import { type MailQueueParts, type PostOffice, queueName } from "./queue.ts";
-import { nextTry } from "./schedule.ts";
+import { queueName } from "./queue.ts";
+import { type SettleParts, settle } from "./settle.ts";
 import * as store from "./store.ts";
-import { type DeliveryOutcome, mailTypes } from "./types.ts";
+import { mailTypes } from "./types.ts";
 
-/** Mails under way at once, not counting slow ones, and all of them. Delivery keeps as many connections at most. */
-export const mailsAtOnce = 20;
-export const mailsAtOnceWithSlowOnes = 100;
+/** Mails under way at once, not counting slow ones, and all of them: some more than delivery keeps connections. */
+const mailsAtOnce = 10;
+const mailsAtOnceWithSlowOnes = 30;
 
 /** A domain that does not answer holds up so many mails at most, over all workers; the rest go on. */
 const mailsAtOncePerDomain = 5;
 
 /** Milliseconds after which a mail counts as slow and makes room for another. */
 const slowAfter = 3_000;
+
+/** Milliseconds that a worker with mails under way waits for more room before it looks for the next ones. */
+const gather = 5;
+
+/**
+ * Milliseconds for which a worker that has found nothing takes it that there is nothing else behind the mails of a domain
+ * that has its share under way: looking past thousands of them takes time.
+ */
+const lookAround = 50;
 
 /** Milliseconds after which a worker looks for mails although nobody has woken it. */
 const lookEvery = 2_000;
@@ -31,16 +38,13 @@ export interface Worker {
   stop(patience: number): Promise<void>;
 }
 
-export interface WorkerParts extends MailQueueParts {
+export interface WorkerParts extends SettleParts {
   boss: PgBoss;
-  codes: CodeSeal;
-  deliver: PostOffice;
 }
 
 interface UnderWay {
   job: Job;
   mailId: string;
-  domain: string;
   startedAt: number;
 }
 
@@ -51,25 +55,35 @@ interface UnderWay {
 export async function startWorker(parts: WorkerParts): Promise<Worker> {
   const { boss, log } = parts;
   const underWay = new Map<string, UnderWay>();
+  const finished: Job[] = [];
   const bell = createBell();
   const waiting = createWaitingList();
+  let lookAgainAt = 0;
   let isStopping = false;
   let isBroken = false;
 
   async function run(): Promise<void> {
     while (!isStopping) {
-      const rung = bell.next();
+      bell.silence();
       try {
+        await completeFinished();
         const isMore = await takeSome();
         isBroken = false;
         if (isMore) continue;
       } catch (error) {
         isBroken = true;
         log.error({ err: error }, "the mail worker could not look for mails; it tries again");
-        await new Promise((resolve) => setTimeout(resolve, 500));
+        await pause(500);
       }
-      await Promise.race([rung, waiting.next(lookEvery)]);
+      await bell.rung(waiting.untilNext(lookEvery));
+      // Mails that end at nearly the same moment make room together.
+      if (underWay.size > 0) await pause(gather);
     }
+  }
+
+  async function completeFinished(): Promise<void> {
+    const jobs = finished.splice(0);
+    if (jobs.length > 0) await boss.complete(queueName, jobs);
   }
 
   /** Takes what there is room for. True when there may be more to take at once. */
@@ -82,18 +96,21 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
       groupConcurrency: mailsAtOncePerDomain,
       ignoreGroups: waiting.list(),
     });
+    if (jobs.length === 0) lookAgainAt = Date.now() + lookAround;
     const allowed = await allow(parts, jobs as Job[], waiting);
     await startAll(allowed);
-    return allowed.length > 0;
+    return jobs.length > 0 && allowed.length < room && Date.now() >= lookAgainAt;
   }
 
   async function startAll(jobs: Job[]): Promise<void> {
     const jobOf = new Map<string, Job>();
+    const known = new Set([...underWay.values()].map(({ mailId }) => mailId));
     for (const job of jobs) {
       const mailId = await readMailId(parts, job);
       if (mailId === undefined) continue;
-      if (jobOf.has(mailId) || isUnderWay(mailId)) await boss.complete(queueName, job);
+      if (known.has(mailId)) finished.push(job);
       else jobOf.set(mailId, job);
+      known.add(mailId);
     }
     if (jobOf.size === 0) return;
     const mails = await store.claimMails(parts.db, [...jobOf.keys()], parts.processName);
@@ -102,18 +119,14 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
       start(jobOf.get(mail.id) as Job, mail);
       jobOf.delete(mail.id);
     }
-    if (jobOf.size > 0) await boss.complete(queueName, [...jobOf.values()]);
-  }
-
-  function isUnderWay(mailId: string): boolean {
-    for (const other of underWay.values()) if (other.mailId === mailId) return true;
-    return false;
+    // Settled already, put off, or in another worker's hands.
+    finished.push(...jobOf.values());
   }
 
   function start(job: Job, mail: store.ClaimedMail): void {
-    underWay.set(job.id, { job, mailId: mail.id, domain: job.groupId ?? "", startedAt: Date.now() });
+    underWay.set(job.id, { job, mailId: mail.id, startedAt: Date.now() });
     void settle(parts, mail)
-      .then(() => boss.complete(queueName, job))
+      .then(() => finished.push(job))
       // What could not be written down is tried again: its job stays as it is until its heart has stopped.
       .catch((error: unknown) => log.error({ err: error, mail: mail.id }, "what became of a mail could not be stored"))
       .finally(() => {
@@ -124,8 +137,10 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 
   const heart = setInterval(() => {
     const jobs = [...underWay.values()].map(({ job }) => job);
-    if (jobs.length > 0) boss.touch(queueName, jobs).catch((error: unknown) => log.warn({ err: error }, "mail worker"));
-    if (jobs.length >= mailsAtOnce) bell.ring();
+    if (jobs.length === 0) return;
+    boss.touch(queueName, jobs).catch((error: unknown) => log.warn({ err: error }, "the mail worker's heart"));
+    // Some may be slow by now, and make room.
+    bell.ring();
   }, 3_000);
   const listener = await boss.getDb().listen?.(store.wakeChannel, bell.ring, bell.ring);
   const running = run();
@@ -137,10 +152,15 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
       await running;
       await listener?.close();
       const giveUpAt = Date.now() + patience;
-      while (underWay.size > 0 && Date.now() < giveUpAt) await new Promise((resolve) => setTimeout(resolve, 20));
+      while (underWay.size > 0 && Date.now() < giveUpAt) await pause(20);
       clearInterval(heart);
+      await completeFinished();
     },
   };
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 function roomFor(underWay: Map<string, UnderWay>): number {
@@ -185,59 +205,28 @@ async function readMailId({ db, log }: WorkerParts, job: Job): Promise<string | 
   return undefined;
 }
 
-/** Delivers one mail and writes down what became of it. */
-async function settle(parts: WorkerParts, row: store.ClaimedMail): Promise<void> {
-  const outcome = await attempt(parts, row);
-  const now = parts.clock.now();
-  const nextTryAt = outcome.status === "deferred" ? nextTry(row.attempts, row.try_until, now) : null;
-  const settlement = {
-    id: row.id,
-    processName: parts.processName,
-    status: outcome.status === "deferred" && nextTryAt === null ? "failed" : outcome.status,
-    reason: oneLine(outcome.status === "accepted" ? outcome.reply : outcome.reason),
-    nextTryAt,
-    now,
-  } as const;
-  if (!(await store.settleMail(parts.db, settlement))) return;
-  report(parts, row, settlement);
-  // An address that refuses for good counts like one whose mails come back; one that is suppressed was not asked.
-  if (outcome.status !== "failed" || row.suppressed_because !== null) return;
-  const { reason } = settlement;
-  const limit = parts.settings.bounceLimit;
-  await store.countBounce(parts.db, { emailNorm: row.email_norm, reason, limit, now });
-}
-
-async function attempt(parts: WorkerParts, row: store.ClaimedMail): Promise<DeliveryOutcome> {
-  if (row.suppressed_because !== null)
-    return { status: "failed", reason: `Nothing is sent to this address any more: ${row.suppressed_because}` };
-  try {
-    return await parts.deliver(toDueMail(row, parts.settings, parts.codes));
-  } catch (error) {
-    parts.log.error({ err: error, mail: row.id, type: row.type }, "a mail could not be made; it will be tried again");
-    return { status: "deferred", reason: "Something is wrong on our side; see the log." };
-  }
-}
-
-/** Without addresses, as everything in the log; a relay's words may hold one, so they are in the table only. */
-function report({ log, metrics }: WorkerParts, row: store.ClaimedMail, settlement: store.Settlement): void {
-  const { status, nextTryAt } = settlement;
-  const what = { mail: row.id, type: row.type, tries: row.attempts + 1 };
-  metrics.count(status);
-  if (status === "failed") log.warn(what, "a mail was given up; it is listed among the failed ones");
-  else if (status === "deferred") log.warn({ ...what, next_try_at: nextTryAt }, "a mail was deferred");
-  else log.debug(what, "a mail was accepted");
-}
-
-/** Rung from anywhere; whoever holds the promise of the next ring is let go. */
+/** Rung from anywhere. A ring is heard until it is silenced. */
 function createBell() {
-  let next = Promise.withResolvers<void>();
+  let hasRung = false;
+  let wake = () => {};
   return {
-    /** To be taken before looking for work, so that no ring is lost. */
-    next: () => next.promise,
-    ring: () => {
-      next.resolve();
-      next = Promise.withResolvers<void>();
+    silence: () => {
+      hasRung = false;
     },
+    ring: () => {
+      hasRung = true;
+      wake();
+    },
+    /** Resolves when it has rung, and after so many milliseconds at the latest. */
+    rung: (milliseconds: number) =>
+      new Promise<void>((resolve) => {
+        if (hasRung) return resolve();
+        const timer = setTimeout(resolve, milliseconds);
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      }),
   };
 }
 
@@ -254,10 +243,10 @@ function createWaitingList() {
     hold: (domain: string, milliseconds: number) => until.set(domain, Date.now() + Math.max(20, milliseconds)),
     isHeld: (domain: string) => list().includes(domain),
     list,
-    /** Resolves when the first of them may go on, and after so many milliseconds at the latest. */
-    next: (milliseconds: number) => {
-      const first = Math.min(Date.now() + milliseconds, ...list().map((domain) => until.get(domain) ?? 0));
-      return new Promise((resolve) => setTimeout(resolve, Math.max(0, first - Date.now())));
+    /** Milliseconds until the first of them may go on, but no more than `most`. */
+    untilNext: (most: number) => {
+      const first = Math.min(...list().map((domain) => until.get(domain) ?? 0));
+      return Math.max(0, Math.min(most, first - Date.now()));
     },
   };
 }

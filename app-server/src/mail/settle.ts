@@ -1,0 +1,62 @@
+import { type CodeSeal, toDueMail } from "./due-mail.ts";
+import { oneLine } from "./one-line.ts";
+import type { MailQueueParts, PostOffice } from "./queue.ts";
+import { nextTry } from "./schedule.ts";
+import * as store from "./store.ts";
+import type { DeliveryOutcome } from "./types.ts";
+
+export interface SettleParts extends MailQueueParts {
+  codes: CodeSeal;
+  deliver: PostOffice;
+}
+
+/** Delivers one mail and writes down what became of it. */
+export async function settle(parts: SettleParts, row: store.ClaimedMail): Promise<void> {
+  const stored = Promise.withResolvers<void>();
+  try {
+    await writeDown(parts, row, await attempt(parts, row, stored.promise));
+  } finally {
+    stored.resolve();
+  }
+}
+
+async function writeDown(parts: SettleParts, row: store.ClaimedMail, outcome: DeliveryOutcome): Promise<void> {
+  const now = parts.clock.now();
+  const nextTryAt = outcome.status === "deferred" ? nextTry(row.attempts, row.try_until, now) : null;
+  const settlement = {
+    id: row.id,
+    processName: parts.processName,
+    status: outcome.status === "deferred" && nextTryAt === null ? "failed" : outcome.status,
+    reason: oneLine(outcome.status === "accepted" ? outcome.reply : outcome.reason),
+    nextTryAt,
+    now,
+  } as const;
+  if (!(await store.settleMail(parts.db, settlement))) return;
+  report(parts, row, settlement);
+  // An address that refuses for good counts like one whose mails come back; one that is suppressed was not asked.
+  if (outcome.status !== "failed" || row.suppressed_because !== null) return;
+  const { reason } = settlement;
+  const limit = parts.settings.bounceLimit;
+  await store.countBounce(parts.db, { emailNorm: row.email_norm, reason, limit, now });
+}
+
+async function attempt(parts: SettleParts, row: store.ClaimedMail, stored: Promise<void>): Promise<DeliveryOutcome> {
+  if (row.suppressed_because !== null)
+    return { status: "failed", reason: `Nothing is sent to this address any more: ${row.suppressed_because}` };
+  try {
+    return await parts.deliver(toDueMail(row, parts.settings, parts.codes), stored);
+  } catch (error) {
+    parts.log.error({ err: error, mail: row.id, type: row.type }, "a mail could not be made; it will be tried again");
+    return { status: "deferred", reason: "Something is wrong on our side; see the log." };
+  }
+}
+
+/** Without addresses, as everything in the log; a relay's words may hold one, so they are in the table only. */
+function report({ log, metrics }: SettleParts, row: store.ClaimedMail, settlement: store.Settlement): void {
+  const { status, nextTryAt } = settlement;
+  const what = { mail: row.id, type: row.type, tries: row.attempts + 1 };
+  metrics.count(status);
+  if (status === "failed") log.warn(what, "a mail was given up; it is listed among the failed ones");
+  else if (status === "deferred") log.warn({ ...what, next_try_at: nextTryAt }, "a mail was deferred");
+  else log.debug(what, "a mail was accepted");
+}

@@ -97,7 +97,6 @@ export async function releaseJobsOfTheGone(db: Db): Promise<number> {
     from mails
     where job.name = 'mail' and job.state = 'active' and job.group_id is not null
       and mails.id = case when job.data ->> 'mailId' ~ '^[0-9a-f-]{36}$' then (job.data ->> 'mailId')::uuid end
-      and mails.status in ('queued', 'deferred')
       and case when mails.claimed_by is null then job.started_on < now() - interval '5 seconds'
         else ${isGone("mails.claimed_by")} end
     returning ${wake}`.execute(db);

@@ -10,8 +10,8 @@ import { mailTypes } from "./types.ts";
 const mailsAtOnce = 10;
 const mailsAtOnceWithSlowOnes = 30;
 
-/** A domain that does not answer holds up so many mails at most, over all workers; the rest go on. */
-const mailsAtOncePerDomain = 5;
+/** Of one domain, over all workers: fewer than delivery has on the wire, so that one that hangs leaves room at once. */
+const mailsAtOncePerDomain = 3;
 
 /** Milliseconds after which a mail counts as slow and makes room for another. */
 const slowAfter = 3_000;

@@ -1,0 +1,201 @@
+import { freePort } from "@anteroom/shared/launch/ports";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Client, createClient } from "./support/client.ts";
+import { type MailRelay, startMailRelay } from "./support/mail-relay.ts";
+import { startMailWorker } from "./support/mail-worker.ts";
+import { createServer, type Stack, startStack } from "./support/stack.ts";
+import { waitUntil } from "./support/wait.ts";
+
+/** How mails wait, who goes first, and what holds up whom. */
+
+let relay: MailRelay;
+let stack: Stack;
+let client: Client;
+
+beforeAll(async () => {
+  relay = await startMailRelay();
+  stack = await startStack({
+    env: {
+      BACKEND_SMTP_SEND: "true",
+      BACKEND_SMTP_HOST: "127.0.0.1",
+      BACKEND_SMTP_PORT: String(relay.port),
+      BACKEND_SMTP_TLS: "none",
+      BACKEND_SMTP_SENDER_EMAIL: "anteroom@people.example",
+      BACKEND_MAILS_PER_DOMAIN_PER_MINUTE: "120",
+    },
+  });
+  client = createClient(stack);
+});
+
+afterAll(async () => {
+  relay.script = undefined;
+  await stack.stop();
+  relay.close();
+});
+
+const notice = (email: string) => client.email({ type: "password_updated", email });
+
+async function statusOf(email: string) {
+  const [row] = await stack.sql`select * from mails where email = ${email}`;
+  return row;
+}
+
+const arrived = (email: string) => relay.recipients.filter((recipient) => recipient === email).length;
+
+test("M-2, S-9: a relay that hangs holds up neither /email nor the mails to other domains", async () => {
+  relay.script = ({ stage, recipient }) =>
+    stage === "rcpt" && recipient.endsWith("@hangs.example") ? "hang" : undefined;
+  for (let index = 0; index < 8; index++) await notice(`h${index}@hangs.example`);
+  await waitUntil(
+    async () => relay.steps.filter(({ recipient }) => recipient.endsWith("@hangs.example")).length,
+    (steps) => steps > 0,
+  );
+  const startedAt = Date.now();
+  for (let index = 0; index < 5; index++) await notice(`o${index}@others.example`);
+  expect(Date.now() - startedAt).toBeLessThan(1_000);
+  await waitUntil(
+    async () => relay.recipients.filter((recipient) => recipient.endsWith("@others.example")).length,
+    (count) => count === 5,
+  );
+  expect(Date.now() - startedAt).toBeLessThan(2_500);
+  expect(arrived("h0@hangs.example")).toBe(0);
+  relay.script = undefined;
+  relay.cut();
+  // Those under way were dropped, which is a reason to try again.
+  await client.drainMail();
+  expect(await stack.sql`select from mails where status = 'deferred'`).not.toHaveLength(0);
+  await client.command("app", "advance_clock", { seconds: 60 });
+  await client.drainMail();
+  for (let index = 0; index < 8; index++) expect(arrived(`h${index}@hangs.example`)).toBe(1);
+});
+
+test("codes go before notices, and a domain that is out of pace holds up no other", async () => {
+  const now = Date.now() / 1_000;
+  await stack.sql`insert into rate_limits (kind, key, full_at) values ('mails', 'busy.example', ${now + 58})`;
+  for (let index = 0; index < 6; index++) await notice(`n${index}@busy.example`);
+  await client.email({ type: "password_reset", email: "code@busy.example", code: "ABCD2345EFGH" });
+  await notice("free@free.example");
+  await waitUntil(
+    async () => arrived("free@free.example"),
+    (count) => count === 1,
+  );
+  const before = relay.recipients.filter((recipient) => recipient.endsWith("@busy.example"));
+  expect(before.length).toBeLessThan(7);
+  expect((await statusOf("n5@busy.example"))?.attempts).toBe(0);
+  await client.drainMail();
+  const busy = relay.recipients.filter((recipient) => recipient.endsWith("@busy.example"));
+  // Four had their turn at once; of those that waited the code was the first.
+  expect(busy.toSorted()).toEqual(["code@busy.example", ...Array.from({ length: 6 }, (_, i) => `n${i}@busy.example`)]);
+  expect(busy.indexOf("code@busy.example")).toBeLessThanOrEqual(4);
+});
+
+test("S-31: a job is nothing but the id of a mail; of any other kind it fails and does nothing", async () => {
+  await stack.sql`insert into pgboss.job (name, data, group_id) values
+    ('mail', ${stack.sql.json({ mailId: "3", type: "password_updated" })}, 'jobs.example'),
+    ('mail', ${stack.sql.json({ module: "child_process", run: "id" })}, 'jobs.example'),
+    ('mail', ${stack.sql.json(["mailId"])}, null),
+    ('mail', null, null),
+    ('mail', ${stack.sql.json({ mailId: "00000000-0000-7000-8000-000000000000" })}, 'jobs.example')`;
+  await notice("after@jobs.example");
+  await client.drainMail();
+  const jobs = await waitUntil(
+    () => stack.sql<{ data: unknown; state: string }[]>`select data, state from pgboss.job where name = 'mail'`,
+    (rows) => rows.every(({ state }) => state === "completed" || state === "failed"),
+  );
+  const failed = jobs.filter(({ state }) => state === "failed");
+  expect(failed).toHaveLength(4);
+  expect(await client.command("app", "advance_clock", { seconds: 0 })).toMatchObject({ success: true });
+  expect(arrived("after@jobs.example")).toBe(1);
+});
+
+test("two jobs for one mail deliver it once, and none after it is settled", async () => {
+  await notice("twice@example.com");
+  await client.drainMail();
+  const { id } = (await statusOf("twice@example.com")) as { id: string };
+  await stack.sql`insert into pgboss.job (name, data, group_id)
+    select 'mail', ${stack.sql.json({ mailId: id })}, 'example.com' from generate_series(1, 3)`;
+  await notice("thrice@example.com");
+  await client.drainMail();
+  await waitUntil(
+    () => stack.sql`select from pgboss.job where name = 'mail' and state < 'completed'`,
+    (rows) => rows.length === 0,
+  );
+  expect(arrived("twice@example.com")).toBe(1);
+});
+
+test("the code is sealed in the mail's row alone, bound to it, and gone once the mail is accepted", async () => {
+  relay.script = ({ stage }) => (stage === "rcpt" ? { code: 451 } : undefined);
+  for (const email of ["sealed@example.com", "other@example.com"])
+    await client.email({ type: "password_reset", email, code: "ABCD2345EFGH" });
+  await client.drainMail();
+  const waiting = await statusOf("sealed@example.com");
+  expect(waiting).toMatchObject({ status: "deferred", attempts: 1, sealed_code: expect.any(Uint8Array) });
+  expect(JSON.stringify(waiting)).not.toContain("ABCD2345EFGH");
+  const jobs = await stack.sql`select data from pgboss.job where data ->> 'mailId' = ${waiting?.id}`;
+  expect(jobs.map(({ data }) => data)).toEqual([{ mailId: waiting?.id }]);
+  // A sealed code that is moved to another mail does not open: that mail is not sent with it.
+  await stack.sql`update mails set sealed_code = ${waiting?.sealed_code} where email = 'other@example.com'`;
+  relay.script = undefined;
+  await client.command("app", "advance_clock", { seconds: 60 });
+  await client.drainMail();
+  expect(await statusOf("sealed@example.com")).toMatchObject({ status: "accepted", sealed_code: null, attempts: 2 });
+  expect(await statusOf("other@example.com")).toMatchObject({ status: "deferred" });
+  expect(arrived("other@example.com")).toBe(0);
+  await stack.sql`delete from mails where email = 'other@example.com'`;
+});
+
+test("a mail whose row is gone, or that has lost its job, holds up nothing", async () => {
+  relay.script = ({ stage }) => (stage === "rcpt" ? { code: 451 } : undefined);
+  await notice("lost@example.com");
+  await client.drainMail();
+  relay.script = undefined;
+  await stack.sql`update mails set next_try_at = null where email = 'lost@example.com'`;
+  await stack.sql`insert into pgboss.job (name, data, group_id)
+    values ('mail', ${stack.sql.json({ mailId: crypto.randomUUID() })}, 'example.com')`;
+  await client.command("app", "advance_clock", { seconds: 0 });
+  expect(await statusOf("lost@example.com")).toMatchObject({ status: "failed" });
+  await notice("next@example.com");
+  await client.drainMail();
+  expect([arrived("lost@example.com"), arrived("next@example.com")]).toEqual([0, 1]);
+});
+
+test("R45: mails are forgotten when their time is over; bounces that are still counted stay", async () => {
+  await stack.sql`insert into mail_suppressions (email_norm, bounces, reason, suppressed_at, updated_at)
+    values ('few@example.com', 1, 'x', null, 1), ('many@example.com', 3, 'x', 1, 1)`;
+  await notice("old@example.com");
+  await client.drainMail();
+  await client.command("app", "advance_clock", { seconds: 30 * 86_400 + 1 });
+  expect(await stack.sql`select from mails`).toHaveLength(0);
+  const left = await stack.sql`select email_norm from mail_suppressions`;
+  expect(left.map(({ email_norm }) => email_norm)).toEqual(["many@example.com"]);
+});
+
+test("M-33: web and worker are separate processes: without a worker mails wait, and any two share them", async () => {
+  const [port, privatePort] = await Promise.all([freePort(), freePort()]);
+  const app = `http://127.0.0.1:${port}`;
+  const env = { ...stack.env, BACKEND_PORT: String(port), BACKEND_PRIVATE_PORT: String(privatePort) };
+  const web = createServer("app-server", { ...env, BACKEND_MAIL_WORKER: "off" }, `${app}/ready`);
+  await stack.servers.app.stop();
+  await web.start();
+  const workers: ReturnType<typeof startMailWorker>[] = [];
+  try {
+    const ready = await fetch(`${app}/ready`);
+    expect([ready.status, await ready.json()]).toMatchObject([200, { mail_worker: "off" }]);
+    const other = createClient({
+      ...stack,
+      urls: { ...stack.urls, app, appPrivate: `http://127.0.0.1:${privatePort}` },
+    });
+    const emails = Array.from({ length: 30 }, (_, index) => `m${index}@split${index % 5}.example`);
+    for (const email of emails) expect((await other.email({ type: "password_updated", email })).status).toBe(200);
+    expect(await stack.sql`select from mails where status = 'queued'`).toHaveLength(30);
+    workers.push(startMailWorker(env), startMailWorker(env));
+    await waitUntil(
+      () => stack.sql`select from mails where status = 'accepted'`,
+      (rows) => rows.length === 30,
+    );
+    for (const email of emails) expect(arrived(email), email).toBe(1);
+  } finally {
+    await Promise.all([web.stop(), ...workers.map((worker) => worker.stop())]);
+  }
+  expect(workers.map((worker) => /"level":50/.test(worker.output()))).toEqual([false, false]);
+});

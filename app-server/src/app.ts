@@ -9,6 +9,7 @@ import { createDevMailbox } from "./mail/dev-mailbox.ts";
 import { mailRoutes } from "./mail/routes.ts";
 import { unsubscribeRoutes } from "./mail/unsubscribe-routes.ts";
 import { openApiDocument, renderReference } from "./openapi.ts";
+import { createPages } from "./pages.ts";
 import { answerProblem, notFound, problem } from "./problems.ts";
 import { decisionRoutes, registrationRoutes } from "./registration/routes.ts";
 
@@ -42,6 +43,7 @@ export function createPublicApp(context: AppContext, checkReadiness: () => Promi
   app.get("/openapi.json", (http) => http.json(openApiDocument(publicRoutes)));
   app.get("/docs", (http) => http.html(renderReference(publicRoutes)));
   mountRoutes(app, context, originCheckedRoutes);
+  app.route("/", createPages(context.settings));
   return withErrors(app, context);
 }
 
@@ -97,5 +99,5 @@ const secureHeaders: MiddlewareHandler = async (http, next) => {
       "Content-Security-Policy",
       "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
     );
-  http.header("Cache-Control", "no-store");
+  if (!http.res.headers.has("cache-control")) http.header("Cache-Control", "no-store");
 };

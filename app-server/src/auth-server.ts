@@ -60,6 +60,15 @@ export function createAuthServer(peer: Peer) {
     deleteSession: (sessionToken: string) => invoke("delete_session", { session_token: sessionToken }, nothingSchema),
     /** For the test commands, which walk a whole sign-up. */
     step: (action: string, args: Record<string, string>) => invoke(action, args, z.record(z.string(), z.unknown())),
+    /** Hands on a visitor's call, with their address and browser; what the action means is theirs and the auth server's. */
+    relay: async (action: string, args: Record<string, string>, headers: Record<string, string>) => {
+      const response = await peer.post("/", { action, arguments: args }, headers);
+      const result = resultSchema.safeParse(response.body);
+      if (response.status === 503) return "busy";
+      if (response.status !== 200 || !result.success)
+        throw new CallFailed(`The auth server answered ${action} with status ${response.status}.`, "unknown", {});
+      return result.data;
+    },
     isAlive: () => peer.isAlive(),
     close: () => peer.close(),
   };

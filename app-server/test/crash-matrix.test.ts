@@ -22,7 +22,7 @@ const acceptanceSteps: Step[] = [
   ["look-up of a user", "auth → app", /^get_user_by_email_address$/],
   ["select of the user", "app → database", /^select \* from "users" where "email_norm"/],
   ["check of the code limit", "auth → database", /^select "kind" from "rate_limits"/],
-  ["mail token", "auth → database", /^insert into "rate_limits"/],
+  ["mail token", "auth → database", /^insert into rate_limits/],
   ["sign-up", "auth → database", /^insert into "signups"/],
   ["/email", "auth → app", /^\/email$/],
   ["mark of the mail", "app → database", /^with "mailed" as \(update "registration_state" set "mailed_at"/],

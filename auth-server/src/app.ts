@@ -1,7 +1,9 @@
 import type { AdjustableClock } from "@anteroom/shared/runtime/clock";
 import { requireInternalSecret } from "@anteroom/shared/runtime/private-calls";
+import type { Network } from "@anteroom/shared/runtime/settings";
 import { parseInvocation, parseStrictJson } from "@anteroom/shared/wire/invocation";
 import { type Context, type Handler, Hono, type MiddlewareHandler } from "hono";
+import ipaddr from "ipaddr.js";
 import { readBody } from "./body.ts";
 import { readCaller } from "./caller.ts";
 import { runCommand } from "./commands.ts";
@@ -17,7 +19,8 @@ export function createPublicApp(context: AuthContext, checkReadiness: () => Prom
   const app = createApp(context);
   const headersFor = corsHeaders(context.settings);
   // Ahead of what all other answers pass through: it sends the same headers with its answers, which costs a tenth.
-  app.post("/", invocationHandler(context, publicActions(context.settings.strict), headersFor));
+  const { strict, trustedProxies } = context.settings;
+  app.post("/", invocationHandler(context, { actions: publicActions(strict), headersFor, trustedProxies }));
   app.use(addHeaders(headersFor));
   app.use(refuseOtherMethods);
   app.get("/alive", answerAlive);
@@ -32,10 +35,8 @@ export function createPrivateApp(context: AuthContext, clock: AdjustableClock): 
   const app = createApp(context);
   app.use(requireInternalSecret(context.settings.internalSecret));
   app.use(refuseOtherMethods);
-  app.post(
-    "/",
-    invocationHandler(context, servedActions, () => ({})),
-  );
+  const handling = { actions: servedActions, headersFor: () => ({}), trustedProxies: everyNetwork };
+  app.post("/", invocationHandler(context, handling));
   app.post("/command", commandHandler(context, clock));
   app.get("/alive", answerAlive);
   app.get("/metrics", async (c) =>
@@ -65,13 +66,25 @@ const refuseOtherMethods: MiddlewareHandler = async (c, next) => {
   return method === "GET" || method === "POST" ? next() : c.body(null, 404);
 };
 
-function invocationHandler(context: AuthContext, actions: readonly string[], headersFor: HeadersFor): Handler {
+/** Whoever has the internal secret is believed on behalf of whom they call: the app server hands on its visitors' calls. */
+const everyNetwork: readonly Network[] = [
+  [ipaddr.parse("0.0.0.0"), 0],
+  [ipaddr.parse("::"), 0],
+];
+
+interface Handling {
+  actions: readonly string[];
+  headersFor: HeadersFor;
+  trustedProxies: readonly Network[];
+}
+
+function invocationHandler(context: AuthContext, { actions, headersFor, trustedProxies }: Handling): Handler {
   const served = new Set(actions);
   const carryOut = async (c: Context): Promise<Answer | 400 | 413> => {
     const body = await readBody(c.req.raw, context.settings.bodyLimit);
     if (body === undefined) return 413;
     const invocation = parseInvocation(body);
-    return (invocation && (await invoke(context, served, invocation, readCaller(c, context.settings)))) ?? 400;
+    return (invocation && (await invoke(context, served, invocation, readCaller(c, trustedProxies)))) ?? 400;
   };
   return async (c) => {
     const headers = headersFor(c.req.header("origin"));

@@ -1,7 +1,7 @@
 import { callerKey } from "@anteroom/shared/runtime/client-address";
+import type { Network } from "@anteroom/shared/runtime/settings";
 import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Context } from "hono";
-import type { Settings } from "./settings.ts";
 
 /** Who makes a request, as far as that shows. */
 export interface Caller {
@@ -14,8 +14,10 @@ export interface Caller {
 /**
  * Worked out when asked for: most requests are looks at a session, which count nobody. Functions rather than getters:
  * V8 keeps the shape of every object made with getters, and through them the whole request, until a full collection.
+ *
+ * @param trustedProxies whose word on the address they called from is believed
  */
-export function readCaller(c: Context, { trustedProxies }: Settings): Caller {
+export function readCaller(c: Context, trustedProxies: readonly Network[]): Caller {
   return {
     key: () => {
       const forwarded = { forwarded: c.req.header("forwarded"), xForwardedFor: c.req.header("x-forwarded-for") };

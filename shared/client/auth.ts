@@ -16,6 +16,8 @@ export type AuthClient = {
 export interface AuthClientOptions {
   /** Sent with every call: a service that calls the private listener shows the internal secret here. */
   headers?: Record<string, string>;
+  /** Where actions are called, for callers of something that hands them on; `/` unless told. */
+  path?: string;
   /** Milliseconds until a call counts as unreachable; 15,000 unless told. Hashing a password takes part of a second. */
   timeout?: number;
 }
@@ -31,9 +33,14 @@ export function createAuthClient(baseUrl: string, options: AuthClientOptions = {
   return Object.fromEntries(methods) as AuthClient;
 }
 
-async function invoke(baseUrl: string, { headers, timeout = 15_000 }: AuthClientOptions, action: string, args: object) {
+async function invoke(
+  baseUrl: string,
+  { headers, path = "/", timeout = 15_000 }: AuthClientOptions,
+  action: string,
+  args: object,
+) {
   try {
-    const response = await fetch(new URL("/", baseUrl), {
+    const response = await fetch(new URL(path, baseUrl), {
       method: "POST",
       headers: { "content-type": "application/json", ...headers },
       body: JSON.stringify({ action, arguments: args }),

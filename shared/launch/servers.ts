@@ -5,6 +5,7 @@ import { ask } from "./ask.ts";
 import { endProcess, whenGone } from "./child.ts";
 import { nodeFlags, type ServerName, serverEnvironment, urlsOf } from "./environment.ts";
 import type { Database, Launch } from "./launch.ts";
+import { buildPages } from "./pages.ts";
 import { refusal } from "./refusal.ts";
 import { type Running, type Supervised, stopAll, supervise } from "./supervise.ts";
 
@@ -16,6 +17,7 @@ export async function runServers(launch: Launch, database: Database): Promise<vo
   const failure = new AbortController();
   const quit = AbortSignal.any([launch.stop, failure.signal]);
   const names: ServerName[] = ["auth-server", "app-server"];
+  const pages = buildPages(launch.checkout).catch((error: Error) => error);
   const outcomes = await Promise.allSettled(
     names.map((name) =>
       bringUp(launch, database, name, quit).catch((error) => {
@@ -27,6 +29,8 @@ export async function runServers(launch: Launch, database: Database): Promise<vo
   const servers = outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
   database.onMove = () => void Promise.all(servers.map((server) => server.restart()));
   if (!quit.aborted) {
+    const fault = await Promise.race([pages, whenAborted(quit)]);
+    if (fault) launch.say(`The pages could not be built; everything else works. ${fault.message}`);
     await announce(launch, database);
     await whenAborted(launch.stop);
   }

@@ -17,7 +17,7 @@ export class CallFailed extends Error {
 
 export interface Peer {
   /** POSTs JSON. Resolves with any HTTP answer; `body` is undefined when it is not JSON. Throws CallFailed. */
-  post(path: string, body: unknown): Promise<{ status: number; body: unknown }>;
+  post(path: string, body: unknown, headers?: Record<string, string>): Promise<{ status: number; body: unknown }>;
   /** Whether the other server's process answers at all. */
   isAlive(): Promise<boolean>;
   close(): Promise<void>;
@@ -47,12 +47,12 @@ export function createPeer(options: PeerOptions): Peer {
     ...(options.secret === undefined ? {} : { authorization: `Bearer ${options.secret}` }),
   };
 
-  async function post(path: string, body: unknown) {
+  async function post(path: string, body: unknown, more: Record<string, string> = {}) {
     try {
       const response = await pool.request({
         method: "POST",
         path: prefix + path,
-        headers,
+        headers: { ...more, ...headers },
         body: JSON.stringify(body),
         signal: AbortSignal.timeout(options.timeout),
       });

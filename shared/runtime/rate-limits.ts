@@ -44,8 +44,7 @@ export type Step = (source: RawBuilder<unknown>) => RawBuilder<unknown>;
 const nothing = sql``;
 
 export function takingToken({ limit, key }: Token, now: number): Step {
-  return (source) => sql`
-    insert into rate_limits (kind, key, full_at)
+  return (source) => sql`insert into rate_limits (kind, key, full_at)
     select ${limit.kind}::text, ${key}::text, ${now + limit.interval}::float8 ${source} where true
     on conflict (kind, key) do update
     set full_at = greatest(rate_limits.full_at, ${now}::float8) + ${limit.interval}::float8

@@ -3,13 +3,12 @@ import { handleField, languageField } from "../fields.ts";
 import { type Call, defineRoute, noBody, type Route } from "../http.ts";
 import { switchableMailTypes } from "../mail/preferences.ts";
 import { answerProblem, problem } from "../problems.ts";
+import { actionRoute } from "./actions.ts";
 import { changePreferences, readPreferences } from "./preferences.ts";
 import { clearSessionCookie, findCaller, findCallerByToken, readSessionCookie, writeSessionCookie } from "./session.ts";
 
-/** The longest a browser keeps the cookie of a session without an end of its own. */
-const withoutEnd = 90 * 86_400;
-
 export const accountRoutes: readonly Route[] = [
+  actionRoute,
   defineRoute({
     method: "GET",
     path: "/auth/session_info/",
@@ -38,7 +37,7 @@ export const accountRoutes: readonly Route[] = [
       const found = await findCallerByToken(app, body.session_token);
       if (found.status !== "valid") return answerProblem(http, problem(401, "invalid_session", "Invalid session"));
       const { expiresAt } = found.session;
-      writeSessionCookie(http, body.session_token, expiresAt === null ? withoutEnd : expiresAt - app.clock.now());
+      writeSessionCookie(http, body.session_token, expiresAt === null ? undefined : expiresAt - app.clock.now());
       return http.json({ success: true });
     },
   }),

@@ -25,8 +25,11 @@ export function readSessionCookie(http: Context): string | undefined {
   return getCookie(http, cookieName, "host");
 }
 
+/** How long a browser keeps the cookie of a session without an end of its own. */
+const withoutEnd = 90 * 86_400;
+
 /** The cookie lives exactly as long as the session. */
-export function writeSessionCookie(http: Context, sessionToken: string, secondsLeft: number): void {
+export function writeSessionCookie(http: Context, sessionToken: string, secondsLeft = withoutEnd): void {
   setCookie(http, cookieName, sessionToken, {
     prefix: "host",
     path: "/",

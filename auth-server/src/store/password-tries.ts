@@ -6,8 +6,7 @@ type Db = Kysely<AuthDatabase>;
 
 /** Counts one more try, unless there were `limit` already. */
 export function countingPasswordTry(userId: string, limit: number, now: number): Step {
-  return (source) => sql`
-    insert into password_tries (user_id, tries, last_at)
+  return (source) => sql`insert into password_tries (user_id, tries, last_at)
     select ${userId}::text, 1, ${now}::bigint ${source} where true
     on conflict (user_id) do update
     set tries = password_tries.tries + 1, last_at = excluded.last_at

@@ -1,0 +1,81 @@
+import { callerKey } from "@anteroom/shared/runtime/client-address";
+import { type AuthAction, authActions } from "@anteroom/shared/wire/faroe";
+import { textArguments } from "@anteroom/shared/wire/invocation";
+import { getConnInfo } from "@hono/node-server/conninfo";
+import type { Context } from "hono";
+import { z } from "zod";
+import type { AppContext } from "../context.ts";
+import { type Call, defineRoute } from "../http.ts";
+import { answerProblem, authServerUnavailable, problem } from "../problems.ts";
+import { clearSessionCookie, readSessionCookie, writeSessionCookie } from "./session.ts";
+
+/** Approval comes before a sign-up, and siblings are the app server's own business. */
+const withheld: readonly string[] = ["create_signup", "create_sibling_signup"] satisfies AuthAction[];
+const served = Object.keys(authActions).filter((action) => !withheld.includes(action)) as AuthAction[];
+
+const body = z.object({ action: z.string(), arguments: z.record(z.string(), z.unknown()) });
+
+/**
+ * Faroe's actions for pages of this origin, which never see a session's token: it goes from the cookie to the auth
+ * server, and from its answer into the cookie. Request and answer look as the auth server's own, but for that member.
+ */
+export const actionRoute = defineRoute({
+  method: "POST",
+  path: "/auth/actions",
+  summary: "An action of the auth server, with the session taken from the cookie and put into it.",
+  access: "anyone",
+  body,
+  handle: carryOut,
+});
+
+async function carryOut({ http, app, body: { action, arguments: given } }: Call<z.output<typeof body>>) {
+  const args = served.includes(action as AuthAction) ? readArguments(http, action as AuthAction, given) : undefined;
+  if (args === undefined)
+    return answerProblem(http, problem(400, "invalid_request", "There is no such action with these arguments."));
+  const answer = await app.authServer.relay(action, args, callerHeaders(http, app));
+  if (answer === "busy") return answerProblem(http, { ...authServerUnavailable, headers: { "retry-after": "5" } });
+  if (!answer.ok) {
+    if (answer.error_code === "invalid_session_token") clearSessionCookie(http);
+    return http.json(answer);
+  }
+  if (action === "delete_session" || action === "delete_all_sessions") clearSessionCookie(http);
+  return http.json({ ...answer, values: await keepSession(http, app, action, answer.values) });
+}
+
+function readArguments(http: Context, action: AuthAction, given: Record<string, unknown>) {
+  const contract = authActions[action];
+  const required: readonly string[] = contract.arguments;
+  const optional: readonly string[] = "optional" in contract ? contract.optional : [];
+  const session_token = readSessionCookie(http) ?? "";
+  return textArguments(required.includes("session_token") ? { ...given, session_token } : given, required, optional);
+}
+
+/** A reset opens no session here: whoever chose the new password signs in with it. */
+async function keepSession(
+  http: Context,
+  app: AppContext,
+  action: string,
+  { session_token: token, ...values }: Record<string, unknown>,
+): Promise<Record<string, unknown>> {
+  if (typeof token !== "string") return values;
+  if (action === "complete_user_password_reset") {
+    await app.authServer.deleteSession(token);
+    return values;
+  }
+  const { expires_at: expiresAt } = values.session as { expires_at: number | null };
+  // Signing in anew ends what this browser was signed in with before.
+  const before = readSessionCookie(http);
+  if (before !== undefined) await app.authServer.deleteSession(before);
+  writeSessionCookie(http, token, expiresAt === null ? undefined : expiresAt - app.clock.now());
+  return values;
+}
+
+/** On whose behalf the auth server is called: its limits count visitors, not this server. */
+function callerHeaders(http: Context, app: AppContext): Record<string, string> {
+  const forwarded = { forwarded: http.req.header("forwarded"), xForwardedFor: http.req.header("x-forwarded-for") };
+  const address = callerKey(getConnInfo(http).remote.address ?? "", forwarded, app.settings.trustedProxies);
+  return {
+    "x-forwarded-for": address.replace(/\/64$/, ""),
+    "user-agent": (http.req.header("user-agent") ?? "").slice(0, 200),
+  };
+}

@@ -1,0 +1,36 @@
+import { createAppClient } from "@anteroom/shared/client/app";
+import { createAuthClient } from "@anteroom/shared/client/auth";
+import type { SessionInfo } from "@anteroom/shared/wire/app";
+import { QueryClient, useQuery } from "@tanstack/react-query";
+
+/**
+ * Both servers, through this origin alone. The session lives in a cookie that scripts cannot read; wherever an action
+ * asks for a session token, the server puts it in (`fromCookie`).
+ */
+export const app = createAppClient(location.origin);
+export const auth = createAuthClient(location.origin, { path: "/auth/actions" });
+
+/** Stands where the server fills in the session's token. */
+export const fromCookie = "";
+
+export const queries = new QueryClient({
+  defaultOptions: { queries: { retry: 1, staleTime: 10_000, refetchOnWindowFocus: true } },
+});
+
+/** Who is signed in; null for nobody, undefined while that is not known yet. */
+export function useSession(): SessionInfo | null | undefined {
+  return useQuery({ queryKey: ["session"], queryFn: readSession, staleTime: 30_000 }).data;
+}
+
+async function readSession(): Promise<SessionInfo | null> {
+  const answer = await app("GET /auth/session_info/");
+  if (answer.ok) return "user" in answer.values ? answer.values : null;
+  if (answer.error === "invalid_session") return null;
+  throw new Error(answer.detail);
+}
+
+/** After signing in or out, everything that was read belongs to somebody else. */
+export async function sessionChanged(): Promise<void> {
+  queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== "session" });
+  await queries.refetchQueries({ queryKey: ["session"] });
+}

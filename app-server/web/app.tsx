@@ -1,0 +1,37 @@
+import { lazy, Suspense } from "react";
+import { Route, Switch } from "wouter";
+import { ErrorBoundary } from "./components/error-boundary.tsx";
+import { Loading, NotFound } from "./components/page.tsx";
+import { Shell } from "./components/shell.tsx";
+import { HomePage } from "./pages/home.tsx";
+import { LoginPage } from "./pages/login.tsx";
+import { RecoverPage } from "./pages/recover.tsx";
+import { RegisterPage } from "./pages/register.tsx";
+import { SetupPage } from "./pages/setup.tsx";
+import { SignupPage } from "./pages/signup.tsx";
+
+// What few visitors need is fetched by those who do.
+const AccountPage = lazy(() => import("./pages/account.tsx").then((page) => ({ default: page.AccountPage })));
+const AdminPages = lazy(() => import("./pages/admin.tsx").then((page) => ({ default: page.AdminPages })));
+
+export function App() {
+  return (
+    <Shell>
+      <ErrorBoundary>
+        <Suspense fallback={<Loading />}>
+          <Switch>
+            <Route path="/" component={HomePage} />
+            <Route path="/account/register" component={RegisterPage} />
+            <Route path="/account/signup" component={SignupPage} />
+            <Route path="/account/login" component={LoginPage} />
+            <Route path="/account/recover" component={RecoverPage} />
+            <Route path="/setup" component={SetupPage} />
+            <Route path="/account" component={AccountPage} />
+            <Route path="/admin/*?" component={AdminPages} />
+            <Route component={NotFound} />
+          </Switch>
+        </Suspense>
+      </ErrorBoundary>
+    </Shell>
+  );
+}

@@ -1,0 +1,113 @@
+import { useState } from "react";
+import { useLocation } from "wouter";
+import { auth, sessionChanged } from "../api.ts";
+import { texts, useTexts } from "../i18n.tsx";
+import { CodeField, cleanCode, type Failure, FailureNote, Form, useSubmission } from "./form.tsx";
+import { Page } from "./page.tsx";
+import { PasswordField } from "./password.tsx";
+
+const words = texts({
+  en: {
+    title: "Activate your account",
+    lead: (email: string) => `You are approved. A mail with your code is on its way to ${email}.`,
+    leadWithCode: (email: string) => `You are approved. Choose a password for ${email}, and you are in.`,
+    code: "Code from the mail",
+    password: "Password",
+    action: "Activate my account",
+    lost: "No mail yet? Look into the folder for spam, or",
+    again: "have it sent again",
+    asked: "A new mail is on its way.",
+  },
+  nl: {
+    title: "Activeer je account",
+    lead: (email: string) => `Je bent goedgekeurd. Een mail met je code is onderweg naar ${email}.`,
+    leadWithCode: (email: string) => `Je bent goedgekeurd. Kies een wachtwoord voor ${email}, en je bent binnen.`,
+    code: "Code uit de mail",
+    password: "Wachtwoord",
+    action: "Activeer mijn account",
+    lost: "Nog geen mail? Kijk in je map voor spam, of",
+    again: "laat hem opnieuw sturen",
+    asked: "Een nieuwe mail is onderweg.",
+  },
+});
+
+interface ActivationProps {
+  signupToken: string;
+  email: string;
+  /** From the link, if it was one. */
+  code: string;
+  onExpired: () => void;
+}
+
+/** Code and password, and then the account is there. Each step may have been done by an earlier press of the button. */
+export function Activation({ signupToken, email, code: given, onExpired }: ActivationProps) {
+  const text = useTexts(words);
+  const [, navigate] = useLocation();
+  const [code, setCode] = useState(given);
+  const [password, setPassword] = useState("");
+  const submission = useSubmission(async () => {
+    const failure = await activate(signupToken, code, password);
+    if (failure?.error === "invalid_signup_token") onExpired();
+    if (failure) return failure;
+    await sessionChanged();
+    navigate("/account?welcome", { replace: true });
+    return undefined;
+  });
+  return (
+    <Page title={text.title} lead={given ? text.leadWithCode(email) : text.lead(email)}>
+      <Form submission={submission} action={text.action}>
+        <input type="email" name="email" value={email} autoComplete="username" readOnly hidden />
+        <CodeField label={text.code} value={code} onValue={setCode} failure={submission.failure} />
+        <PasswordField
+          label={text.password}
+          value={password}
+          onValue={setPassword}
+          failure={submission.failure}
+          kind="new"
+          context={[email]}
+        />
+      </Form>
+      <SendAgain signupToken={signupToken} />
+    </Page>
+  );
+}
+
+async function activate(signup_token: string, code: string, password: string): Promise<Failure | undefined> {
+  const verified = await auth.verify_signup_email_address_verification_code({
+    signup_token,
+    email_address_verification_code: cleanCode(code),
+  });
+  if (!verified.ok && verified.error !== "email_address_already_verified")
+    return verified.error === "incorrect_email_address_verification_code"
+      ? { error: verified.error, field: "code" }
+      : verified;
+  const set = await auth.set_signup_password({ signup_token, password });
+  if (!set.ok && set.error !== "password_already_set")
+    return set.error === "weak_password" || set.error === "invalid_password_length"
+      ? { error: set.error, field: "password" }
+      : set;
+  const completed = await auth.complete_signup({ signup_token });
+  return completed.ok ? undefined : completed;
+}
+
+function SendAgain({ signupToken }: { signupToken: string }) {
+  const text = useTexts(words);
+  const [failure, setFailure] = useState<Failure | "none">();
+  const send = async () => {
+    const result = await auth.send_signup_email_address_verification_code({ signup_token: signupToken });
+    setFailure(result.ok ? "none" : result);
+  };
+  return (
+    <div className="aside">
+      <p>
+        {text.lost}{" "}
+        <button type="button" className="link-button" onClick={() => void send()}>
+          {text.again}
+        </button>
+        .
+      </p>
+      <div role="status">{failure === "none" && <p className="note note-good">{text.asked}</p>}</div>
+      <div role="alert">{failure && failure !== "none" && <FailureNote failure={failure} />}</div>
+    </div>
+  );
+}

@@ -1,0 +1,17 @@
+import { useEffect, useState } from "react";
+
+/**
+ * Takes something secret out of the page's address. It is read once and kept in the history entry, which survives a
+ * reload, is sent nowhere and is gone with the tab; the address itself is cleaned at once (behaviour S-15).
+ */
+export function useCleanAddress<T>(read: (address: URL) => T): T {
+  const [value] = useState<T>(() => {
+    const address = new URL(location.href);
+    const isSecret = address.search !== "" || address.hash !== "";
+    return isSecret ? read(address) : ((history.state as { kept?: T } | null)?.kept ?? read(address));
+  });
+  useEffect(() => {
+    history.replaceState({ kept: value }, "", location.pathname);
+  }, [value]);
+  return value;
+}

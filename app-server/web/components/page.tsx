@@ -1,0 +1,72 @@
+import { type ReactNode, useEffect, useRef } from "react";
+import { Link } from "wouter";
+import { texts, useTexts } from "../i18n.tsx";
+import { site } from "../site.ts";
+
+const words = texts({
+  en: {
+    loading: "Loading…",
+    missing: "There is no such page",
+    missingMore: "The address may be mistyped, or the page has moved.",
+    home: "Go to the start page",
+  },
+  nl: {
+    loading: "Laden…",
+    missing: "Deze pagina bestaat niet",
+    missingMore: "Misschien is het adres verkeerd getypt, of is de pagina verhuisd.",
+    home: "Naar de startpagina",
+  },
+});
+
+interface PageProps {
+  title: string;
+  /** Under the title. */
+  lead?: ReactNode;
+  children?: ReactNode;
+  /** `narrow` for forms, `wide` for lists. */
+  width?: "narrow" | "wide";
+}
+
+/**
+ * One page, or one state of it. A new title becomes the document's and gets the focus, so that a screen reader says
+ * where one is and the keyboard goes on from there.
+ */
+export function Page({ title, lead, children, width = "narrow" }: PageProps) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  const isFirst = useRef(document.activeElement === document.body && document.title === site.site);
+  useEffect(() => {
+    document.title = `${title} – ${site.site}`;
+    if (!isFirst.current) heading.current?.focus();
+    isFirst.current = false;
+  }, [title]);
+  return (
+    <div className={`page page-${width}`}>
+      <h1 ref={heading} tabIndex={-1}>
+        {title}
+      </h1>
+      {lead && <div className="lead">{lead}</div>}
+      {children}
+    </div>
+  );
+}
+
+export function Loading() {
+  const { loading } = useTexts(words);
+  return (
+    <div className="loading" role="status">
+      <span className="spinner" aria-hidden="true" />
+      {loading}
+    </div>
+  );
+}
+
+export function NotFound() {
+  const text = useTexts(words);
+  return (
+    <Page title={text.missing} lead={text.missingMore}>
+      <p>
+        <Link href="/">{text.home}</Link>
+      </p>
+    </Page>
+  );
+}

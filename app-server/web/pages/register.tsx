@@ -1,0 +1,84 @@
+import { useState } from "react";
+import { Link, useLocation } from "wouter";
+import { app } from "../api.ts";
+import { AddressField, type Failure, Field, Form, useSubmission } from "../components/form.tsx";
+import { Page } from "../components/page.tsx";
+import { texts, useLanguage, useTexts } from "../i18n.tsx";
+
+const words = texts({
+  en: {
+    title: "Ask for an account",
+    lead: "An administrator looks at your request. You choose a password afterwards.",
+    firstname: "First name",
+    lastname: "Last name",
+    email: "E-mail address",
+    emailHint: "This is where your code is sent, and what you sign in with.",
+    send: "Send my request",
+    already: "You have an account already?",
+    signIn: "Sign in",
+  },
+  nl: {
+    title: "Vraag een account aan",
+    lead: "Een beheerder bekijkt je aanvraag. Je wachtwoord kies je daarna.",
+    firstname: "Voornaam",
+    lastname: "Achternaam",
+    email: "E-mailadres",
+    emailHint: "Hierheen gaat je code, en hiermee meld je je aan.",
+    send: "Verstuur mijn aanvraag",
+    already: "Heb je al een account?",
+    signIn: "Meld je aan",
+  },
+});
+
+export function RegisterPage() {
+  const text = useTexts(words);
+  const { language } = useLanguage();
+  const [, navigate] = useLocation();
+  const [person, setPerson] = useState({ firstname: "", lastname: "", email: "" });
+  const set = (name: keyof typeof person) => (value: string) => setPerson((before) => ({ ...before, [name]: value }));
+  const submission = useSubmission(async (): Promise<Failure | undefined> => {
+    const result = await app("POST /auth/request_registration", { ...person, language });
+    if (!result.ok) return { error: result.error, ...(result.fields?.[0] ? { field: result.fields[0].field } : {}) };
+    navigate(`/account/signup?token=${encodeURIComponent(result.values.registration_token)}`);
+    return undefined;
+  });
+  const { failure } = submission;
+  return (
+    <Page title={text.title} lead={text.lead}>
+      <Form submission={submission} action={text.send}>
+        <div className="field-row">
+          <Field
+            label={text.firstname}
+            name="firstname"
+            value={person.firstname}
+            onValue={set("firstname")}
+            failure={failure}
+            autoComplete="given-name"
+            maxLength={100}
+            required
+          />
+          <Field
+            label={text.lastname}
+            name="lastname"
+            value={person.lastname}
+            onValue={set("lastname")}
+            failure={failure}
+            autoComplete="family-name"
+            maxLength={100}
+            required
+          />
+        </div>
+        <AddressField
+          label={text.email}
+          value={person.email}
+          onValue={set("email")}
+          failure={failure}
+          hint={text.emailHint}
+        />
+      </Form>
+      <p className="aside">
+        {text.already} <Link href="/account/login">{text.signIn}</Link>
+      </p>
+    </Page>
+  );
+}

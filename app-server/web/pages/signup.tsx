@@ -1,0 +1,220 @@
+import type { RegistrationStatus } from "@anteroom/shared/wire/app";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { Link } from "wouter";
+import { app } from "../api.ts";
+import { Activation } from "../components/activation.tsx";
+import { useCleanAddress } from "../components/clean-address.ts";
+import { AddressField, CodeField, cleanCode, type Failure, Form, useSubmission } from "../components/form.tsx";
+import { Loading, Page } from "../components/page.tsx";
+import { texts, useTexts } from "../i18n.tsx";
+import { messages } from "../messages.ts";
+
+const words = texts({
+  en: {
+    waiting: "Your request is waiting for a decision",
+    waitingLead: (email: string) => `We will write to ${email} as soon as an administrator has decided.`,
+    waitingMore: "You can close this page: the mail brings you back. If you leave it open, it goes on by itself.",
+    checked: "This page looks again every few seconds.",
+    withdraw: "Withdraw my request",
+    withdrawn: "Your request is withdrawn",
+    withdrawnLead: "Nothing of it is kept but the note that there was one.",
+    rejected: "Your request was not accepted",
+    rejectedLead:
+      "If you left a reachable address, a mail tells you why. If you think this is a mistake, write to the administrators.",
+    expired: "Your code has run out",
+    expiredLead: (email: string) =>
+      `You are still approved. Ask for a new code, and a new mail is written to ${email}.`,
+    renew: "Send me a new code",
+    gone: "This link leads nowhere any more",
+    goneLead: "Your account may be active already, or the request has expired.",
+    signIn: "Sign in",
+    register: "Ask for an account",
+    code: "Activate your account",
+    codeLead: "Type the address you signed up with and the code from the mail.",
+    email: "E-mail address",
+    codeLabel: "Code from the mail",
+    go: "Go on",
+    notFound: "No sign-up waits for this address and code. Compare the code with the newest mail you got.",
+    unreachable: "We cannot look just now",
+  },
+  nl: {
+    waiting: "Je aanvraag wacht op een beslissing",
+    waitingLead: (email: string) => `We schrijven naar ${email} zodra een beheerder heeft beslist.`,
+    waitingMore: "Deze pagina mag dicht: de mail brengt je terug. Laat je haar open, dan gaat ze vanzelf verder.",
+    checked: "Deze pagina kijkt om de paar seconden opnieuw.",
+    withdraw: "Trek mijn aanvraag in",
+    withdrawn: "Je aanvraag is ingetrokken",
+    withdrawnLead: "Er blijft niets van bewaard, behalve dat er een was.",
+    rejected: "Je aanvraag is niet aangenomen",
+    rejectedLead:
+      "Is je adres bereikbaar, dan vertelt een mail je waarom. Denk je dat dit een vergissing is, schrijf dan de beheerders.",
+    expired: "Je code is verlopen",
+    expiredLead: (email: string) =>
+      `Je bent nog steeds goedgekeurd. Vraag een nieuwe code, dan gaat er een nieuwe mail naar ${email}.`,
+    renew: "Stuur me een nieuwe code",
+    gone: "Deze link leidt nergens meer heen",
+    goneLead: "Misschien is je account al actief, of is de aanvraag verlopen.",
+    signIn: "Aanmelden",
+    register: "Vraag een account aan",
+    code: "Activeer je account",
+    codeLead: "Typ het adres waarmee je je registreerde en de code uit de mail.",
+    email: "E-mailadres",
+    codeLabel: "Code uit de mail",
+    go: "Verder",
+    notFound: "Bij dit adres en deze code wacht geen registratie. Vergelijk de code met de nieuwste mail die je kreeg.",
+    unreachable: "We kunnen nu even niet kijken",
+  },
+});
+
+interface Handle {
+  token: string;
+  code: string;
+}
+
+/** Waiting room and activation. Opening it changes nothing: the code is only used when the person presses the button. */
+export function SignupPage() {
+  const given = useCleanAddress(({ searchParams }): Handle => {
+    return { token: searchParams.get("token") ?? "", code: searchParams.get("code") ?? "" };
+  });
+  const [handle, setHandle] = useState(given);
+  return handle.token ? <WaitingRoom handle={handle} /> : <FindByCode onFound={setHandle} />;
+}
+
+type Seen = RegistrationStatus | "gone" | "withdrawn";
+
+/** Milliseconds between two looks: quick at first, later every ten seconds; none while the tab is hidden. */
+const pauses = [1_000, 2_000, 3_000, 5_000, 8_000, 10_000];
+
+function WaitingRoom({ handle }: { handle: Handle }) {
+  const text = useTexts(words);
+  const message = useTexts(messages);
+  const [isWithdrawn, setWithdrawn] = useState(false);
+  const status = useQuery<Seen>({
+    queryKey: ["registration", handle.token],
+    queryFn: () => readStatus(handle),
+    staleTime: 0,
+    retry: 0,
+    enabled: !isWithdrawn,
+    refetchInterval: ({ state: { data, dataUpdateCount, errorUpdateCount } }) =>
+      isUndecided(data) ? (pauses[Math.min(dataUpdateCount + errorUpdateCount, pauses.length - 1)] ?? 10_000) : false,
+    refetchOnWindowFocus: ({ state: { data } }) => isUndecided(data),
+  });
+  if (isWithdrawn) return <Ended title={text.withdrawn} lead={text.withdrawnLead} />;
+  const { data } = status;
+  if (data === undefined)
+    return status.isError ? <Page title={text.unreachable} lead={message.unreachable} /> : <Loading />;
+  if (data === "gone") return <Ended title={text.gone} lead={text.goneLead} />;
+  if (data === "withdrawn") return <Ended title={text.withdrawn} lead={text.withdrawnLead} />;
+  if (data.state === "rejected") return <Page title={text.rejected} lead={text.rejectedLead} />;
+  if (data.signup_token)
+    return (
+      <Activation
+        signupToken={data.signup_token}
+        email={data.email}
+        code={handle.code}
+        onExpired={() => void status.refetch()}
+      />
+    );
+  if (data.accepted) return <Expired handle={handle} email={data.email} onRenewed={() => void status.refetch()} />;
+  return (
+    <Page title={text.waiting} lead={text.waitingLead(data.email)}>
+      <p>{text.waitingMore}</p>
+      <p className="pulse" role="status">
+        <span className="pulse-dot" aria-hidden="true" />
+        {text.checked}
+      </p>
+      <Withdraw token={handle.token} onWithdrawn={() => setWithdrawn(true)} />
+    </Page>
+  );
+}
+
+function isUndecided(data: Seen | undefined): boolean {
+  return data === undefined || (typeof data === "object" && !data.accepted && data.state === undefined);
+}
+
+async function readStatus({ token, code }: Handle): Promise<Seen> {
+  const answer = await app("POST /auth/registration_status", {
+    registration_token: token,
+    ...(code ? { code: cleanCode(code) } : {}),
+  });
+  if (answer.ok) return answer.values;
+  if (answer.error === "registration_not_found") return "gone";
+  throw new Error(answer.error);
+}
+
+function Withdraw({ token, onWithdrawn }: { token: string; onWithdrawn: () => void }) {
+  const text = useTexts(words);
+  const submission = useSubmission(async () => {
+    const result = await app("POST /auth/withdraw_registration", { registration_token: token });
+    if (!result.ok) return result;
+    onWithdrawn();
+    return undefined;
+  });
+  return (
+    <details className="more">
+      <summary>{text.withdraw}</summary>
+      <Form submission={submission} action={text.withdraw} tone="danger">
+        {null}
+      </Form>
+    </details>
+  );
+}
+
+function Expired({ handle, email, onRenewed }: { handle: Handle; email: string; onRenewed: () => void }) {
+  const text = useTexts(words);
+  const submission = useSubmission(async () => {
+    const result = await app("POST /auth/renew_signup", { registration_token: handle.token });
+    if (!result.ok) return result;
+    onRenewed();
+    return undefined;
+  });
+  return (
+    <Page title={text.expired} lead={text.expiredLead(email)}>
+      <Form submission={submission} action={text.renew}>
+        {null}
+      </Form>
+    </Page>
+  );
+}
+
+function Ended({ title, lead }: { title: string; lead: string }) {
+  const text = useTexts(words);
+  return (
+    <Page title={title} lead={lead}>
+      <p className="form-actions">
+        <Link href="/account/login" className="button">
+          {text.signIn}
+        </Link>
+        <Link href="/account/register" className="button quiet">
+          {text.register}
+        </Link>
+      </p>
+    </Page>
+  );
+}
+
+/** For somebody who has the mail, but not the link: another device, or a mail program that breaks links. */
+function FindByCode({ onFound }: { onFound: (handle: Handle) => void }) {
+  const text = useTexts(words);
+  const [email, setEmail] = useState("");
+  const [code, setCode] = useState("");
+  const [isUnknown, setUnknown] = useState(false);
+  const submission = useSubmission(async (): Promise<Failure | undefined> => {
+    setUnknown(false);
+    const result = await app("POST /auth/lookup_registration", { email: email.trim(), code: cleanCode(code) });
+    if (!result.ok) return result;
+    if (result.values.found) onFound({ token: result.values.token, code: cleanCode(code) });
+    else setUnknown(true);
+    return undefined;
+  });
+  return (
+    <Page title={text.code} lead={text.codeLead}>
+      <Form submission={submission} action={text.go}>
+        <AddressField label={text.email} value={email} onValue={setEmail} />
+        <CodeField label={text.codeLabel} value={code} onValue={setCode} />
+        <div role="alert">{isUnknown && <p className="note note-bad">{text.notFound}</p>}</div>
+      </Form>
+    </Page>
+  );
+}

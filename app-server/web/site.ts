@@ -1,0 +1,9 @@
+export type Language = "en" | "nl";
+
+/** What the server put into the page. */
+function readSite(): { site: string; language: Language } {
+  const content = document.querySelector<HTMLMetaElement>('meta[name="anteroom"]')?.content;
+  return content ? JSON.parse(content) : { site: "Anteroom", language: "en" };
+}
+
+export const site = readSite();

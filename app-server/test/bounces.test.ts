@@ -1,0 +1,237 @@
+import { connect } from "node:net";
+import { createInterface } from "node:readline";
+import { freePort } from "@anteroom/shared/launch/ports";
+import { createTransport, type NodemailerError } from "nodemailer";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Client, createClient } from "./support/client.ts";
+import { type MailRelay, startMailRelay } from "./support/mail-relay.ts";
+import { type Stack, startStack } from "./support/stack.ts";
+
+/** Mails that come back, sent to the inbound listener as other servers do. */
+
+const domain = "bounces.people.example";
+
+let relay: MailRelay;
+let stack: Stack;
+let client: Client;
+let admin: { cookie: string };
+let port: number;
+
+beforeAll(async () => {
+  [relay, port] = await Promise.all([startMailRelay(), freePort()]);
+  stack = await startStack({
+    env: {
+      BACKEND_SMTP_SEND: "true",
+      BACKEND_SMTP_HOST: "127.0.0.1",
+      BACKEND_SMTP_PORT: String(relay.port),
+      BACKEND_SMTP_TLS: "none",
+      BACKEND_SMTP_SENDER_EMAIL: "anteroom@people.example",
+      BACKEND_INBOUND: "true",
+      BACKEND_INBOUND_SMTP_PORT: String(port),
+      BACKEND_INBOUND_DOMAIN: domain,
+      BACKEND_BOUNCE_LIMIT: "3",
+    },
+  });
+  client = createClient(stack);
+  admin = await client.adminCookie();
+});
+
+afterAll(async () => {
+  await stack.stop();
+  relay.close();
+});
+
+/** Causes a mail; answers the address that it comes back to, from its envelope. */
+async function cause(email: string): Promise<string> {
+  await client.email({ type: "password_updated", email });
+  await client.drainMail();
+  return relay.mails.findLast(({ to }) => to === email)?.from ?? "";
+}
+
+interface Report {
+  fields?: string;
+  contentType?: string;
+  partType?: string;
+  headers?: string;
+}
+
+const failed = "Final-Recipient: rfc822; x@example.com\r\nAction: failed\r\nStatus: 5.1.1";
+
+/** As Postfix writes it. */
+function report({ fields = failed, contentType = "multipart/report", partType, headers = "" }: Report = {}): string {
+  return [
+    "From: MAILER-DAEMON@mx.example (Mail Delivery System)",
+    "Subject: Undelivered Mail Returned to Sender",
+    "Auto-Submitted: auto-replied",
+    ...(headers ? [headers] : []),
+    "MIME-Version: 1.0",
+    `Content-Type: ${contentType}; report-type=delivery-status; boundary="b"`,
+    "",
+    "--b\r\nContent-Type: text/plain\r\n\r\nYour mail could not be delivered.",
+    `--b\r\nContent-Type: ${partType ?? "message/delivery-status"}\r\n\r\nReporting-MTA: dns; mx.example\r\n\r\n${fields}\r\n`,
+    "--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: Hello\r\n\r\nAction: failed",
+    "--b--\r\n",
+  ].join("\r\n");
+}
+
+async function send(to: string | string[], raw: string, from = ""): Promise<number> {
+  const transport = createTransport({ host: "127.0.0.1", port, ignoreTLS: true });
+  const envelope = { from, to };
+  try {
+    const { response } = await transport.sendMail({ envelope, raw });
+    return Number(response.slice(0, 3));
+  } catch (error) {
+    return (error as NodemailerError).responseCode ?? 0;
+  } finally {
+    transport.close();
+  }
+}
+
+async function newest(email: string) {
+  const { body } = await client.app.get(`/admin/mails/?email=${encodeURIComponent(email)}`, admin);
+  return body.mails[0];
+}
+
+test("G4: a report that a mail came back flips the registration's mail to bounced, once, with the diagnosis", async () => {
+  const email = "ada@example.com";
+  await client.register(email);
+  await client.app.post("/admin/accept_user/", { email }, admin);
+  await client.drainMail();
+  const returnPath = relay.mails.findLast(({ to }) => to === email)?.from ?? "";
+  expect(returnPath).toMatch(/^bounce\+[0-9a-f]{32}-[0-9a-f]{16}@bounces\.people\.example$/);
+  const mailOf = async () => (await client.app.get("/admin/list_newusers/", admin)).body[0].mail;
+  expect(await mailOf()).toMatchObject({ status: "accepted" });
+  const fields = `${failed}\r\nRemote-MTA: dns; mx\r\nDiagnostic-Code: smtp; 550 5.1.1 <ada@example.com>:\r\n    no such\tuser\u0007 here`;
+  expect(await send(returnPath.toUpperCase(), report({ fields }))).toBe(250);
+  expect(await mailOf()).toMatchObject({
+    type: "signup_verification",
+    status: "bounced",
+    reason: "550 5.1.1 <ada@example.com>: no such user here",
+  });
+  expect(await send(returnPath, report({ fields: `${failed}\r\nDiagnostic-Code: smtp; again` }))).toBe(250);
+  expect((await mailOf()).reason).toContain("no such user");
+  const [counted] = await stack.sql`select bounces from mail_suppressions where email_norm = ${email}`;
+  expect(counted?.bounces).toBe(1);
+  const { body } = await client.app.get("/admin/mails/?status=bounced", admin);
+  expect(body.mails).toHaveLength(1);
+});
+
+test("a delay is noted, success and everything else changes nothing", async () => {
+  const returnPath = await cause("delayed@example.com");
+  const accepted = await newest("delayed@example.com");
+  for (const raw of [
+    report({ fields: failed.replace("failed", "delivered") }),
+    report({ fields: failed.replace("failed", "relayed") }),
+    report({ fields: "" }),
+    report({ fields: "Action failed" }),
+    report({ contentType: "multipart/mixed" }),
+    report({ partType: "text/plain" }),
+    "",
+    "Content-Type: multipart/report; boundary=x\r\n\r\n--x",
+    `Content-Type: ${"multipart/report;".repeat(2_000)}\r\n\r\n`,
+  ])
+    expect(await send(returnPath, raw)).toBe(250);
+  expect(await newest("delayed@example.com")).toEqual(accepted);
+  const fields = failed.replace("failed", "Delayed (still trying)").replace("5.1.1", "4.4.1 (no answer)");
+  expect(await send(returnPath, report({ fields }))).toBe(250);
+  expect(await newest("delayed@example.com")).toMatchObject({ status: "accepted", reason: "Delayed: Status 4.4.1" });
+  expect(await send(returnPath, report())).toBe(250);
+  expect(await newest("delayed@example.com")).toMatchObject({ status: "bounced", reason: "Status 5.1.1" });
+});
+
+test("S-28, P-40: automatic and personal answers to a return path are taken and lead to nothing", async () => {
+  const returnPath = await cause("away@example.com");
+  const before = [relay.recipients.length, await newest("away@example.com")];
+  const vacation = "From: away@example.com\r\nSubject: Away\r\nAuto-Submitted: auto-replied\r\n\r\nAction: failed";
+  expect(await send(returnPath, vacation)).toBe(250);
+  expect(await send(returnPath, "From: away@example.com\r\nSubject: Re\r\n\r\nWhat?", "away@example.com")).toBe(250);
+  await client.drainMail();
+  expect([relay.recipients.length, await newest("away@example.com")]).toEqual(before);
+});
+
+test("nothing but return paths of our own is a recipient; a forged one is refused and flips nothing", async () => {
+  const returnPath = await cause("forged@example.com");
+  const [local = ""] = returnPath.split("@");
+  const other = local.endsWith("0") ? "1" : "0";
+  for (const recipient of [
+    `${local.slice(0, -1)}${other}@${domain}`,
+    `${local.replace(/-.*/, "")}@${domain}`,
+    `${local}@people.example`,
+    `postmaster@${domain}`,
+    "someone@elsewhere.example",
+    `bounce+${"0".repeat(32)}-${"0".repeat(16)}@${domain}`,
+    "x",
+  ])
+    expect(await send(recipient, report()), recipient).toBeGreaterThanOrEqual(501);
+  expect(await newest("forged@example.com")).toMatchObject({ status: "accepted" });
+  const stranger = await cause("other@example.com");
+  expect(await send([stranger, "someone@elsewhere.example"], report())).toBe(250);
+  expect(await newest("other@example.com")).toMatchObject({ status: "bounced" });
+  expect(await send(returnPath, `${report()}${"x".repeat(600_000)}`)).toBe(552);
+  expect(await newest("forged@example.com")).toMatchObject({ status: "accepted" });
+});
+
+test("mails to an address stop after the third that came back, until an administrator clears it", async () => {
+  const email = "often@example.com";
+  for (let time = 0; time < 3; time++) expect(await send(await cause(email), report())).toBe(250);
+  const count = () => relay.recipients.filter((recipient) => recipient === email).length;
+  expect(count()).toBe(3);
+  await cause("Often@Example.com");
+  expect(count()).toBe(3);
+  expect(await newest(email)).toMatchObject({ status: "failed", reason: expect.stringContaining("5.1.1") });
+  await client.app.post("/admin/mails/clear_address/", { email }, admin);
+  await cause(email);
+  expect(count()).toBe(4);
+  expect(await newest(email)).toMatchObject({ status: "accepted" });
+});
+
+test("a bounced mail can be sent again, and its metrics count it", async () => {
+  const { id } = await newest("forged@example.com");
+  const returnPath = relay.mails.findLast(({ to }) => to === "forged@example.com")?.from ?? "";
+  await send(returnPath, report());
+  expect((await client.app.post("/admin/mails/replay/", { id }, admin)).status).toBe(200);
+  await client.drainMail();
+  expect(await newest("forged@example.com")).toMatchObject({ id, status: "accepted" });
+  const headers = { authorization: `Bearer ${stack.env.INTERNAL_SECRET}` };
+  const metrics = await (await fetch(`${stack.urls.appPrivate}/metrics`, { headers })).text();
+  expect(metrics).toMatch(/^anteroom_mail_outcomes_total\{outcome="bounced"\} [1-9]/m);
+});
+
+test("the listener signs nobody in, encrypts nothing by halves, and survives nonsense", async () => {
+  const lines = await converse([
+    "EHLO x",
+    "AUTH PLAIN AGEAYg==",
+    "STARTTLS",
+    "VRFY root",
+    "EXPN all",
+    "\u0000\u00ff",
+    "QUIT",
+  ]);
+  expect(lines.join("\n")).not.toMatch(/AUTH PLAIN|250.STARTTLS|^235|^334/m);
+  expect(lines.at(-1)).toMatch(/^221/);
+  expect(await send(await cause("after@example.com"), report())).toBe(250);
+});
+
+test("without BACKEND_INBOUND nothing listens", async () => {
+  const { BACKEND_INBOUND: _, ...env } = stack.env;
+  for (const name of Object.keys(stack.env)) delete stack.env[name];
+  Object.assign(stack.env, env);
+  await stack.servers.app.stop();
+  await stack.servers.app.start();
+  const refused = new Promise((resolve) => connect(port, "127.0.0.1").on("error", resolve).on("connect", resolve));
+  expect(await refused).toMatchObject({ code: "ECONNREFUSED" });
+  expect(await cause("plain@example.com")).toBe("anteroom@people.example");
+});
+
+/** Says one line after the other, each after the answer to the one before; every line that came back. */
+function converse(commands: string[]): Promise<string[]> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    const heard: string[] = [];
+    socket.on("error", () => undefined).on("close", () => resolve(heard));
+    createInterface({ input: socket }).on("line", (line) => {
+      heard.push(line);
+      if (/^\d{3} /.test(line)) socket.write(`${commands.shift() ?? "QUIT"}\r\n`);
+    });
+  });
+}

@@ -18,10 +18,16 @@ export function createFileDelivery(settings: Settings): Delivery {
     deliver: async (mail, due) => {
       const base = join(folder, fileName(due));
       const { message } = await transport.sendMail(messageOf(settings, mail, due));
-      await mkdir(folder, { recursive: true });
-      await writeWhole(`${base}.html`, mail.html);
-      await writeWhole(`${base}.eml`, message as Buffer);
-      await writeWhole(`${base}.txt`, asText(mail));
+      const write = async () => {
+        await writeWhole(`${base}.html`, mail.html);
+        await writeWhole(`${base}.eml`, message as Buffer);
+        await writeWhole(`${base}.txt`, asText(mail));
+      };
+      await write().catch(async (error: NodeJS.ErrnoException) => {
+        if (error.code !== "ENOENT") throw error;
+        await mkdir(folder, { recursive: true });
+        await write();
+      });
       return { status: "accepted", reply: `written to ${basename(base)}` };
     },
     close: async () => undefined,

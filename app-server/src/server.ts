@@ -116,10 +116,17 @@ async function openInbound(context: AppContext): Promise<InboundListener> {
 /** Templates and MIME cost 10 MiB and 100 ms, which a server can do without until there is a mail to write. */
 function createPostOffice(context: AppContext) {
   let parts: ReturnType<typeof openPostOffice> | undefined;
+  let quietUntil = 0;
   const deliver: PostOffice = async (mail, stored) => {
     parts ??= openPostOffice(context);
     const { compose, delivery } = await parts;
-    return delivery.deliver(await compose(mail), mail, stored);
+    const outcome = await delivery.deliver(await compose(mail), mail, stored);
+    // Every mail will say the same as long as it lasts.
+    if (outcome.status === "deferred" && outcome.concerns === "relay" && Date.now() >= quietUntil) {
+      quietUntil = Date.now() + 60_000;
+      context.log.error({ reason: outcome.reason }, "the relay takes no mails; they will be tried again");
+    }
+    return outcome;
   };
   return { deliver, close: async () => (await parts)?.delivery.close() };
 }

@@ -60,8 +60,10 @@ function createSmtpDelivery(settings: Settings, smtp: SmtpSettings): Delivery {
       if (!isFromRelay(error)) throw error;
       const problem = problemOf(error, smtp);
       const reason = oneLine(problem.reason, mail, smtp);
-      const outcome: DeliveryOutcome = { status: problem.isFinal ? "failed" : "deferred", reason };
-      return problem.concerns === "relay" ? { outcome, forAll: outcome } : { outcome };
+      if (problem.isFinal) return { outcome: { status: "failed", reason } };
+      if (problem.concerns === "mail") return { outcome: { status: "deferred", reason } };
+      const outcome = { status: "deferred", reason, concerns: "relay" } as const;
+      return { outcome, forAll: outcome };
     }
   }
 

@@ -62,8 +62,11 @@ export interface DueMail extends MailRequest {
   createdAt: Date;
 }
 
-/** What a delivery came to. `deferred` is tried again by the schedule; `failed` is not: the recipient was refused for good. */
+/**
+ * What a delivery came to. `deferred` is tried again by the schedule; `failed` is not: the recipient was refused for good.
+ * `concerns`: the relay would have taken no mail to anybody.
+ */
 export type DeliveryOutcome =
   | { status: "accepted"; reply: string }
-  | { status: "deferred"; reason: string }
+  | { status: "deferred"; reason: string; concerns?: "relay" }
   | { status: "failed"; reason: string };

@@ -342,6 +342,7 @@ test("nobody answers, or nobody of that name: the mail waits, and the reason say
   expect(await deliveryTo({ port })()).toEqual({
     status: "deferred",
     reason: `nothing answers at 127.0.0.1:${port}: (ECONNREFUSED)`,
+    concerns: "relay",
   });
 });
 

@@ -23,8 +23,10 @@ export async function purge(context: AppContext): Promise<void> {
   await purgeSetupLinks(context.db, now);
   await purgeRateLimits(context.db, now);
   await purgeMails(context.db, now - context.settings.policy.retention);
-  const lost = await giveUpLost(context.db, now);
-  if (lost > 0) context.log.error({ mails: lost }, "mails without a job were given up; replay them");
+  const givenUp = await giveUpLost(context.db, now);
+  if (givenUp > 0) context.log.error({ mails: givenUp }, "mails whose worker ended every time were given up");
+  const lost = await context.mail.requeueLost();
+  if (lost > 0) context.log.warn({ mails: lost }, "mails that had lost their jobs are queued again");
 }
 
 /** One run after the other, never two at once; a failing run is logged and the next one comes all the same. */

@@ -144,7 +144,7 @@ test("the code is sealed in the mail's row alone, bound to it, and gone once the
   await stack.sql`delete from mails where email = 'other@example.com'`;
 });
 
-test("a mail whose row is gone, or that has lost its job, holds up nothing", async () => {
+test("a job whose mail is gone holds up nothing, and a mail that has lost its job gets another", async () => {
   relay.script = ({ stage }) => (stage === "rcpt" ? { code: 451 } : undefined);
   await notice("lost@example.com");
   await client.drainMail();
@@ -153,10 +153,24 @@ test("a mail whose row is gone, or that has lost its job, holds up nothing", asy
   await stack.sql`insert into pgboss.job (name, data, group_id)
     values ('mail', ${stack.sql.json({ mailId: crypto.randomUUID() })}, 'example.com')`;
   await client.command("app", "advance_clock", { seconds: 0 });
-  expect(await statusOf("lost@example.com")).toMatchObject({ status: "failed" });
   await notice("next@example.com");
   await client.drainMail();
-  expect([arrived("lost@example.com"), arrived("next@example.com")]).toEqual([0, 1]);
+  expect([arrived("lost@example.com"), arrived("next@example.com")]).toEqual([1, 1]);
+});
+
+test("a mail whose worker ended every time is given up and listed", async () => {
+  relay.script = ({ stage }) => (stage === "rcpt" ? { code: 451 } : undefined);
+  await notice("deadly@example.com");
+  await client.drainMail();
+  relay.script = undefined;
+  const { id } = (await statusOf("deadly@example.com")) as { id: string };
+  await stack.sql`update mails set next_try_at = null where id = ${id}`;
+  await stack.sql`insert into pgboss.job (name, data, group_id, state)
+    values ('mail', ${stack.sql.json({ mailId: id })}, 'example.com', 'failed')`;
+  await client.command("app", "advance_clock", { seconds: 0 });
+  await client.drainMail();
+  expect(await statusOf("deadly@example.com")).toMatchObject({ status: "failed" });
+  expect(arrived("deadly@example.com")).toBe(0);
 });
 
 test("R45: mails are forgotten when their time is over; bounces that are still counted stay", async () => {

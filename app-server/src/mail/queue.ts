@@ -27,6 +27,8 @@ export interface MailQueue {
   enqueueAgain(trx: Transaction<AppDatabase>, mails: readonly store.DueRow[]): Promise<void>;
   /** Makes due what was deferred until now, and what ended processes left behind. */
   sweep(): Promise<void>;
+  /** Gives mails a job that are due and have none. Returns how many. */
+  requeueLost(): Promise<number>;
   /** Starts to work the queue off. */
   work(deliver: PostOffice): Promise<void>;
   isWorking(): boolean;
@@ -83,6 +85,12 @@ export async function openMailQueue(parts: MailQueueParts): Promise<MailQueue> {
     },
     enqueueAgain,
     sweep,
+    requeueLost: () =>
+      db.transaction().execute(async (trx) => {
+        const lost = await store.findLost(trx, 1_000);
+        if (lost.length > 0) await enqueueAgain(trx, lost);
+        return lost.length;
+      }),
     work: async (deliver) => {
       worker = await startWorker({ ...parts, boss, codes, deliver });
     },
@@ -120,7 +128,7 @@ async function openBoss({ settings, processName, log }: MailQueueParts): Promise
     notify: false,
     // Only a worker that ends without a word makes a job be tried again; the tries of a mail follow a schedule of
     // their own. A mail that ends its worker every time must not go on for ever.
-    retryLimit: 20,
+    retryLimit: 100,
     retryDelay: 1,
     retryBackoff: false,
     expireInSeconds: 900,

@@ -89,18 +89,38 @@ export async function claimMails(db: Db, ids: string[], processName: string): Pr
 
 /**
  * Puts the jobs of workers that have ended back into the queue: of those that had claimed the mail at once, of others
- * when no living worker would take so long to claim it. Returns how many.
+ * when no living worker would take so long to claim it. A mail is nobody's from the same moment on; else its job would
+ * be put back once more while the next worker is about to claim it. Returns how many.
  */
 export async function releaseJobsOfTheGone(db: Db): Promise<number> {
   const { rows } = await sql`
-    update pgboss.job set state = 'created', started_on = null, heartbeat_on = null
+    with released as (
+      update mails set claimed_by = null
+      where status in ('queued', 'deferred') and claimed_by is not null and ${isGone("mails.claimed_by")}
+      returning id
+    )
+    update pgboss.job set started_on = null, heartbeat_on = null, retry_count = retry_count + 1,
+      state = case when retry_count < retry_limit then 'created' else 'failed' end::pgboss.job_state
     from mails
     where job.name = 'mail' and job.state = 'active' and job.group_id is not null
       and mails.id = case when job.data ->> 'mailId' ~ '^[0-9a-f-]{36}$' then (job.data ->> 'mailId')::uuid end
-      and case when mails.claimed_by is null then job.started_on < now() - interval '5 seconds'
-        else ${isGone("mails.claimed_by")} end
+      and (mails.id in (select id from released)
+        or mails.claimed_by is null and job.started_on < now() - interval '5 seconds')
     returning ${wake}`.execute(db);
   return rows.length;
+}
+
+/** Those of the mails that no worker has anything to do for any more: settled, put off, or gone. */
+export async function findSettled(db: Db, ids: string[]): Promise<Set<string>> {
+  const rows = await db
+    .selectFrom("mails")
+    .select("id")
+    .where(sql<boolean>`id = any(${ids}::uuid[])`)
+    .where("status", "in", ["queued", "deferred"])
+    .where("next_try_at", "is", null)
+    .execute();
+  const unsettled = new Set(rows.map(({ id }) => id));
+  return new Set(ids.filter((id) => !unsettled.has(id)));
 }
 
 /** Jobs whose turn has not come after all wait in the queue again, in their old place. */
@@ -174,28 +194,41 @@ export async function countBounce(
     .execute();
 }
 
-/**
- * Gives up mails that are due but have no job that would deliver them: their worker ended every time, or somebody cleared
- * the queue. Cause and job are written together, so no other mail looks like that. Returns how many.
- */
+/** Due, and yet without a job. Cause and job are written together, so no other mail looks like that. */
+const isLost = sql<boolean>`status in ('queued', 'deferred') and next_try_at is null and not exists (
+  select from pgboss.job where name = 'mail' and state < 'completed' and data ->> 'mailId' = mails.id::text)`;
+
+const hasEndedWorkers = sql<boolean>`exists (
+  select from pgboss.job where name = 'mail' and state = 'failed' and data ->> 'mailId' = mails.id::text)`;
+
+/** Gives up mails whose worker ended every time it had them. Returns how many. */
 export async function giveUpLost(db: Db, now: number): Promise<number> {
   const result = await db
     .updateTable("mails")
     .set({
       status: "failed",
-      reason: "Its place in the queue was lost: the worker ended too often while delivering it.",
+      reason: "The worker ended every time while it was delivering this mail.",
       sealed_code: null,
       claimed_by: null,
       updated_at: now,
     })
-    .where("status", "in", ["queued", "deferred"])
-    .where("next_try_at", "is", null)
-    .where(
-      sql<boolean>`not exists (select from pgboss.job
-        where name = 'mail' and state < 'completed' and data ->> 'mailId' = mails.id::text)`,
-    )
+    .where(isLost)
+    .where(hasEndedWorkers)
     .executeTakeFirst();
   return Number(result.numUpdatedRows);
+}
+
+/** The other mails without a job. Theirs belong in the same transaction. */
+export async function findLost(trx: Transaction<AppDatabase>, limit: number): Promise<DueRow[]> {
+  return trx
+    .selectFrom("mails")
+    .select(["id", "type", "email_norm"])
+    .where(isLost)
+    .where(sql<boolean>`not ${hasEndedWorkers}`)
+    .limit(limit)
+    .forUpdate()
+    .skipLocked()
+    .execute();
 }
 
 export type DueRow = Pick<StoredMail, "id" | "type" | "email_norm">;

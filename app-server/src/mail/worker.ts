@@ -103,15 +103,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
   }
 
   async function startAll(jobs: Job[]): Promise<void> {
-    const jobOf = new Map<string, Job>();
-    const known = new Set([...underWay.values()].map(({ mailId }) => mailId));
-    for (const job of jobs) {
-      const mailId = await readMailId(parts, job);
-      if (mailId === undefined) continue;
-      if (known.has(mailId)) finished.push(job);
-      else jobOf.set(mailId, job);
-      known.add(mailId);
-    }
+    const jobOf = await oneJobForEach(jobs);
     if (jobOf.size === 0) return;
     const mails = await store.claimMails(parts.db, [...jobOf.keys()], parts.processName);
     mails.sort((a, b) => mailTypes[b.type].priority - mailTypes[a.type].priority);
@@ -119,8 +111,31 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
       start(jobOf.get(mail.id) as Job, mail);
       jobOf.delete(mail.id);
     }
-    // Settled already, put off, or in another worker's hands.
-    finished.push(...jobOf.values());
+    if (jobOf.size > 0) await completeSettled(jobOf);
+  }
+
+  /** A second job for a mail is done with; the same job once more, put back too early, is not. */
+  async function oneJobForEach(jobs: Job[]): Promise<Map<string, Job>> {
+    const jobOf = new Map<string, Job>();
+    const known = new Map([...underWay.values()].map(({ mailId, job }) => [mailId, job.id]));
+    for (const job of jobs) {
+      const mailId = await readMailId(parts, job);
+      if (mailId === undefined) continue;
+      const other = known.get(mailId);
+      if (other === undefined) jobOf.set(mailId, job);
+      else if (other !== job.id) finished.push(job);
+      known.set(mailId, other ?? job.id);
+    }
+    return jobOf;
+  }
+
+  /**
+   * The job of a mail in another worker's hands stays: it may be the same job, and is all that is left of the mail's turn
+   * should that worker end.
+   */
+  async function completeSettled(jobOf: Map<string, Job>): Promise<void> {
+    const settled = await store.findSettled(parts.db, [...jobOf.keys()]);
+    for (const [mailId, job] of jobOf) if (settled.has(mailId)) finished.push(job);
   }
 
   function start(job: Job, mail: store.ClaimedMail): void {

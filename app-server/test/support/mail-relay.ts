@@ -19,9 +19,11 @@ export interface Step {
 
 /**
  * What the relay does instead of its duty: answers with a code of its own, cuts the connection, or says nothing any
- * more. At the end it may also take the mail and then lose the answer, or give it and cut the connection right after.
+ * more. At the end it may also take the mail and then lose the answer, keep it, or give it and cut the connection.
  */
-export type Fault = { code: number; text?: string } | "drop" | "hang" | "lose answer" | "answer and drop";
+export type Fault = { code: number; text?: string } | "drop" | "hang" | Taking;
+
+type Taking = "lose answer" | "take and hang" | "answer and drop";
 
 export interface RelayedMail {
   from: string;
@@ -63,13 +65,13 @@ export async function startMailRelay(options: RelayOptions = {}) {
     script: undefined as ((step: Step) => Fault | undefined) | undefined,
     /** Milliseconds between the single bytes of every answer. */
     trickle: undefined as number | undefined,
-    /** Waits before each answer to the end of a mail. */
-    delay: 0,
     /** Nothing listens any more, and every connection is cut. */
     goAway: () => proxy.close(),
     comeBack: () => proxy.listen(relay.port),
     /** Cuts every connection; new ones are welcome. */
     cut: () => proxy.cut(),
+    /** Cuts those on which nothing is under way. */
+    cutIdle: () => proxy.cutIdle(),
     close: () => {
       void proxy.close();
       server.close();
@@ -121,7 +123,7 @@ type Judge = (stage: Stage, sender?: string, recipient?: string) => Fault | unde
 /** What smtp-server asks while it does its duty. The proxy before it cuts connections and minds the other stages. */
 function createHandlers(
   { account }: RelayOptions,
-  relay: { mails: RelayedMail[]; recipients: string[]; delay: number },
+  relay: { mails: RelayedMail[]; recipients: string[] },
   judge: Judge,
   proxy: () => SmtpProxy,
 ): SMTPServerOptions {
@@ -157,18 +159,19 @@ function createHandlers(
       const to = session.envelope.rcptTo[0]?.address ?? "";
       const raw = await readText(stream).catch(() => undefined);
       if (raw === undefined) return;
-      if (relay.delay) await new Promise((resolve) => setTimeout(resolve, relay.delay));
       const fault = judge("end", from, to);
-      const isTaken = fault === undefined || fault === "lose answer" || fault === "answer and drop";
-      if (!isTaken) return settle(fault, session.remotePort, done);
+      if (typeof fault === "object" || fault === "drop" || fault === "hang") {
+        settle(fault, session.remotePort, done);
+        return;
+      }
       relay.recipients.push(to);
       relay.mails.push({
         ...{ from, to, raw, at: Date.now(), isEncrypted: session.secure, clientName: session.hostNameAppearsAs },
         ...{ username: session.user, authMethod: methods.get(session.id) },
       });
-      if (fault === "lose answer") return proxy().drop(session.remotePort);
+      if (fault === "lose answer") proxy().drop(session.remotePort);
       if (fault === "answer and drop") proxy().dropAfterAnswer(session.remotePort);
-      done(null, `taken as ${relay.mails.length}`);
+      if (fault !== "take and hang") done(null, `taken as ${relay.mails.length}`);
     },
   };
 }

@@ -5,6 +5,8 @@ export interface SmtpProxy {
   listen(port: number): Promise<number>;
   close(): Promise<void>;
   cut(): void;
+  /** Cuts the connections on which the server owes no answer. */
+  cutIdle(): void;
   /** Cuts the connection that the server sees as coming from this port. */
   drop(port: number): void;
   /** Likewise, once the server's next answer has been passed on. */
@@ -44,6 +46,9 @@ export function createSmtpProxy(options: ProxyOptions): SmtpProxy {
         cut();
       }),
     cut,
+    cutIdle: () => {
+      for (const passage of passages.values()) if (passage.isIdle()) passage.drop();
+    },
     drop: (port) => find(port)?.drop(),
     dropAfterAnswer: (port) => find(port)?.dropAfterAnswer(),
   };
@@ -51,6 +56,7 @@ export function createSmtpProxy(options: ProxyOptions): SmtpProxy {
 
 interface Passage {
   port(): number | undefined;
+  isIdle(): boolean;
   drop(): void;
   dropAfterAnswer(): void;
 }
@@ -128,6 +134,7 @@ function createPassage(client: Socket, { target, isOpaque, judge, trickle }: Pro
 
   return {
     port: () => server.localPort,
+    isIdle: () => state.owed <= 0,
     drop,
     dropAfterAnswer: () => {
       state.isLast = true;

@@ -13,10 +13,16 @@ export interface AppFailure {
 export type AppClientResult<R extends AppRoute> = { ok: true; values: AppRoutes[R]["values"] } | AppFailure;
 
 /** Calls a route of the app server by its name, such as `POST /auth/registration_status`. */
-export type AppClient = <R extends AppRoute>(
-  route: R,
-  ...body: AppRoutes[R]["body"] extends undefined ? [] : [AppRoutes[R]["body"]]
-) => Promise<AppClientResult<R>>;
+export type AppClient = <R extends AppRoute>(route: R, ...input: AppRouteInput<R>) => Promise<AppClientResult<R>>;
+
+/** The body of a POST; of a GET what its query may say, where it has one. */
+export type AppRouteInput<R extends AppRoute> = AppRoutes[R] extends { query: infer Query }
+  ? Record<string, never> extends Query
+    ? [query?: Query]
+    : [query: Query]
+  : AppRoutes[R]["body"] extends undefined
+    ? []
+    : [body: AppRoutes[R]["body"]];
 
 export interface AppClientOptions {
   /** For callers that are no browser and keep the session cookie themselves. */
@@ -32,10 +38,13 @@ export interface AppClientOptions {
  * @param baseUrl such as `http://127.0.0.1:12780`
  */
 export function createAppClient(baseUrl: string, { headers, timeout = 60_000 }: AppClientOptions = {}): AppClient {
-  return async (route, ...[body]) => {
+  return async (route, ...[input]) => {
     const [method = "", path = ""] = route.split(" ");
+    const url = new URL(path, baseUrl);
+    const body = method === "GET" ? undefined : input;
+    if (method === "GET") addQuery(url, input as object | undefined);
     try {
-      const response = await fetch(new URL(path, baseUrl), {
+      const response = await fetch(url, {
         method,
         credentials: "include",
         headers: { ...(body ? { "content-type": "application/json" } : {}), ...headers },
@@ -48,6 +57,10 @@ export function createAppClient(baseUrl: string, { headers, timeout = 60_000 }: 
       return { ok: false, error: "unreachable", detail: "The server cannot be reached. Try again in a moment." };
     }
   };
+}
+
+function addQuery(url: URL, query: object = {}): void {
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value));
 }
 
 interface ProblemBody {

@@ -8,6 +8,7 @@ export type AppErrorCode =
   | "admin_not_grantable"
   | "already_registered"
   | "auth_server_unavailable"
+  | "batch_not_found"
   | "body_too_large"
   | "code_gone"
   | "internal_error"
@@ -16,11 +17,13 @@ export type AppErrorCode =
   | "invalid_request"
   | "invalid_session"
   | "invalid_transition"
+  | "last_administrator"
   | "mail_not_found"
   | "missing_field"
   | "missing_permission"
   | "no_session"
   | "not_found"
+  | "own_account"
   | "rate_limited"
   | "registration_changed"
   | "registration_not_accepted"
@@ -96,6 +99,109 @@ export interface ListedSuppression {
   suppressed_at: number;
 }
 
+/** A registration as the queue of decisions shows it. */
+export interface QueuedRegistration extends ListedRegistration {
+  id: string;
+  decided_by_name: string | null;
+  /** What mails to this person are written in. */
+  language: AccountPreferences["language"];
+  /** How earlier registrations of the address ended, and rejections that were reopened; newest first. */
+  earlier: EarlierRegistration[];
+  /** How many other people, waiting or with an account, have the same first and last name. */
+  same_name: number;
+}
+
+export interface EarlierRegistration {
+  state: "REJECTED" | "WITHDRAWN" | "EXPIRED";
+  /** Null when nobody had decided. */
+  decided_at: number | null;
+  reason: string | null;
+}
+
+/** Decisions about many registrations at once, carried out one after the other. */
+export interface ListedBatch {
+  id: string;
+  decision: "accept" | "reject";
+  reason: string | null;
+  actor: string;
+  actor_name: string | null;
+  total: number;
+  /** How many were decided as asked. */
+  done: number;
+  failed: FailedBatchItem[];
+  created_at: number;
+  finished_at: number | null;
+}
+
+export interface FailedBatchItem {
+  email: string;
+  error: AppErrorCode;
+  /** Who was quicker, when that is why. */
+  decided_by_name: string | null;
+  decided_at: number | null;
+}
+
+export type DecisionAction =
+  | "accept"
+  | "reject"
+  | "reopen"
+  | "delete_registration"
+  | "resend"
+  | "grant_permission"
+  | "revoke_permission"
+  | "disable_user"
+  | "enable_user"
+  | "end_sessions"
+  | "send_reset_link"
+  | "delete_user"
+  | "clear_address"
+  | "replay_mail";
+
+/** An entry of the log of decisions, which is only ever added to. */
+export interface LoggedDecision {
+  id: number;
+  at: number;
+  /** A user id, `cli` or `setup-link`. */
+  actor: string;
+  /** As it was then; null for those who are no person. */
+  actor_name: string | null;
+  action: DecisionAction;
+  /** The mail address of whom it was about. */
+  subject: string;
+  reason: string | null;
+  /** The permission, or the kind of mail. */
+  detail: string | null;
+}
+
+export interface ListedPerson {
+  user_id: string;
+  email: string;
+  firstname: string;
+  lastname: string;
+  permissions: string[];
+  disabled: boolean;
+  created_at: number;
+  /** The newest mail to the address. */
+  mail: MailSummary | null;
+}
+
+export interface Overview {
+  /** The last 30 days, oldest first, in UTC. */
+  days: { date: string; registrations: number; accepted: number; rejected: number }[];
+  /** Of those 30 days; null when nothing was decided. */
+  hours_to_decision: { median: number; p90: number } | null;
+  waiting: { count: number; oldest_at: number | null };
+  mails: Record<MailState, number>;
+}
+
+/** What a 409 says beside its code when somebody else has decided. */
+export interface DecidedBefore {
+  state: string;
+  decided_by: string | null;
+  decided_by_name: string | null;
+  decided_at: number | null;
+}
+
 /** What a person chose about their mails, or what holds because they have chosen nothing. */
 export interface AccountPreferences {
   language: "en" | "nl";
@@ -118,7 +224,13 @@ interface DoneWithMessage extends Done {
   message: string;
 }
 
-/** Per route what is sent and what comes back when all is well. */
+/** A page of a list; `after` is the `next` of the page before. */
+interface PageQuery {
+  after?: string | undefined;
+  limit?: number | undefined;
+}
+
+/** Per route what is sent, as the body or in the query, and what comes back when all is well. */
 export interface AppRoutes {
   "POST /auth/request_registration": {
     body: { email: string; firstname?: string; lastname?: string; language?: AccountPreferences["language"] };
@@ -152,7 +264,60 @@ export interface AppRoutes {
   "POST /admin/reject_user/": { body: { email: string; reason?: string }; values: DoneWithMessage };
   "POST /admin/reopen_registration/": { body: { email: string }; values: DoneWithMessage };
   "POST /admin/delete_registration/": { body: { email: string }; values: DoneWithMessage };
-  "GET /admin/mails/": { body: undefined; values: { mails: ListedMail[]; next: string | null } };
+  "GET /admin/registrations/": {
+    body: undefined;
+    /** States separated by commas; those who wait unless told. `search` is a part of name or address. */
+    query: PageQuery & { state?: string | undefined; search?: string | undefined };
+    values: {
+      rows: QueuedRegistration[];
+      next: string | null;
+      /** Of all there are, whatever is searched for. */
+      counts: Record<ListedRegistration["state"], number>;
+    };
+  };
+  "POST /admin/decide_many/": {
+    body: { decision: "accept" | "reject"; emails: string[]; reason?: string };
+    values: Done & { batch_id: string };
+  };
+  /** One with `id`; without, the latest of them. */
+  "GET /admin/batches/": {
+    body: undefined;
+    query: { id?: string | undefined };
+    values: ListedBatch | { batches: ListedBatch[] };
+  };
+  "GET /admin/decisions/": {
+    body: undefined;
+    /** Newest first. `search` is a part of the subject or of who decided. */
+    query: PageQuery & { search?: string | undefined };
+    values: { rows: LoggedDecision[]; next: string | null };
+  };
+  "GET /admin/people/": {
+    body: undefined;
+    /** Newest first. `search` is a part of name or address. */
+    query: PageQuery & { search?: string | undefined };
+    values: { rows: ListedPerson[]; next: string | null };
+  };
+  "POST /admin/disable_user/": { body: { user_id: string }; values: DoneWithMessage };
+  "POST /admin/enable_user/": { body: { user_id: string }; values: DoneWithMessage };
+  "POST /admin/end_sessions/": { body: { user_id: string }; values: DoneWithMessage };
+  "POST /admin/send_reset_link/": { body: { user_id: string }; values: DoneWithMessage };
+  "POST /admin/delete_user/": { body: { user_id: string }; values: DoneWithMessage };
+  "GET /admin/overview/": { body: undefined; values: Overview };
+  /** What the person would get, in their language. */
+  "GET /admin/preview_mail/": {
+    body: undefined;
+    query: {
+      type: "registration_rejected" | "signup_verification" | "account_ready";
+      email: string;
+      reason?: string | undefined;
+    };
+    values: { subject: string; text: string; html: string };
+  };
+  "GET /admin/mails/": {
+    body: undefined;
+    query: PageQuery & { status?: MailState | undefined; email?: string | undefined };
+    values: { mails: ListedMail[]; next: string | null };
+  };
   "POST /admin/mails/replay/": {
     body: { id: string } | { all: true };
     values: Done & ({ message: string } | { queued: number; refused: Record<string, number> });

@@ -1,4 +1,4 @@
-import type { AppErrorCode, AppRoute, AppRoutes } from "../wire/app.ts";
+import type { AppErrorCode, AppRoute, AppRoutes, DecidedBefore } from "../wire/app.ts";
 
 /** What was wrong. `code` is for programs, `detail` for people, `fields` names the fields of a form to mend. */
 export interface AppFailure {
@@ -8,6 +8,8 @@ export interface AppFailure {
   /** A code of the auth server, when it was the one to refuse. */
   errorCode?: string;
   fields?: { field: string; message: string }[];
+  /** When somebody else has decided: who, and when. */
+  decided?: DecidedBefore;
 }
 
 export type AppClientResult<R extends AppRoute> = { ok: true; values: AppRoutes[R]["values"] } | AppFailure;
@@ -63,7 +65,7 @@ function addQuery(url: URL, query: object = {}): void {
   for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value));
 }
 
-interface ProblemBody {
+interface ProblemBody extends Partial<DecidedBefore> {
   code?: AppErrorCode;
   error?: AppErrorCode;
   detail?: string;
@@ -72,12 +74,15 @@ interface ProblemBody {
 }
 
 /** One route answers `{error}` alone, as the source document has it. */
-function toFailure({ code, error, detail = "", error_code, errors }: ProblemBody): AppFailure {
+function toFailure(body: ProblemBody): AppFailure {
+  const { code, error, detail = "", error_code, errors, state, decided_at } = body;
+  const { decided_by = null, decided_by_name = null } = body;
   return {
     ok: false,
     error: code ?? error ?? "internal_error",
     detail,
     ...(error_code ? { errorCode: error_code } : {}),
     ...(errors ? { fields: errors } : {}),
+    ...(state && decided_at !== undefined ? { decided: { state, decided_by, decided_by_name, decided_at } } : {}),
   };
 }

@@ -4,10 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { canEnter, type Programs, preparePrograms } from "../launch/binaries.ts";
-import { checkout } from "../launch/checkout.ts";
 import { sendSignal } from "../launch/child.ts";
 import { endLeftover } from "../launch/leftovers.ts";
-import { buildPages } from "../launch/pages.ts";
 import { freePort } from "../launch/ports.ts";
 import { createCluster, type Postmaster, startPostmaster } from "../launch/postgres.ts";
 
@@ -38,7 +36,7 @@ let running: { postmaster: Postmaster; folder: string } | undefined;
 
 /** One PostgreSQL for the whole run, in a temporary folder; tests make their databases in it (testing/database.ts). */
 export async function setup(project: TestProject): Promise<void> {
-  const [programs] = await Promise.all([preparePrograms(), buildPages(checkout)]);
+  const programs = await preparePrograms();
   const parent = await temporaryFolder(programs);
   await removeLeftovers(parent);
   const folder = await mkdtemp(join(parent, folderPrefix));

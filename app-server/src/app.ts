@@ -34,7 +34,7 @@ export function createPublicApp(context: AppContext, checkReadiness: () => Promi
   app.use("/mail/*", limitBody);
   mountRoutes(app, context, unsubscribeRoutes);
   app.use(onlyFrom(frontendOrigin));
-  app.use(limitBody);
+  app.use((http, next) => (limits.get(http.req.path) ?? limitBody)(http, next));
   app.get("/alive", (http) => http.json({ status: "alive" }));
   app.get("/ready", async (http) => {
     const readiness = await checkReadiness();
@@ -57,24 +57,33 @@ export function withErrors(app: Hono, context: AppContext): Hono {
   return app;
 }
 
-const mostBytes = 16 * 1024;
+export const limitBody = limitBodyTo(16 * 1024);
 
-const countBody = bodyLimit({
-  maxSize: mostBytes,
-  onError: (http) => answerProblem(http, problem(413, "body_too_large", "The request is larger than 16 kB.")),
-});
+/** Those of routes that take more than the others. */
+const limits = new Map(
+  publicRoutes.flatMap(({ path, maxBody }): [string, MiddlewareHandler][] =>
+    maxBody === undefined ? [] : [[path, limitBodyTo(maxBody)]],
+  ),
+);
 
 /**
  * The HTTP parser lets no more through than was announced, so a body of a known length needs no counting, which would
  * cost as much as a small request itself.
  */
-export const limitBody: MiddlewareHandler = (http, next) => {
-  const { method } = http.req;
-  const announced = http.req.header("content-length");
-  const isKnown = announced !== undefined && http.req.header("transfer-encoding") === undefined;
-  if (method === "GET" || method === "HEAD" || (isKnown && Number(announced) <= mostBytes)) return next();
-  return countBody(http, next);
-};
+function limitBodyTo(mostBytes: number): MiddlewareHandler {
+  const detail = `The request is larger than ${mostBytes / 1024} kB.`;
+  const countBody = bodyLimit({
+    maxSize: mostBytes,
+    onError: (http) => answerProblem(http, problem(413, "body_too_large", detail)),
+  });
+  return (http, next) => {
+    const { method } = http.req;
+    const announced = http.req.header("content-length");
+    const isKnown = announced !== undefined && http.req.header("transfer-encoding") === undefined;
+    if (method === "GET" || method === "HEAD" || (isKnown && Number(announced) <= mostBytes)) return next();
+    return countBody(http, next);
+  };
+}
 
 /**
  * CORS for the frontend's origin alone, and no change of state from any other: browsers name the origin of every POST,

@@ -1,5 +1,6 @@
 import type { RateLimitTable } from "@anteroom/shared/runtime/rate-limits";
-import type { Generated, JSONColumnType } from "kysely";
+import type { AppErrorCode, DecisionAction } from "@anteroom/shared/wire/app";
+import type { Generated, GeneratedAlways, JSONColumnType } from "kysely";
 import type { Language, MailStatus, MailType, SwitchableMailType } from "./mail/types.ts";
 
 /** All times are unix seconds. Table names are those of the source document. */
@@ -13,6 +14,9 @@ export interface AppDatabase {
   mails: MailTable;
   mail_suppressions: MailSuppressionTable;
   mail_preferences: MailPreferenceTable;
+  decisions: DecisionTable;
+  batches: BatchTable;
+  batch_items: BatchItemTable;
   rate_limits: RateLimitTable;
 }
 
@@ -156,4 +160,48 @@ export interface MailPreferenceTable {
   user_id: string;
   type: SwitchableMailType;
   is_on: boolean;
+}
+
+/** Who decided what about whom. Rows are added, and purged after a year; the database refuses everything else. */
+export interface DecisionTable {
+  id: GeneratedAlways<number>;
+  at: number;
+  /** A user id, `cli` or `setup-link`. */
+  actor: string;
+  /** As it was then, for accounts come and go. */
+  actor_name: string | null;
+  action: DecisionAction;
+  /** The address of whom it was about. */
+  subject: string;
+  reason: string | null;
+  /** The permission, or the kind of mail. */
+  detail: string | null;
+  registration_id: string | null;
+  /** When the registration was made that this is about. */
+  requested_at: number | null;
+}
+
+/** Decisions to be made one after the other, asked for together. */
+export interface BatchTable {
+  id: string;
+  decision: "accept" | "reject";
+  reason: string | null;
+  actor: string;
+  created_at: number;
+  finished_at: number | null;
+}
+
+export interface BatchItemTable {
+  batch_id: string;
+  position: number;
+  /** Normalised. */
+  email: string;
+  state: Generated<"waiting" | "done" | "failed">;
+  error: AppErrorCode | null;
+  decided_by_name: string | null;
+  decided_at: number | null;
+  attempts: Generated<number>;
+  due_at: number;
+  /** The application name of the connections of the process that works on it. */
+  claimed_by: string | null;
 }

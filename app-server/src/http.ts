@@ -9,10 +9,11 @@ import type { AppContext } from "./context.ts";
 import { answerProblem, authServerUnavailable, type Problem, problem, tooManyRequests } from "./problems.ts";
 
 /** What a route's handler is given. `caller` is who is signed in, on routes that ask for it. */
-export interface Call<Body> {
+export interface Call<Body, Query = unknown> {
   http: Context;
   app: AppContext;
   body: Body;
+  query: Query;
   caller: Caller;
 }
 
@@ -23,14 +24,22 @@ export interface Route {
   /** `user` and `admin`: 401 without a session. `admin`: 403 without the permission. */
   access: "anyone" | "user" | "admin";
   body: z.ZodObject;
+  /** What may follow `?`; what is not named here is ignored. */
+  query?: z.ZodObject;
+  /** Bytes; 16 kB unless told. */
+  maxBody?: number;
   /** Taken per caller's address; 429 when empty. */
   ipLimit?: RateLimit;
-  handle: (call: Call<never>) => Promise<Response>;
+  handle: (call: Call<never, never>) => Promise<Response>;
 }
 
-/** Gives the handler the type of the body it asked for. */
-export function defineRoute<Body extends z.ZodObject>(
-  route: Omit<Route, "body" | "handle"> & { body: Body; handle: (call: Call<z.output<Body>>) => Promise<Response> },
+/** Gives the handler the types of the body and the query it asked for. */
+export function defineRoute<Body extends z.ZodObject, Query extends z.ZodObject = z.ZodObject>(
+  route: Omit<Route, "body" | "query" | "handle"> & {
+    body: Body;
+    query?: Query;
+    handle: (call: Call<z.output<Body>, z.output<Query>>) => Promise<Response>;
+  },
 ): Route {
   return route;
 }
@@ -49,7 +58,9 @@ async function serve(http: Context, app: AppContext, route: Route): Promise<Resp
     if ("status" in caller) return answerProblem(http, caller);
     const body = route.method === "GET" ? { values: {} } : await readBody(http, route.body);
     if ("status" in body) return answerProblem(http, body);
-    return await route.handle({ http, app, caller, body: body.values as never });
+    const query = check(route.query ?? noBody, http.req.query());
+    if ("status" in query) return answerProblem(http, query);
+    return await route.handle({ http, app, caller, body: body.values as never, query: query.values as never });
   } catch (error) {
     if (!(error instanceof CallFailed)) throw error;
     app.log.error({ err: error, path: route.path }, "the auth server did not answer");
@@ -88,7 +99,11 @@ async function readBody(http: Context, schema: z.ZodObject): Promise<{ values: u
   if (json === undefined) return problem(400, "invalid_request", "Invalid request: the body must be a JSON object.");
   if (required.some((name) => json[name] === undefined || json[name] === null || json[name] === ""))
     return problem(400, "missing_field", `Missing ${required.join(" or ")}`);
-  const parsed = schema.safeParse(json);
+  return check(schema, json);
+}
+
+function check(schema: z.ZodObject, given: Record<string, unknown>): { values: unknown } | Problem {
+  const parsed = schema.safeParse(given);
   if (parsed.success) return { values: parsed.data };
   const errors = parsed.error.issues.map((issue) => ({ field: issue.path.join("."), message: issue.message }));
   const detail = errors.map(({ field, message }) => `${field}: ${message}`).join(" ");

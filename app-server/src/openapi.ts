@@ -33,8 +33,9 @@ function operation(route: Route) {
   return {
     summary: route.summary,
     ...(route.access !== "anyone" ? { security: [{ session: [] }] } : {}),
+    ...(route.query ? { parameters: parametersOf(route.query) } : {}),
     ...(hasBody
-      ? { requestBody: { required: true, content: { "application/json": { schema: schemaOf(route) } } } }
+      ? { requestBody: { required: true, content: { "application/json": { schema: schemaOf(route.body) } } } }
       : {}),
     responses: {
       200: { description: "Done.", content: { "application/json": {} } },
@@ -46,8 +47,15 @@ function operation(route: Route) {
   };
 }
 
-function schemaOf(route: Route) {
-  return z.toJSONSchema(route.body, { io: "input", unrepresentable: "any" });
+function parametersOf(query: z.ZodObject) {
+  const { properties = {}, required = [] } = schemaOf(query);
+  return Object.entries(properties).map(([name, schema]) => {
+    return { name, in: "query", required: required.includes(name), schema };
+  });
+}
+
+function schemaOf(schema: z.ZodObject) {
+  return z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
 }
 
 /** The same as a page to read. */
@@ -69,10 +77,12 @@ const audience: Record<Route["access"], string> = {
 };
 
 function fieldsOf(route: Route): string {
-  const { properties = {}, required = [] } = schemaOf(route) as { properties?: object; required?: string[] };
-  const items = Object.keys(properties).map(
-    (name) => `<li><code>${escapeHtml(name)}</code>${required.includes(name) ? "" : " (optional)"}</li>`,
-  );
+  const items = [route.body, route.query ?? z.object({})].flatMap((schema) => {
+    const { properties = {}, required = [] } = schemaOf(schema);
+    return Object.keys(properties).map(
+      (name) => `<li><code>${escapeHtml(name)}</code>${required.includes(name) ? "" : " (optional)"}</li>`,
+    );
+  });
   return items.length > 0 ? `<ul>${items.join("")}</ul>` : "";
 }
 

@@ -13,6 +13,8 @@ export function readPolicy(reader: SettingsReader) {
     registrationTtl: reader.duration("BACKEND_REGISTRATION_TTL", "14d"),
     /** How long rejected, withdrawn and expired registrations are kept for administrators to see. */
     retention: reader.duration("BACKEND_RETENTION", "30d"),
+    /** How long the log of decisions is kept; the database refuses to delete what is younger than 90 days. */
+    logRetention: Math.max(reader.duration("BACKEND_LOG_RETENTION", "365d"), 90 * 86_400),
     /** How long after a rejection a new request for the address changes nothing. */
     rejectCooldown: reader.duration("BACKEND_REJECT_COOLDOWN", "7d"),
     /** Whether a rejected person is told by mail. */
@@ -21,6 +23,8 @@ export function readPolicy(reader: SettingsReader) {
     duplicateReply: reader.choice("BACKEND_DUPLICATE_REPLY", ["neutral", "dodeka_400"], "neutral"),
     /** The permission `member` lapses after this; `admin` never does. */
     permissionTtl: reader.duration("BACKEND_PERMISSION_TTL", "365d"),
+    /** How long the link that confirms a new address works. */
+    emailVerifyTtl: reader.duration("BACKEND_EMAIL_VERIFY_TTL", "20m"),
     setupLinkTtl: reader.duration("BACKEND_SETUP_LINK_TTL", "1h"),
   };
 }

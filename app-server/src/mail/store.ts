@@ -17,7 +17,7 @@ const wake = sql`pg_notify(${sql.lit(wakeChannel)}, '')`.as("woken");
 
 export type NewMail = Pick<
   MailTable,
-  "id" | "type" | "email" | "email_norm" | "registration_id" | "sealed_code" | "created_at" | "try_until"
+  "id" | "type" | "email" | "email_norm" | "registration_id" | "link_id" | "sealed_code" | "created_at" | "try_until"
 > & { values: Record<string, string> };
 
 /** Stores a mail together with the code it carries, if it does: one statement. */
@@ -50,6 +50,9 @@ export type ClaimedMail = StoredMail & {
   suppressed_because: string | null;
 };
 
+/** Neither accepted nor given up. Spelled out so that PostgreSQL recognises the condition of the index. */
+const isOpen = sql<boolean>`status in ('queued', 'deferred')`;
+
 /** True for a process that holds no connection any more: it has ended. */
 const isGone = (processName: string) =>
   sql<boolean>`not exists (select from pg_stat_activity where application_name = ${sql.ref(processName)})`;
@@ -65,7 +68,7 @@ export async function claimMails(db: Db, ids: string[], processName: string): Pr
         .updateTable("mails")
         .set({ claimed_by: processName })
         .where(sql<boolean>`id = any(${ids}::uuid[])`)
-        .where("status", "in", ["queued", "deferred"])
+        .where(isOpen)
         .where("next_try_at", "is", null)
         .where((eb) =>
           eb.or([eb("claimed_by", "is", null), eb("claimed_by", "=", processName), isGone("mails.claimed_by")]),
@@ -75,12 +78,14 @@ export async function claimMails(db: Db, ids: string[], processName: string): Pr
     .selectFrom("claimed")
     .leftJoin("newusers", "newusers.registration_id", "claimed.registration_id")
     .leftJoin("users", "users.email_norm", "claimed.email_norm")
+    .leftJoin("account_links", "account_links.id", "claimed.link_id")
+    .leftJoin("users as changing", "changing.id", "account_links.user_id")
     .leftJoin("mail_suppressions as suppression", (join) =>
       join.onRef("suppression.email_norm", "=", "claimed.email_norm").on("suppression.suppressed_at", "is not", null),
     )
     .selectAll("claimed")
     .select((eb) => [
-      eb.fn.coalesce("newusers.language", "users.language").as("language"),
+      eb.fn.coalesce("newusers.language", "users.language", "changing.language").as("language"),
       "users.id as user_id",
       "suppression.reason as suppressed_because",
     ])
@@ -96,7 +101,7 @@ export async function releaseJobsOfTheGone(db: Db): Promise<number> {
   const { rows } = await sql`
     with released as (
       update mails set claimed_by = null
-      where status in ('queued', 'deferred') and claimed_by is not null and ${isGone("mails.claimed_by")}
+      where ${isOpen} and claimed_by is not null and ${isGone("mails.claimed_by")}
       returning id
     )
     update pgboss.job set started_on = null, heartbeat_on = null, retry_count = retry_count + 1,
@@ -116,7 +121,7 @@ export async function findSettled(db: Db, ids: string[]): Promise<Set<string>> {
     .selectFrom("mails")
     .select("id")
     .where(sql<boolean>`id = any(${ids}::uuid[])`)
-    .where("status", "in", ["queued", "deferred"])
+    .where(isOpen)
     .where("next_try_at", "is", null)
     .execute();
   const unsettled = new Set(rows.map(({ id }) => id));
@@ -162,7 +167,7 @@ export async function settleMail(db: Db, settlement: Settlement): Promise<boolea
     })
     .where("id", "=", settlement.id)
     .where("claimed_by", "=", settlement.processName)
-    .where("status", "in", ["queued", "deferred"])
+    .where(isOpen)
     .executeTakeFirst();
   return result.numUpdatedRows === 1n;
 }
@@ -195,7 +200,7 @@ export async function countBounce(
 }
 
 /** Due, and yet without a job. Cause and job are written together, so no other mail looks like that. */
-const isLost = sql<boolean>`status in ('queued', 'deferred') and next_try_at is null and not exists (
+const isLost = sql<boolean>`${isOpen} and next_try_at is null and not exists (
   select from pgboss.job where name = 'mail' and state < 'completed' and data ->> 'mailId' = mails.id::text)`;
 
 const hasEndedWorkers = sql<boolean>`exists (
@@ -263,14 +268,14 @@ export async function hasUnsettled(db: Db, now: number): Promise<boolean> {
   const row = await db
     .selectFrom("mails")
     .select("id")
-    .where("status", "in", ["queued", "deferred"])
+    .where(isOpen)
     .where((eb) => eb.or([eb("next_try_at", "is", null), eb("next_try_at", "<=", now)]))
     .limit(1)
     .executeTakeFirst();
   return row !== undefined;
 }
 
-/** The dead letters. Spelled out so that PostgreSQL recognises the condition of the index. */
+/** The dead letters; spelled out likewise. */
 const isGivenUp = sql<boolean>`status in ('failed', 'bounced')`;
 
 /** As administrators see a mail: nothing secret. */
@@ -430,7 +435,7 @@ export async function countDue(db: Db): Promise<number> {
   const { due } = await db
     .selectFrom("mails")
     .select(sql<number>`count(*)::int`.as("due"))
-    .where("status", "in", ["queued", "deferred"])
+    .where(isOpen)
     .where("next_try_at", "is", null)
     .executeTakeFirstOrThrow();
   return due;
@@ -441,7 +446,7 @@ export async function findOldestDue(db: Db): Promise<number | null> {
   const { since } = await db
     .selectFrom("mails")
     .select(sql<number | null>`min(case status when 'queued' then created_at else updated_at end)`.as("since"))
-    .where("status", "in", ["queued", "deferred"])
+    .where(isOpen)
     .where("next_try_at", "is", null)
     .executeTakeFirstOrThrow();
   return since;

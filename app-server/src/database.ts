@@ -14,6 +14,7 @@ export interface AppDatabase {
   mails: MailTable;
   mail_suppressions: MailSuppressionTable;
   mail_preferences: MailPreferenceTable;
+  account_links: AccountLinkTable;
   decisions: DecisionTable;
   batches: BatchTable;
   batch_items: BatchItemTable;
@@ -127,6 +128,8 @@ export interface MailTable {
   email: string;
   email_norm: string;
   registration_id: string | null;
+  /** The row of `account_links` that its link leads to. */
+  link_id: string | null;
   /** What the template shows besides code and link; nothing secret. */
   values: JSONColumnType<Record<string, string>>;
   /** Gone once the mail is accepted or given up. */
@@ -160,6 +163,33 @@ export interface MailPreferenceTable {
   user_id: string;
   type: SwitchableMailType;
   is_on: boolean;
+}
+
+/** A mailed link by which its reader chooses a new password or confirms a new address; made before the mail is asked for. */
+export interface AccountLinkTable {
+  /** Random; the token in the link is derived from it. */
+  id: string;
+  /** SHA-256 of that token. */
+  token_hash: Uint8Array;
+  kind: "password_reset" | "email_change";
+  /** Where the mail goes: the account's address as asked for, or the new one as the person wrote it. */
+  email: string;
+  email_norm: string;
+  /** Whose address is to change. Null for passwords, where nobody is told whether the address has an account. */
+  user_id: string | null;
+  /** The session that asked for the change. */
+  session_id: string | null;
+  /** The user's counters when the change was asked for: it ends when one of them moves. */
+  standing: string | null;
+  /** False while the auth server is asked for the mail; at most one per kind and address. */
+  is_open: Generated<boolean>;
+  /** The auth server's token of the password reset, sealed. */
+  auth_token: Uint8Array | null;
+  /** HMAC of the code that was mailed with it. Null for an address that gets no mail. */
+  code_mac: Uint8Array | null;
+  used_at: number | null;
+  created_at: number;
+  expires_at: number;
 }
 
 /** Who decided what about whom. Rows are added, and purged after a year; the database refuses everything else. */

@@ -17,7 +17,7 @@ export function testCommands(context: AppContext, clock: AdjustableClock): Comma
   return {
     reset: command(z.object({}), async () => {
       await sql`truncate newusers, registration_state, tokens, users, permissions, setup_links, rate_limits,
-        mails, mail_suppressions, mail_preferences`.execute(context.db);
+        mails, mail_suppressions, mail_preferences, account_links`.execute(context.db);
       await context.mail.clear();
       return { success: true, message: "Storage cleared" };
     }),

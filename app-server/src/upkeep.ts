@@ -1,4 +1,5 @@
 import { purgeRateLimits } from "@anteroom/shared/runtime/rate-limits";
+import { purgeLinks } from "./accounts/link-store.ts";
 import { purgeSetupLinks } from "./admins/store.ts";
 import type { AppContext } from "./context.ts";
 import { purgeCodes } from "./mail/codes.ts";
@@ -21,6 +22,7 @@ export async function purge(context: AppContext): Promise<void> {
   await expireRegistrations(context.db, now, now + context.settings.policy.retention);
   await purgeCodes(context.db, now);
   await purgeSetupLinks(context.db, now);
+  await purgeLinks(context.db, now);
   await purgeRateLimits(context.db, now);
   await purgeMails(context.db, now - context.settings.policy.retention);
   const givenUp = await giveUpLost(context.db, now);

@@ -1,29 +1,39 @@
 /** What the app server's public routes answer, as frontends see it. Names as on the wire; times are unix seconds. */
 
+import type { SessionOverview } from "./faroe.ts";
+
 /** Every `code` of an `application/problem+json` answer. Each is stable. */
 export type AppErrorCode =
   | "address_in_use"
   | "address_not_suppressed"
   | "address_suppressed"
+  | "address_unchanged"
   | "admin_not_grantable"
   | "already_registered"
   | "auth_server_unavailable"
   | "batch_not_found"
   | "body_too_large"
   | "code_gone"
+  | "email_address_not_allowed"
+  | "incorrect_code"
+  | "incorrect_password"
+  | "internal_conflict"
   | "internal_error"
   | "invalid_field"
   | "invalid_origin"
+  | "invalid_password_length"
   | "invalid_request"
   | "invalid_session"
   | "invalid_transition"
   | "last_administrator"
+  | "link_not_valid"
   | "mail_not_found"
   | "missing_field"
   | "missing_permission"
   | "no_session"
   | "not_found"
   | "own_account"
+  | "password_needed"
   | "rate_limited"
   | "registration_changed"
   | "registration_not_accepted"
@@ -35,7 +45,8 @@ export type AppErrorCode =
   | "signup_not_found"
   | "signup_outcome_unknown"
   | "unsubscribe_link_not_valid"
-  | "user_not_found";
+  | "user_not_found"
+  | "weak_password";
 
 export interface RegistrationStatus {
   email: string;
@@ -216,6 +227,24 @@ export interface SessionInfo {
   expires_at: number | null;
 }
 
+/** An address that waits for its code. */
+export interface PendingEmailChange {
+  email: string;
+  expires_at: number;
+}
+
+/** Everything that is kept of a person, as they may take it away. Nothing secret. */
+export interface AccountExport {
+  exported_at: number;
+  account: SessionInfo["user"] & { language: AccountPreferences["language"]; created_at: number };
+  permissions: { permission: string; granted_by: string; granted_at: number; expires_at: number | null }[];
+  preferences: AccountPreferences;
+  sessions: SessionOverview[];
+  pending_email_change: PendingEmailChange | null;
+  mails: ListedMail[];
+  decisions: { at: number; action: string; reason: string | null }[];
+}
+
 interface Done {
   success: true;
 }
@@ -258,6 +287,26 @@ export interface AppRoutes {
   "POST /cookies/clear_session/": { body: Record<string, never>; values: Done };
   "GET /account/preferences/": { body: undefined; values: AccountPreferences };
   "POST /account/preferences/": { body: Partial<AccountPreferences>; values: AccountPreferences };
+  "POST /account/request_password_link": { body: { email: string }; values: DoneWithMessage };
+  "POST /account/password_link_status": { body: { token: string }; values: PendingEmailChange };
+  "POST /account/use_password_link": {
+    body: { code: string; password: string } & ({ token: string } | { email: string });
+    values: Done;
+  };
+  "GET /account/email_change/": { body: undefined; values: { pending: PendingEmailChange | null } };
+  "POST /account/change_email": { body: { email: string; password: string }; values: PendingEmailChange };
+  "POST /account/cancel_email_change": { body: Record<string, never>; values: Done };
+  /** Without a token the change of whoever is signed in. `already`: it had been confirmed before. */
+  "POST /account/confirm_email": {
+    body: { token?: string; code: string };
+    values: Done & { email: string; already: boolean };
+  };
+  "POST /account/profile": { body: { firstname: string; lastname: string }; values: SessionInfo["user"] };
+  "GET /account/sessions/": { body: undefined; values: { sessions: SessionOverview[] } };
+  "POST /account/end_session/": { body: { session_id: string; password?: string }; values: Done };
+  "POST /account/end_other_sessions/": { body: { password?: string }; values: Done & { ended: number } };
+  "GET /account/export": { body: undefined; values: AccountExport };
+  "POST /account/delete": { body: { password: string }; values: Done };
   "GET /admin/list_newusers/": { body: undefined; values: ListedRegistration[] };
   "POST /admin/accept_user/": { body: { email: string }; values: DoneWithMessage & { signup_token: string | null } };
   "POST /admin/resend_signup_email/": { body: { email: string }; values: DoneWithMessage };

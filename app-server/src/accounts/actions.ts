@@ -1,16 +1,23 @@
-import { callerKey } from "@anteroom/shared/runtime/client-address";
 import { type AuthAction, authActions } from "@anteroom/shared/wire/faroe";
 import { textArguments } from "@anteroom/shared/wire/invocation";
-import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Context } from "hono";
 import { z } from "zod";
 import type { AppContext } from "../context.ts";
 import { type Call, defineRoute } from "../http.ts";
 import { answerProblem, authServerUnavailable, problem } from "../problems.ts";
+import { callerHeaders } from "./on-behalf.ts";
 import { clearSessionCookie, readSessionCookie, writeSessionCookie } from "./session.ts";
 
-/** Approval comes before a sign-up, and siblings are the app server's own business. */
-const withheld: readonly string[] = ["create_signup", "create_sibling_signup"] satisfies AuthAction[];
+/**
+ * Approval comes before a sign-up, and siblings are the app server's own business. Changes of address, the end of others'
+ * sessions and of accounts have routes of their own, which ask for the password first.
+ */
+const withheld: readonly string[] = [
+  "create_signup",
+  "create_sibling_signup",
+  "create_user_email_address_update",
+  "end_session",
+] satisfies AuthAction[];
 const served = Object.keys(authActions).filter((action) => !withheld.includes(action)) as AuthAction[];
 
 const body = z.object({ action: z.string(), arguments: z.record(z.string(), z.unknown()) });
@@ -68,14 +75,4 @@ async function keepSession(
   if (before !== undefined) await app.authServer.deleteSession(before);
   writeSessionCookie(http, token, expiresAt === null ? undefined : expiresAt - app.clock.now());
   return values;
-}
-
-/** On whose behalf the auth server is called: its limits count visitors, not this server. */
-function callerHeaders(http: Context, app: AppContext): Record<string, string> {
-  const forwarded = { forwarded: http.req.header("forwarded"), xForwardedFor: http.req.header("x-forwarded-for") };
-  const address = callerKey(getConnInfo(http).remote.address ?? "", forwarded, app.settings.trustedProxies);
-  return {
-    "x-forwarded-for": address.replace(/\/64$/, ""),
-    "user-agent": (http.req.header("user-agent") ?? "").slice(0, 200),
-  };
 }

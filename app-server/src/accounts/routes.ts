@@ -4,11 +4,13 @@ import { type Call, defineRoute, noBody, type Route } from "../http.ts";
 import { switchableMailTypes } from "../mail/preferences.ts";
 import { answerProblem, problem } from "../problems.ts";
 import { actionRoute } from "./actions.ts";
+import { memberRoutes } from "./member-routes.ts";
 import { changePreferences, readPreferences } from "./preferences.ts";
 import { clearSessionCookie, findCaller, findCallerByToken, readSessionCookie, writeSessionCookie } from "./session.ts";
 
 export const accountRoutes: readonly Route[] = [
   actionRoute,
+  ...memberRoutes,
   defineRoute({
     method: "GET",
     path: "/auth/session_info/",

@@ -1,5 +1,6 @@
 import { type Kysely, sql, type Transaction } from "kysely";
 import type { AppDatabase, UserTable } from "../database.ts";
+import { standingColumn } from "./link-store.ts";
 import type { Caller } from "./session.ts";
 
 type Db = Kysely<AppDatabase> | Transaction<AppDatabase>;
@@ -101,4 +102,74 @@ export async function incrementSessionsCounter(db: Db, userId: string, counter: 
 export async function deleteUser(db: Db, userId: string): Promise<boolean> {
   const result = await db.deleteFrom("users").where("id", "=", userId).executeTakeFirst();
   return result.numDeletedRows === 1n;
+}
+
+/** The user's counters as one text (link-store.ts). */
+export async function readStanding(db: Db, userId: string): Promise<string | undefined> {
+  const row = await db
+    .selectFrom("users")
+    .select(standingColumn.as("standing"))
+    .where("id", "=", userId)
+    .executeTakeFirst();
+  return row?.standing;
+}
+
+export async function lockUser(trx: Transaction<AppDatabase>, userId: string) {
+  return trx
+    .selectFrom("users")
+    .selectAll()
+    .select(standingColumn.as("standing"))
+    .where("id", "=", userId)
+    .forUpdate()
+    .executeTakeFirst();
+}
+
+export async function updateNames(
+  db: Db,
+  userId: string,
+  names: { firstname: string; lastname: string },
+): Promise<void> {
+  await db.updateTable("users").set(names).where("id", "=", userId).execute();
+}
+
+const selectAdministrators = (db: Db, now: number) =>
+  db
+    .selectFrom("users")
+    .innerJoin("permissions", "permissions.user_id", "users.id")
+    .select("users.id")
+    .where("permissions.permission", "=", "admin")
+    .where("users.disabled", "=", false)
+    .where((eb) => eb.or([eb("permissions.expires_at", "is", null), eb("permissions.expires_at", ">", now)]))
+    .orderBy("users.id");
+
+/** The ids of all who can act as administrators. */
+export async function listAdministrators(db: Db, now: number): Promise<string[]> {
+  return (await selectAdministrators(db, now).execute()).map(({ id }) => id);
+}
+
+/** The same, and nobody else's deletion goes by the list until this transaction ends. */
+export async function lockAdministrators(trx: Transaction<AppDatabase>, now: number): Promise<string[]> {
+  return (await selectAdministrators(trx, now).forUpdate().execute()).map(({ id }) => id);
+}
+
+/** What became of the mails to an address, and the codes they carried. Those still on their way are left to arrive. */
+export async function forgetMails(db: Db, emailNorm: string): Promise<void> {
+  await db
+    .deleteFrom("mails")
+    .where("email_norm", "=", emailNorm)
+    .where("status", "not in", ["queued", "deferred"])
+    .execute();
+  await db
+    .deleteFrom("tokens")
+    .where("key", "like", `%:${emailNorm.replace(/[\\%_]/g, "\\$&")}`)
+    .execute();
+}
+
+export async function listPermissions(db: Db, userId: string) {
+  return db
+    .selectFrom("permissions")
+    .select(["permission", "granted_by", "granted_at", "expires_at"])
+    .where("user_id", "=", userId)
+    .orderBy("permission")
+    .execute();
 }

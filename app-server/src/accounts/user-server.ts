@@ -8,6 +8,7 @@ import type { AppContext } from "../context.ts";
 import type { UserTable } from "../database.ts";
 import { deleteCode } from "../mail/codes.ts";
 import { deleteRegistration, lockByEmail } from "../registration/store.ts";
+import { removeUser } from "./deletion.ts";
 import * as store from "./store.ts";
 
 type Rules = {
@@ -55,7 +56,7 @@ export const userServerRules: Rules = {
   increment_user_sessions_counter: async ({ db }, { user_id, user_sessions_counter }) =>
     doneOrNotFound(await store.incrementSessionsCounter(db, user_id, user_sessions_counter)),
 
-  delete_user: async ({ db }, { user_id }) => doneOrNotFound(await store.deleteUser(db, user_id)),
+  delete_user: async ({ db, clock }, { user_id }) => doneOrNotFound(await removeUser(db, user_id, clock.now())),
 };
 
 /**

@@ -23,7 +23,7 @@ export interface ComposedMail {
   text: string;
   html: string;
   code?: string;
-  /** The link of a sign-up. It carries the registration's token and the code: whoever has it has both. */
+  /** The link of a sign-up, of a new password or a new address. It carries token and code: whoever has it has both. */
   link?: string;
   /** Switches mails of this kind off, without signing in. Only for kinds that may be. */
   unsubscribeUrl?: string;
@@ -51,13 +51,14 @@ export function createComposer(settings: Settings, handles: Handles, onFault: (f
   const unsubscribeLinks = createUnsubscribeLinks(settings);
 
   return async function compose(mail: DueMail): Promise<ComposedMail> {
-    const signupLink = signupLinkOf(mail);
+    const codeLink = codeLinkOf(mail);
     const unsubscribeUrl =
       mail.userId !== undefined && isSwitchable(mail.type) ? unsubscribeLinks.urlOf(mail.userId, mail.type) : undefined;
     const page = pages[mail.type];
     const rendered = render(mail, {
       code: mail.code && oneLine(mail.code, 100),
-      link: signupLink ?? (page && `${settings.frontendOrigin}${page}`),
+      codeLink,
+      link: codeLink ?? (page && `${settings.frontendOrigin}${page}`),
       recoverLink: `${settings.frontendOrigin}/account/recover`,
       contact: settings.smtp?.replyTo,
       unsubscribeUrl,
@@ -66,7 +67,7 @@ export function createComposer(settings: Settings, handles: Handles, onFault: (f
       to: addressForHeader(mail.email),
       ...rendered,
       ...(mail.code === undefined ? {} : { code: mail.code }),
-      ...(signupLink === undefined ? {} : { link: signupLink }),
+      ...(codeLink === undefined ? {} : { link: codeLink }),
       ...(unsubscribeUrl === undefined ? {} : { unsubscribeUrl }),
     };
   };
@@ -94,12 +95,16 @@ export function createComposer(settings: Settings, handles: Handles, onFault: (f
   }
 
   /** Links start with the configured origin, whatever host a request was sent to. */
-  function signupLinkOf(mail: DueMail): string | undefined {
-    if (mail.type !== "signup_verification" || mail.registrationId === undefined || mail.code === undefined)
-      return undefined;
-    const token = handles.registrationToken(mail.registrationId);
-    const code = encodeURIComponent(oneLine(mail.code, 100));
-    return `${settings.frontendOrigin}/account/signup?token=${token}&code=${code}`;
+  function codeLinkOf({ code, registrationId, linkId, type }: DueMail): string | undefined {
+    if (code === undefined) return undefined;
+    const rest = `code=${encodeURIComponent(oneLine(code, 100))}`;
+    if (registrationId !== undefined && type === "signup_verification")
+      return `${settings.frontendOrigin}/account/signup?token=${handles.registrationToken(registrationId)}&${rest}`;
+    if (linkId === undefined) return undefined;
+    const token = handles.linkToken(linkId);
+    if (type === "password_reset") return `${settings.frontendOrigin}/account/recover?token=${token}&${rest}`;
+    if (type === "email_update_verification") return `${settings.frontendOrigin}/account?change=${token}&${rest}`;
+    return undefined;
   }
 }
 

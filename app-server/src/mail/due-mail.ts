@@ -32,6 +32,7 @@ export function toDueMail(row: ClaimedMail, settings: Settings, codes: CodeSeal)
     // The id tells the millisecond, by which files of mails are named and sorted.
     createdAt: new Date(row.created_at * 1_000 + (Number.parseInt(row.id.slice(0, 13).replace("-", ""), 16) % 1_000)),
     ...(row.registration_id === null ? {} : { registrationId: row.registration_id }),
+    ...(row.link_id === null ? {} : { linkId: row.link_id }),
     ...(row.sealed_code === null ? {} : { code: codes.unseal(row, row.sealed_code) }),
     ...(isSwitchable && row.user_id !== null ? { userId: row.user_id } : {}),
   };

@@ -1,6 +1,9 @@
 import { type EmailRequest, isEmailType } from "@anteroom/shared/wire/email";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import type { Transaction } from "kysely";
+import { takeLink } from "../accounts/link-store.ts";
 import type { AppContext } from "../context.ts";
+import type { AppDatabase } from "../database.ts";
 import { markMailed } from "../registration/opening-store.ts";
 import { isSwitchable, isSwitchedOff } from "./preferences.ts";
 
@@ -28,14 +31,31 @@ export async function takeMail(context: AppContext, request: EmailRequest): Prom
   await context.db.transaction().execute(async (trx) => {
     const registrationId =
       type === "signup_verification" ? await markMailed(trx, email, context.clock.now()) : undefined;
+    const linkId = code ? await takeLinkFor(context, trx, { ...request, email, code }) : undefined;
     await context.mail.enqueue(trx, {
       type,
       email: request.email.trim(),
       ...(code ? { code } : {}),
       ...(registrationId ? { registrationId } : {}),
+      ...(linkId ? { linkId } : {}),
       values: valuesOf(request),
     });
   });
+}
+
+const linkKinds: Partial<Record<EmailRequest["type"], "password_reset" | "email_change">> = {
+  password_reset: "password_reset",
+  email_update_verification: "email_change",
+};
+
+/** The same for links that members asked this server for; none for those who asked the auth server by themselves. */
+async function takeLinkFor(
+  { handles, clock }: AppContext,
+  trx: Transaction<AppDatabase>,
+  { type, email, code }: EmailRequest & { code: string },
+): Promise<string | undefined> {
+  const kind = linkKinds[type];
+  return kind && takeLink(trx, { kind, emailNorm: email, macOf: (id) => handles.codeMac(id, code) }, clock.now());
 }
 
 const shown = ["displayName", "timestamp", "newEmail"] as const satisfies (keyof EmailRequest)[];

@@ -148,7 +148,7 @@ function newMailId(): string {
 }
 
 function toRow(request: MailRequest, parts: MailQueueParts, codes: CodeSeal) {
-  const { type, email, code, registrationId } = request;
+  const { type, email, code, registrationId, linkId } = request;
   const id = newMailId();
   const now = parts.clock.now();
   const emailNorm = normalizeEmailAddress(email);
@@ -161,6 +161,7 @@ function toRow(request: MailRequest, parts: MailQueueParts, codes: CodeSeal) {
     email,
     email_norm: emailNorm,
     registration_id: registrationId ?? null,
+    link_id: linkId ?? null,
     values,
     sealed_code: code ? codes.seal({ id, type }, code) : null,
     created_at: now,

@@ -1,13 +1,17 @@
 import { isEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Language, MailType } from "./types.ts";
 
-/** What every template may show. `link` is where the mail's button leads; a type without one leaves it out. */
+/**
+ * What every template may show. `link` is where the mail's button leads; a type without one leaves it out. `codeLink` is
+ * the same if the code goes along, so that there is nothing to type.
+ */
 export const commonKeys = [
   "site",
   "recipient",
   "language",
   "subject",
   "link",
+  "codeLink",
   "recoverLink",
   "contact",
   "unsubscribeUrl",

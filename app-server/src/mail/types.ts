@@ -48,6 +48,8 @@ export interface MailRequest {
   code?: string;
   /** The registration that the mailed link leads to. */
   registrationId?: string;
+  /** The account link that the mailed link leads to. */
+  linkId?: string;
   /** What the template shows besides code and link; nothing secret. */
   values: Record<string, string>;
 }

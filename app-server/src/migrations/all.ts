@@ -2,10 +2,12 @@ import type { Migration } from "kysely/migration";
 import * as waitingRoom from "./001-waiting-room.ts";
 import * as mails from "./002-mails.ts";
 import * as administration from "./003-administration.ts";
+import * as accountHandles from "./004-account-handles.ts";
 
 /** Listed by hand, in order; a migration that has been released is never changed. */
 export const migrations: Record<string, Migration> = {
   "001-waiting-room": waitingRoom,
   "002-mails": mails,
   "003-administration": administration,
+  "004-account-handles": accountHandles,
 };

@@ -4,7 +4,7 @@ import { encodeBase64urlNoPadding } from "@oslojs/encoding";
 export type Handles = ReturnType<typeof createHandles>;
 
 /**
- * The secrets of registrations. A registration token is derived from the row's id with the server's key: the mail needs
+ * The secrets of registrations and of the links that members get. A registration token is derived from the row's id with the server's key: the mail needs
  * it again at approval, and yet the database holds only its hash. Sign-up tokens must be shown again too, so they are
  * sealed; codes only need comparing, so a keyed hash is kept.
  */
@@ -12,12 +12,18 @@ export function createHandles(secret: Uint8Array) {
   const tokenKey = deriveKey(secret, "registration-token");
   const signupTokenKey = deriveKey(secret, "signup-token");
   const codeKey = deriveKey(secret, "mailed-code");
+  const linkTokenKey = deriveKey(secret, "account-link-token");
+  const authTokenKey = deriveKey(secret, "account-link-auth-token");
   return {
     /** 43 characters, 256 bits. */
     registrationToken: (registrationId: string) => encodeBase64urlNoPadding(hmacSha256(tokenKey, registrationId)),
     hashToken: (token: string) => sha256(token),
     sealSignupToken: (registrationId: string, token: string) => seal(signupTokenKey, token, registrationId),
     unsealSignupToken: (registrationId: string, sealed: Uint8Array) => unseal(signupTokenKey, sealed, registrationId),
+    /** For the links by which members recover or change their account; 43 characters too. */
+    linkToken: (linkId: string) => encodeBase64urlNoPadding(hmacSha256(linkTokenKey, linkId)),
+    sealAuthToken: (linkId: string, token: string) => seal(authTokenKey, token, linkId),
+    unsealAuthToken: (linkId: string, sealed: Uint8Array) => unseal(authTokenKey, sealed, linkId),
     codeMac: (tokenKeyName: string, code: string) => hmacSha256(codeKey, `${tokenKeyName}\0${code}`),
   };
 }

@@ -1,0 +1,61 @@
+import type { Kysely, Transaction } from "kysely";
+import type { AppContext } from "../context.ts";
+import type { AppDatabase } from "../database.ts";
+import { type Problem, problem } from "../problems.ts";
+import { deletePasswordLinks } from "./link-store.ts";
+import { problemOf, takeStep, type Visitor } from "./on-behalf.ts";
+import * as store from "./store.ts";
+
+const lastAdministrator = problem(
+  409,
+  "last_administrator",
+  "You are the last administrator. Make somebody else one before you go.",
+);
+
+/** Deletes the account of whoever is signed in. The password is asked for, and all sessions end. */
+export async function deleteAccount(
+  context: AppContext,
+  userId: string,
+  visitor: Visitor,
+  password: string,
+): Promise<Problem | undefined> {
+  if (await isLastAdministrator(context, userId)) return lastAdministrator;
+  const session_token = visitor.sessionToken;
+  const begun = await takeStep(context, visitor, "create_user_deletion", { session_token });
+  if (!begun.ok) return problemOf(begun.error);
+  const named = { session_token, user_deletion_token: String(begun.values.user_deletion_token) };
+  const verified = await takeStep(context, visitor, "verify_user_deletion_user_password", { ...named, password });
+  if (!verified.ok) {
+    await takeStep(context, visitor, "delete_user_deletion", named);
+    return problemOf(verified.error);
+  }
+  const completed = await takeStep(context, visitor, "complete_user_deletion", named);
+  if (completed.ok) return undefined;
+  return (await isLastAdministrator(context, userId)) ? lastAdministrator : problemOf(completed.error);
+}
+
+async function isLastAdministrator({ db, clock }: AppContext, userId: string): Promise<boolean> {
+  return isLast(await store.listAdministrators(db, clock.now()), userId);
+}
+
+function isLast(administrators: readonly string[], userId: string): boolean {
+  return administrators.length === 1 && administrators[0] === userId;
+}
+
+/**
+ * Removes a user and what is kept of them, all at once. False when there is none, and for the last administrator: of two
+ * who go at the same time the second stays.
+ */
+export async function removeUser(db: Kysely<AppDatabase>, userId: string, now: number): Promise<boolean> {
+  return db.transaction().execute(async (trx) => {
+    if (isLast(await store.lockAdministrators(trx, now), userId)) return false;
+    const user = await store.lockUser(trx, userId);
+    return user !== undefined && remove(trx, user);
+  });
+}
+
+async function remove(trx: Transaction<AppDatabase>, user: { id: string; email_norm: string }): Promise<boolean> {
+  await deletePasswordLinks(trx, user.email_norm);
+  await store.forgetMails(trx, user.email_norm);
+  return store.deleteUser(trx, user.id);
+}

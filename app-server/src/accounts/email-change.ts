@@ -1,0 +1,207 @@
+import { equalInConstantTime, randomId } from "@anteroom/shared/runtime/crypto";
+import { isUniqueViolation } from "@anteroom/shared/runtime/database";
+import { type RateLimit, takeToken } from "@anteroom/shared/runtime/rate-limits";
+import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import type { Transaction } from "kysely";
+import type { AppContext } from "../context.ts";
+import type { AppDatabase } from "../database.ts";
+import { type Problem, problem, tooManyRequests } from "../problems.ts";
+import * as links from "./link-store.ts";
+import {
+  answerAfter,
+  checkPassword,
+  type Outcome,
+  problemOf,
+  refused,
+  sessionIdOf,
+  takeStep,
+  type Visitor,
+} from "./on-behalf.ts";
+import { incorrectCode, linkNotValid } from "./password-links.ts";
+import type { Caller } from "./session.ts";
+import * as store from "./store.ts";
+
+/**
+ * A new address for an account. The password is asked for at once (and the new mailbox must be shown to be one's own), so
+ * that the mailed link can be opened anywhere, signed in or not. The auth server makes and mails the code; this server
+ * made the link's handle before, compares the code, and changes the address in the one transaction that also tells the
+ * old one. Until then the old address stays in force.
+ */
+
+/** Both are taken before anything is known of the address, so that running dry tells nothing of it. */
+const changesPerUser: RateLimit = { kind: "email_change_user", capacity: 5, interval: 1800 };
+const changesPerAddress: RateLimit = { kind: "email_change_address", capacity: 5, interval: 1800 };
+const codeAttempts: RateLimit = { kind: "email_change_code", capacity: 5, interval: 60 };
+
+/** Milliseconds after which a request is answered, whoever has the address. */
+const requestAnswerAfter = 250;
+
+/** Milliseconds that a request waits for another one's mail to the same address, and between two looks. */
+const patience = 5_000;
+const lookAgainAfter = 50;
+
+export interface PendingChange {
+  email: string;
+  expires_at: number;
+}
+
+/** Asks for a change and mails the new address. An address that somebody has is answered like any other, and gets no mail. */
+export async function requestEmailChange(
+  context: AppContext,
+  caller: Caller,
+  visitor: Visitor,
+  { email, password }: { email: string; password: string },
+): Promise<Outcome<PendingChange>> {
+  const emailNorm = normalizeEmailAddress(email);
+  if (emailNorm === normalizeEmailAddress(caller.email))
+    return { ok: false, problem: problem(422, "address_unchanged", "This is the address of your account already.") };
+  const isKnown = await checkPassword(context, visitor, password);
+  if (isKnown) return { ok: false, problem: isKnown };
+  const startedAt = Date.now();
+  const now = context.clock.now();
+  if (
+    !(await takeToken(context.db, changesPerUser, caller.userId, now)) ||
+    !(await takeToken(context.db, changesPerAddress, emailNorm, now))
+  )
+    return { ok: false, problem: tooManyRequests(changesPerUser.interval) };
+  const refusal = await openChange(context, caller, visitor, email.trim());
+  if (refusal) return { ok: false, problem: refusal };
+  await answerAfter(requestAnswerAfter, startedAt);
+  return { ok: true, values: { email: email.trim(), expires_at: now + context.settings.policy.emailVerifyTtl } };
+}
+
+async function openChange(
+  context: AppContext,
+  { userId }: Caller,
+  visitor: Visitor,
+  email: string,
+): Promise<Problem | undefined> {
+  const { db } = context;
+  const standing = await store.readStanding(db, userId);
+  if (standing === undefined) return problemOf("invalid_session_token");
+  const link = newLink(context, { email, userId, standing, sessionId: sessionIdOf(visitor.sessionToken) });
+  if (!(await claimInTurn(context, link))) return undefined;
+  try {
+    const args = { session_token: visitor.sessionToken, new_email_address: email };
+    const created = await takeStep(context, visitor, "create_user_email_address_update", args);
+    if (!created.ok && created.error !== "email_address_already_used") {
+      await links.deleteLink(db, link.id);
+      return problemOf(created.error);
+    }
+  } catch (error) {
+    await links.deleteLink(db, link.id);
+    throw error;
+  }
+  await links.openLink(db, link, { sealedToken: null, expiresAt: link.expires_at });
+  return undefined;
+}
+
+/** False when the same person's request is under way already. */
+async function claimInTurn({ db }: AppContext, link: links.NewLink): Promise<boolean> {
+  for (let waited = 0; waited < patience; waited += lookAgainAfter) {
+    if (await links.claimLink(db, link)) return true;
+    if ((await links.findOpening(db, link))?.user_id === link.user_id) return false;
+    await new Promise((resolve) => setTimeout(resolve, lookAgainAfter));
+  }
+  return false;
+}
+
+function newLink(
+  { handles, clock, settings }: AppContext,
+  change: { email: string; userId: string; standing: string; sessionId: string },
+): links.NewLink {
+  const id = randomId();
+  const now = clock.now();
+  return {
+    id,
+    token_hash: handles.hashToken(handles.linkToken(id)),
+    kind: "email_change",
+    email: change.email,
+    email_norm: normalizeEmailAddress(change.email),
+    user_id: change.userId,
+    session_id: change.sessionId,
+    standing: change.standing,
+    created_at: now,
+    expires_at: now + settings.policy.emailVerifyTtl,
+  };
+}
+
+/** The change that waits for its code. */
+export async function findPendingChange(context: AppContext, userId: string): Promise<PendingChange | null> {
+  const link = await links.findLink(context.db, "email_change", { userId }, context.clock.now());
+  if (!link || link.used_at !== null || (await store.readStanding(context.db, userId)) !== link.standing) return null;
+  return { email: link.email, expires_at: link.expires_at };
+}
+
+/**
+ * Confirms by what the link carries, or by the code alone for whoever is signed in. A link that was used says so again:
+ * its reader wants to know that the address holds.
+ */
+export async function confirmEmail(
+  context: AppContext,
+  by: { token: string } | { userId: string },
+  code: string,
+): Promise<Outcome<{ email: string; already: boolean }>> {
+  const { db, clock, handles } = context;
+  const now = clock.now();
+  const named = "token" in by ? { tokenHash: handles.hashToken(by.token) } : by;
+  const link = await links.findLink(db, "email_change", named, now);
+  if (!link) return { ok: false, problem: linkNotValid };
+  if (!(await takeToken(db, codeAttempts, link.id, now))) return refused("rate_limited");
+  const mac = handles.codeMac(link.id, code);
+  if (!equalInConstantTime(mac, link.code_mac ?? Buffer.alloc(mac.length)))
+    return { ok: false, problem: incorrectCode };
+  if (link.used_at !== null) return { ok: true, values: { email: link.email, already: true } };
+  try {
+    return await db.transaction().execute((trx) => change(context, trx, link));
+  } catch (error) {
+    if (!isUniqueViolation(error)) throw error;
+    await links.deleteLink(db, link.id);
+    return { ok: false, problem: problem(409, "address_in_use", "This address cannot be used. Take another one.") };
+  }
+}
+
+/** The user's row is locked first: whoever else shows the same code waits, and then finds it used. */
+async function change(
+  context: AppContext,
+  trx: Transaction<AppDatabase>,
+  link: links.AccountLink,
+): Promise<Outcome<{ email: string; already: boolean }>> {
+  const now = context.clock.now();
+  const user = await store.lockUser(trx, link.user_id ?? "");
+  if (!(await links.markLinkUsed(trx, link.id, now))) return { ok: true, values: { email: link.email, already: true } };
+  if (!user || user.disabled || user.standing !== link.standing) {
+    await links.deleteLink(trx, link.id);
+    return { ok: false, problem: linkNotValid };
+  }
+  const isChanged = await store.updateEmailAddress(trx, {
+    userId: user.id,
+    email: link.email,
+    emailNorm: link.email_norm,
+    counter: user.email_address_counter,
+  });
+  if (!isChanged) throw new Error("A locked user's address could not be changed.");
+  await links.deletePasswordLinks(trx, user.email_norm);
+  await context.mail.enqueue(trx, {
+    type: "email_updated",
+    email: user.email,
+    values: {
+      displayName: `${user.firstname} ${user.lastname}`.trim(),
+      timestamp: formatTimestamp(now),
+      newEmail: link.email,
+    },
+  });
+  return { ok: true, values: { email: link.email, already: false } };
+}
+
+const timestampFormat = new Intl.DateTimeFormat("en-US", {
+  dateStyle: "long",
+  timeStyle: "medium",
+  hourCycle: "h23",
+  timeZone: "UTC",
+});
+
+/** As the auth server writes times into mails: `January 2, 2026 15:04:05`. */
+function formatTimestamp(now: number): string {
+  return timestampFormat.format(new Date(now * 1_000)).replace(" at ", " ");
+}

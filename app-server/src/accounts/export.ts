@@ -1,0 +1,46 @@
+import type { AccountExport } from "@anteroom/shared/wire/app";
+import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import type { AppContext } from "../context.ts";
+import { listMails } from "../mail/store.ts";
+import { mailStatuses } from "../mail/types.ts";
+import { findPendingChange } from "./email-change.ts";
+import { type Outcome, problemOf, type Visitor } from "./on-behalf.ts";
+import { listSessions } from "./own-sessions.ts";
+import { readPreferences } from "./preferences.ts";
+import type { Caller } from "./session.ts";
+import * as store from "./store.ts";
+
+/** More mails than anybody gets within the time they are kept. */
+const mostMails = 10_000;
+
+/** Everything that is kept of a person, but for what is secret: hashes, tokens, codes. */
+export async function exportAccount(
+  context: AppContext,
+  caller: Caller,
+  visitor: Visitor,
+): Promise<Outcome<AccountExport>> {
+  const { db, clock } = context;
+  const sessions = await listSessions(context, visitor);
+  if (!sessions.ok) return sessions;
+  const [user, preferences] = [await store.findUser(db, { id: caller.userId }), await readPreferences(context, caller)];
+  if (!user || !preferences) return { ok: false, problem: problemOf("invalid_session_token") };
+  const { userId: user_id, ...shown } = caller;
+  return {
+    ok: true,
+    values: {
+      exported_at: clock.now(),
+      account: { user_id, ...shown, language: preferences.language, created_at: user.created_at },
+      permissions: await store.listPermissions(db, user_id),
+      preferences,
+      sessions: sessions.values,
+      pending_email_change: await findPendingChange(context, user_id),
+      mails: await listMails(db, {
+        statuses: mailStatuses,
+        email: normalizeEmailAddress(caller.email),
+        after: undefined,
+        limit: mostMails,
+      }),
+      decisions: [],
+    },
+  };
+}

@@ -1,0 +1,161 @@
+import { type Kysely, type Selectable, sql, type Transaction } from "kysely";
+import type { AccountLinkTable, AppDatabase } from "../database.ts";
+
+/** The statements on links that members get by mail (password-links.ts, email-change.ts). */
+
+type Db = Kysely<AppDatabase> | Transaction<AppDatabase>;
+
+export type AccountLink = Selectable<AccountLinkTable>;
+export type LinkKind = AccountLink["kind"];
+
+export type NewLink = Pick<
+  AccountLinkTable,
+  | "id"
+  | "token_hash"
+  | "kind"
+  | "email"
+  | "email_norm"
+  | "user_id"
+  | "session_id"
+  | "standing"
+  | "created_at"
+  | "expires_at"
+>;
+
+/** Seconds after which a link whose opening came to no end stands in nobody's way any more. */
+const openingLease = 30;
+
+/**
+ * Takes the right to ask the auth server for a mail of this kind to this address, for one caller at a time: only so is it
+ * certain which code belongs to which link. False while another is at it.
+ */
+export async function claimLink(db: Db, link: NewLink): Promise<boolean> {
+  await db
+    .deleteFrom("account_links")
+    .where("kind", "=", link.kind)
+    .where("email_norm", "=", link.email_norm)
+    .where("is_open", "=", false)
+    .where("created_at", "<=", link.created_at - openingLease)
+    .execute();
+  const result = await db
+    .insertInto("account_links")
+    .values(link)
+    .onConflict((conflict) => conflict.columns(["kind", "email_norm"]).where("is_open", "=", false).doNothing())
+    .executeTakeFirst();
+  return result.numInsertedOrUpdatedRows === 1n;
+}
+
+/** Who is at it just now. */
+export async function findOpening(db: Db, { kind, email_norm }: Pick<NewLink, "kind" | "email_norm">) {
+  return db
+    .selectFrom("account_links")
+    .select("user_id")
+    .where("kind", "=", kind)
+    .where("email_norm", "=", email_norm)
+    .where("is_open", "=", false)
+    .executeTakeFirst();
+}
+
+/** The link works from now on, and no older one for the same purpose does. */
+export async function openLink(
+  db: Db,
+  link: NewLink,
+  opened: { sealedToken: Uint8Array | null; expiresAt: number },
+): Promise<void> {
+  await db
+    .with("opened", (with_) =>
+      with_
+        .updateTable("account_links")
+        .set({ is_open: true, auth_token: opened.sealedToken, expires_at: opened.expiresAt })
+        .where("id", "=", link.id),
+    )
+    .deleteFrom("account_links")
+    .where("kind", "=", link.kind)
+    .where("id", "<>", link.id)
+    .where("is_open", "=", true)
+    .where((eb) => (link.user_id === null ? eb("email_norm", "=", link.email_norm) : eb("user_id", "=", link.user_id)))
+    .execute();
+}
+
+export async function deleteLink(db: Db, id: string): Promise<void> {
+  await db.deleteFrom("account_links").where("id", "=", id).execute();
+}
+
+/** For the call back of the auth server: the link that waits for this mail, which from now on belongs to its code. */
+export async function takeLink(
+  trx: Transaction<AppDatabase>,
+  mail: { kind: LinkKind; emailNorm: string; macOf: (linkId: string) => Uint8Array },
+  now: number,
+): Promise<string | undefined> {
+  const link = await trx
+    .selectFrom("account_links")
+    .select("id")
+    .where("kind", "=", mail.kind)
+    .where("email_norm", "=", mail.emailNorm)
+    .where("code_mac", "is", null)
+    .where("expires_at", ">", now)
+    .orderBy("created_at")
+    .limit(1)
+    .forUpdate()
+    .executeTakeFirst();
+  if (!link) return undefined;
+  await trx
+    .updateTable("account_links")
+    .set({ code_mac: mail.macOf(link.id) })
+    .where("id", "=", link.id)
+    .execute();
+  return link.id;
+}
+
+type By = { tokenHash: Uint8Array } | { emailNorm: string } | { userId: string };
+
+/** A link that works, or that was used and would still work. */
+export async function findLink(db: Db, kind: LinkKind, by: By, now: number): Promise<AccountLink | undefined> {
+  return db
+    .selectFrom("account_links")
+    .selectAll()
+    .where("kind", "=", kind)
+    .where("is_open", "=", true)
+    .where("expires_at", ">", now)
+    .where((eb) => {
+      if ("tokenHash" in by) return eb("token_hash", "=", by.tokenHash);
+      return "emailNorm" in by ? eb("email_norm", "=", by.emailNorm) : eb("user_id", "=", by.userId);
+    })
+    .orderBy("created_at", "desc")
+    .limit(1)
+    .executeTakeFirst();
+}
+
+/** For exactly one caller. */
+export async function markLinkUsed(db: Db, id: string, now: number): Promise<boolean> {
+  const result = await db
+    .updateTable("account_links")
+    .set({ used_at: now })
+    .where("id", "=", id)
+    .where("used_at", "is", null)
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
+/** Changes of address that were asked for in these sessions, or in any. */
+export async function deleteEmailChanges(db: Db, userId: string, sessionIds?: readonly string[]): Promise<void> {
+  let statement = db.deleteFrom("account_links").where("user_id", "=", userId).where("used_at", "is", null);
+  if (sessionIds) statement = statement.where("session_id", "in", [...sessionIds]);
+  await statement.execute();
+}
+
+export async function deletePasswordLinks(db: Db, emailNorm: string): Promise<void> {
+  await db
+    .deleteFrom("account_links")
+    .where("kind", "=", "password_reset")
+    .where("email_norm", "=", emailNorm)
+    .execute();
+}
+
+export async function purgeLinks(db: Db, now: number): Promise<void> {
+  await db.deleteFrom("account_links").where("expires_at", "<=", now).execute();
+}
+
+/** What a change of address hangs on: when one of these counters has moved, it has ended. */
+export const standingColumn = sql<string>`password_hash_counter || '.' || email_address_counter || '.' ||
+  disabled_counter || '.' || sessions_counter`;

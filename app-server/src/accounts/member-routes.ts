@@ -1,0 +1,207 @@
+import { z } from "zod";
+import { addressField, handleField, nameField, newAddressField } from "../fields.ts";
+import { type Call, defineRoute, noBody, type Route } from "../http.ts";
+import { answerProblem, type Problem, problem } from "../problems.ts";
+import { deleteAccount } from "./deletion.ts";
+import { confirmEmail, findPendingChange, requestEmailChange } from "./email-change.ts";
+import { exportAccount } from "./export.ts";
+import { deleteEmailChanges } from "./link-store.ts";
+import { callerHeaders, type Outcome, visitorOf } from "./on-behalf.ts";
+import { endSessions, listSessions } from "./own-sessions.ts";
+import { readPasswordLink, requestPasswordLink, choosePassword } from "./password-links.ts";
+import { clearSessionCookie, findCaller } from "./session.ts";
+import { updateNames } from "./store.ts";
+
+/** What members do with their own account, and how they get back into it. */
+
+/** Any text: what is allowed is decided where a password is set. */
+const passwordField = z.string("This must be a text.").max(4_000, "Use at most 4000 characters.");
+
+/** Codes are compared without what people type to keep their place. */
+const codeField = handleField.transform((code) => code.replace(/[\s-]/g, "").toUpperCase());
+
+const passwordLinkRoutes: readonly Route[] = [
+  defineRoute({
+    method: "POST",
+    path: "/account/request_password_link",
+    summary: "Mail a link for choosing a new password. Addresses with and without an account are answered alike.",
+    access: "anyone",
+    body: z.object({ email: newAddressField }),
+    handle: async ({ http, app, body }) => {
+      const refusal = await requestPasswordLink(app, body.email, callerHeaders(http, app));
+      if (refusal) return answerProblem(http, refusal);
+      return http.json({ success: true, message: "If there is an account with this address, a mail is on its way." });
+    },
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/account/password_link_status",
+    summary: "Whose password a mailed link is for, while it is good. Changes nothing.",
+    access: "anyone",
+    body: z.object({ token: handleField }),
+    handle: async ({ http, app, body }) =>
+      answer(http, await readPasswordLink(app, body.token, callerHeaders(http, app))),
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/account/use_password_link",
+    summary:
+      "Choose a new password with the code of a mailed link, found by its token or by the address. Ends all sessions.",
+    access: "anyone",
+    body: z.object({
+      token: handleField.optional(),
+      email: addressField.optional(),
+      code: codeField,
+      password: passwordField,
+    }),
+    handle: async ({ http, app, body: { token, email, code, password } }) => {
+      const by = token ? { token } : email ? { email } : undefined;
+      if (!by) return answerProblem(http, problem(400, "missing_field", "Missing token or email"));
+      return answerDone(http, await choosePassword(app, visitorOf(http, app), { by, code, password }));
+    },
+  }),
+];
+
+const emailChangeRoutes: readonly Route[] = [
+  defineRoute({
+    method: "GET",
+    path: "/account/email_change/",
+    summary: "The new address that waits for its code, if there is one.",
+    access: "user",
+    body: noBody,
+    handle: async ({ http, app, caller }) => http.json({ pending: await findPendingChange(app, caller.userId) }),
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/account/change_email",
+    summary: "Mail a link to a new address. It takes the old one's place when the link is used.",
+    access: "user",
+    body: z.object({ email: newAddressField, password: passwordField }),
+    handle: async ({ http, app, caller, body }) =>
+      answer(http, await requestEmailChange(app, caller, visitorOf(http, app), body)),
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/account/cancel_email_change",
+    summary: "Keep the address; the mailed link no longer works.",
+    access: "user",
+    body: noBody,
+    handle: async ({ http, app, caller }) => {
+      await deleteEmailChanges(app.db, caller.userId);
+      return http.json({ success: true });
+    },
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/account/confirm_email",
+    summary: "Confirm a new address with the code of a mailed link; without its token, one's own while signed in.",
+    access: "anyone",
+    body: z.object({ token: handleField.optional(), code: codeField }),
+    handle: confirm,
+  }),
+];
+
+async function confirm({ http, app, body }: Call<{ token?: string | undefined; code: string }>): Promise<Response> {
+  if (body.token) return answerWithSuccess(http, await confirmEmail(app, { token: body.token }, body.code));
+  const found = await findCaller(http, app);
+  if (found.status !== "valid") return answerProblem(http, problem(401, "no_session", "Unauthorized: No session"));
+  return answerWithSuccess(http, await confirmEmail(app, { userId: found.caller.userId }, body.code));
+}
+
+const sessionRoutes: readonly Route[] = [
+  defineRoute({
+    method: "GET",
+    path: "/account/sessions/",
+    summary: "Where one is signed in.",
+    access: "user",
+    body: noBody,
+    handle: async ({ http, app }) => {
+      const listed = await listSessions(app, visitorOf(http, app));
+      return listed.ok ? http.json({ sessions: listed.values }) : answerProblem(http, listed.problem);
+    },
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/account/end_session/",
+    summary: "Sign out somewhere else. Asks for the password unless one has just signed in.",
+    access: "user",
+    body: z.object({ session_id: handleField, password: passwordField.optional() }),
+    handle: async ({ http, app, caller, body }) => {
+      const which = { sessionId: body.session_id };
+      const ended = await endSessions(app, caller.userId, visitorOf(http, app), { which, password: body.password });
+      if (!ended.ok) return answerProblem(http, ended.problem);
+      if (ended.values.ended === 0)
+        return answerProblem(http, problem(404, "not_found", "This session has ended already."));
+      return http.json({ success: true });
+    },
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/account/end_other_sessions/",
+    summary: "Sign out everywhere else. Asks for the password unless one has just signed in.",
+    access: "user",
+    body: z.object({ password: passwordField.optional() }),
+    handle: async ({ http, app, caller, body: { password } }) =>
+      answerWithSuccess(
+        http,
+        await endSessions(app, caller.userId, visitorOf(http, app), { which: "others", password }),
+      ),
+  }),
+];
+
+export const memberRoutes: readonly Route[] = [
+  ...passwordLinkRoutes,
+  ...emailChangeRoutes,
+  ...sessionRoutes,
+  defineRoute({
+    method: "POST",
+    path: "/account/profile",
+    summary: "Change one's names.",
+    access: "user",
+    body: z.object({ firstname: nameField, lastname: nameField.default("") }),
+    handle: async ({ http, app, caller, body }) => {
+      await updateNames(app.db, caller.userId, body);
+      const { userId: user_id, ...user } = { ...caller, ...body };
+      return http.json({ user_id, ...user });
+    },
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/account/export",
+    summary: "Everything that is kept of oneself, as a file.",
+    access: "user",
+    body: noBody,
+    handle: async ({ http, app, caller }) => {
+      const exported = await exportAccount(app, caller, visitorOf(http, app));
+      if (!exported.ok) return answerProblem(http, exported.problem);
+      return http.body(`${JSON.stringify(exported.values, undefined, 2)}\n`, 200, {
+        "content-type": "application/json",
+        "content-disposition": 'attachment; filename="account.json"',
+      });
+    },
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/account/delete",
+    summary: "Delete one's account, at once and for good. Not for the last administrator.",
+    access: "user",
+    body: z.object({ password: passwordField }),
+    handle: async ({ http, app, caller, body }) => {
+      const refusal = await deleteAccount(app, caller.userId, visitorOf(http, app), body.password);
+      if (!refusal) clearSessionCookie(http);
+      return answerDone(http, refusal);
+    },
+  }),
+];
+
+function answer(http: Call<unknown>["http"], outcome: Outcome<object>): Response {
+  return outcome.ok ? http.json(outcome.values) : answerProblem(http, outcome.problem);
+}
+
+function answerWithSuccess(http: Call<unknown>["http"], outcome: Outcome<object>): Response {
+  return outcome.ok ? http.json({ success: true, ...outcome.values }) : answerProblem(http, outcome.problem);
+}
+
+function answerDone(http: Call<unknown>["http"], refusal: Problem | undefined): Response {
+  return refusal ? answerProblem(http, refusal) : http.json({ success: true });
+}

@@ -1,0 +1,98 @@
+import { callerKey } from "@anteroom/shared/runtime/client-address";
+import type { AuthAction } from "@anteroom/shared/wire/faroe";
+import { getConnInfo } from "@hono/node-server/conninfo";
+import type { Context } from "hono";
+import type { AppContext } from "../context.ts";
+import { authServerUnavailable, type Problem, problem, tooManyRequests } from "../problems.ts";
+import { readSessionCookie } from "./session.ts";
+
+/** Headers that tell the auth server on whose behalf it is called: its limits count visitors, not this server. */
+export type CallerHeaders = Record<string, string>;
+
+/** Somebody for whom actions of the auth server are carried out. */
+export interface Visitor {
+  headers: CallerHeaders;
+  /** Of the session in their cookie; empty when there is none. */
+  sessionToken: string;
+}
+
+export type Outcome<T> = { ok: true; values: T } | { ok: false; problem: Problem };
+
+export type Step = { ok: true; values: Record<string, unknown> } | { ok: false; error: string };
+
+export function callerHeaders(http: Context, app: AppContext): CallerHeaders {
+  const forwarded = { forwarded: http.req.header("forwarded"), xForwardedFor: http.req.header("x-forwarded-for") };
+  const address = callerKey(getConnInfo(http).remote.address ?? "", forwarded, app.settings.trustedProxies);
+  return {
+    "x-forwarded-for": address.replace(/\/64$/, ""),
+    "user-agent": (http.req.header("user-agent") ?? "").slice(0, 200),
+  };
+}
+
+export function visitorOf(http: Context, app: AppContext): Visitor {
+  return { headers: callerHeaders(http, app), sessionToken: readSessionCookie(http) ?? "" };
+}
+
+/** One action. `busy`: the auth server has more passwords to hash than it takes on. */
+export async function takeStep(
+  app: AppContext,
+  visitor: Pick<Visitor, "headers">,
+  action: AuthAction,
+  args: Record<string, string>,
+): Promise<Step> {
+  const answer = await app.authServer.relay(action, args, visitor.headers);
+  if (answer === "busy") return { ok: false, error: "busy" };
+  return answer.ok ? answer : { ok: false, error: answer.error_code };
+}
+
+/** What members are told of a refusal. Codes that no member can cause are a fault of ours. */
+export function problemOf(error: string): Problem {
+  switch (error) {
+    case "busy":
+      return { ...authServerUnavailable, headers: { "retry-after": "5" } };
+    case "rate_limited":
+      return tooManyRequests(60);
+    case "invalid_session_token":
+      return problem(401, "invalid_session", "Invalid session");
+    case "incorrect_password":
+      return problem(403, "incorrect_password", "This password is not right.");
+    case "invalid_password_length":
+    case "weak_password":
+      return problem(422, error, "This password cannot be used. Choose another one.");
+    case "internal_conflict":
+      return problem(409, "internal_conflict", "Something else changed at the same time. Try again.");
+    case "email_address_not_allowed":
+    case "invalid_email_address":
+      return problem(422, "email_address_not_allowed", "This address cannot be used here.");
+    default:
+      throw new Error(`The auth server refused with ${error}.`);
+  }
+}
+
+export function refused(error: string): { ok: false; problem: Problem } {
+  return { ok: false, problem: problemOf(error) };
+}
+
+/**
+ * Whether the person at the browser knows the password of its session. It costs a try, right or wrong, and leaves nothing
+ * behind: the password change it begins is given up.
+ */
+export async function checkPassword(app: AppContext, visitor: Visitor, password: string): Promise<Problem | undefined> {
+  const session_token = visitor.sessionToken;
+  const begun = await takeStep(app, visitor, "create_user_password_update", { session_token });
+  if (!begun.ok) return problemOf(begun.error);
+  const named = { session_token, user_password_update_token: String(begun.values.user_password_update_token) };
+  const verified = await takeStep(app, visitor, "verify_user_password_update_user_password", { ...named, password });
+  await takeStep(app, visitor, "delete_user_password_update", named);
+  return verified.ok ? undefined : problemOf(verified.error);
+}
+
+/** What the auth server and its clients know a session by; the other half of the token is the secret. */
+export function sessionIdOf(sessionToken: string): string {
+  return sessionToken.split(".")[0] ?? "";
+}
+
+/** Lets `milliseconds` pass since `startedAt`: how long something took tells nobody what it found. */
+export async function answerAfter(milliseconds: number, startedAt: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, Math.max(0, startedAt + milliseconds - Date.now())));
+}

@@ -1,0 +1,182 @@
+import { equalInConstantTime, randomId } from "@anteroom/shared/runtime/crypto";
+import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import type { AppContext } from "../context.ts";
+import { type Problem, problem } from "../problems.ts";
+import * as store from "./link-store.ts";
+import {
+  answerAfter,
+  type CallerHeaders,
+  type Outcome,
+  problemOf,
+  refused,
+  type Step,
+  takeStep,
+  type Visitor,
+} from "./on-behalf.ts";
+
+/**
+ * New passwords by a mailed link. The auth server mails the temporary password before it returns its token, so the link is
+ * made first, with a handle of this server's own; the token is kept sealed behind the handle. For an address without an
+ * account everything happens in the same way but for the mail.
+ */
+
+export const linkNotValid = problem(404, "link_not_valid", "This link has expired or was used already.");
+export const incorrectCode = problem(422, "incorrect_code", "This code is not right.");
+
+/** Milliseconds after which a request for a link is answered, whatever was found: more than any needs. */
+const linkAnswerAfter = 250;
+
+/** For a visitor: known and unknown addresses are told the same, at the same time. */
+export async function requestPasswordLink(
+  context: AppContext,
+  address: string,
+  headers: CallerHeaders,
+): Promise<Problem | undefined> {
+  const startedAt = Date.now();
+  const refusal = await sendPasswordLink(context, address, headers);
+  await answerAfter(linkAnswerAfter, startedAt);
+  return refusal;
+}
+
+/**
+ * Mails a link by which whoever reads it chooses a new password; links mailed before no longer work. Undefined when that
+ * is done, and likewise when the address has no account. While another request for the address is under way it stands for
+ * this one too.
+ *
+ * @param headers of the visitor who asked; without them the auth server counts this server
+ */
+export async function sendPasswordLink(
+  context: AppContext,
+  address: string,
+  headers: CallerHeaders = {},
+): Promise<Problem | undefined> {
+  const { db, handles } = context;
+  const link = newLink(context, address);
+  if (!(await store.claimLink(db, link))) return undefined;
+  const reset = await createReset(context, link, headers);
+  if (!reset.ok) {
+    await store.deleteLink(db, link.id);
+    // Faroe itself tells unknown and disabled addresses; this server does not.
+    return ["user_not_found", "user_disabled"].includes(reset.error) ? undefined : problemOf(reset.error);
+  }
+  const { user_password_reset: shown, user_password_reset_token: token } = reset.values;
+  await store.openLink(db, link, {
+    sealedToken: handles.sealAuthToken(link.id, String(token)),
+    expiresAt: (shown as { expires_at: number }).expires_at,
+  });
+  return undefined;
+}
+
+async function createReset(context: AppContext, link: store.NewLink, headers: CallerHeaders): Promise<Step> {
+  try {
+    return await takeStep(context, { headers }, "create_user_password_reset", { user_email_address: link.email });
+  } catch (error) {
+    await store.deleteLink(context.db, link.id);
+    throw error;
+  }
+}
+
+/** Until it is known when the auth server's part ends. */
+const whileOpening = 600;
+
+function newLink({ handles, clock }: AppContext, address: string): store.NewLink {
+  const id = randomId();
+  const email = address.trim();
+  const now = clock.now();
+  return {
+    id,
+    token_hash: handles.hashToken(handles.linkToken(id)),
+    kind: "password_reset",
+    email,
+    email_norm: normalizeEmailAddress(email),
+    user_id: null,
+    session_id: null,
+    standing: null,
+    created_at: now,
+    expires_at: now + whileOpening,
+  };
+}
+
+/** Whose password the link is for and until when, for as long as it is good. Changes nothing. */
+export async function readPasswordLink(
+  context: AppContext,
+  token: string,
+  headers: CallerHeaders,
+): Promise<Outcome<{ email: string; expires_at: number }>> {
+  const link = await findByToken(context, token);
+  if (!link) return { ok: false, problem: linkNotValid };
+  const named = { user_password_reset_token: tokenOf(context, link) };
+  const reset = await takeStep(context, { headers }, "get_user_password_reset", named);
+  if (!reset.ok) return endOrRefuse(context, link, reset.error);
+  return { ok: true, values: { email: link.email, expires_at: link.expires_at } };
+}
+
+export interface PasswordChoice {
+  /** How the link is found: by what it carries, or by the address when the code was typed. */
+  by: { token: string } | { email: string };
+  code: string;
+  password: string;
+}
+
+/**
+ * Sets the password, once. All sessions end and none is opened: whoever chose the password signs in with it. After a wrong
+ * code or a password that is refused the link still works.
+ */
+export async function choosePassword(
+  context: AppContext,
+  visitor: Visitor,
+  { by, code, password }: PasswordChoice,
+): Promise<Problem | undefined> {
+  const link = "token" in by ? await findByToken(context, by.token) : await findByAddress(context, by.email);
+  if (!link) return "token" in by ? linkNotValid : incorrectCode;
+  const named = { user_password_reset_token: tokenOf(context, link) };
+  const verified = await takeStep(context, visitor, "verify_user_password_reset_temporary_password", {
+    ...named,
+    temporary_password: code,
+  });
+  if (!verified.ok && !(verified.error === "user_first_factor_already_verified" && isRight(context, link, code)))
+    return refusal(context, link, verified.error);
+  const set = await takeStep(context, visitor, "set_user_password_reset_new_password", { ...named, password });
+  if (!set.ok) return refusal(context, link, set.error);
+  const completed = await takeStep(context, visitor, "complete_user_password_reset", named);
+  if (!completed.ok && completed.error !== "session_not_created") return refusal(context, link, completed.error);
+  await store.deletePasswordLinks(context.db, link.email_norm);
+  if (completed.ok) await context.authServer.deleteSession(String(completed.values.session_token));
+  return undefined;
+}
+
+/** The code was shown before, and yet must be shown each time. */
+function isRight({ handles }: AppContext, link: store.AccountLink, code: string): boolean {
+  const mac = handles.codeMac(link.id, code);
+  return equalInConstantTime(mac, link.code_mac ?? Buffer.alloc(mac.length));
+}
+
+async function refusal(context: AppContext, link: store.AccountLink, error: string): Promise<Problem> {
+  return (await endOrRefuse(context, link, error)).problem;
+}
+
+/** What another has begun with the same link only they can end; the person may ask for a new link at any time. */
+const isOver = ["invalid_user_password_reset_token", "new_password_already_set"];
+
+async function endOrRefuse(context: AppContext, link: store.AccountLink, error: string) {
+  if (isOver.includes(error)) {
+    if (error === "invalid_user_password_reset_token") await store.deleteLink(context.db, link.id);
+    return { ok: false, problem: linkNotValid } as const;
+  }
+  if (error === "incorrect_temporary_password" || error === "user_first_factor_already_verified")
+    return { ok: false, problem: incorrectCode } as const;
+  return refused(error);
+}
+
+function findByToken({ db, handles, clock }: AppContext, token: string) {
+  return store.findLink(db, "password_reset", { tokenHash: handles.hashToken(token) }, clock.now());
+}
+
+function findByAddress({ db, clock }: AppContext, email: string) {
+  return store.findLink(db, "password_reset", { emailNorm: normalizeEmailAddress(email) }, clock.now());
+}
+
+function tokenOf({ handles }: AppContext, link: store.AccountLink): string {
+  if (!link.auth_token) throw new Error("A password link lacks the auth server's token.");
+  return handles.unsealAuthToken(link.id, link.auth_token);
+}

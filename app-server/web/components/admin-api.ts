@@ -1,0 +1,33 @@
+import type { AppFailure, AppRouteInput } from "@anteroom/shared/client/app";
+import type { AppRoute, AppRoutes, QueuedRegistration } from "@anteroom/shared/wire/app";
+import { app, queries } from "../api.ts";
+import type { ErrorCode } from "../messages.ts";
+
+/** Reading and changing things as an administrator. */
+
+export type QueueRow = QueuedRegistration;
+export type QueuePage = AppRoutes["GET /admin/registrations/"]["values"];
+
+/** As `app`, but a session that has ended, or a permission taken away, is noticed by the whole page. */
+export const call: typeof app = async (route, ...input) => {
+  const answer = await app(route, ...input);
+  if (!answer.ok) noticeSignOut(answer.error);
+  return answer;
+};
+
+/** For queries, which want the values or an exception. */
+export async function ask<R extends AppRoute>(route: R, ...input: AppRouteInput<R>): Promise<AppRoutes[R]["values"]> {
+  const answer = await call(route, ...input);
+  if (answer.ok) return answer.values;
+  throw new Error(answer.detail, { cause: answer });
+}
+
+/** What a query's exception is about. */
+export function errorOf(error: Error): ErrorCode {
+  return (error.cause as AppFailure | undefined)?.error ?? "internal_error";
+}
+
+function noticeSignOut(error: ErrorCode): void {
+  if (error === "no_session" || error === "invalid_session" || error === "missing_permission")
+    void queries.invalidateQueries({ queryKey: ["session"] });
+}

@@ -1,0 +1,245 @@
+import type { MailState, Overview } from "@anteroom/shared/wire/app";
+import { useQuery } from "@tanstack/react-query";
+import { type ReactNode, useMemo } from "react";
+import { Link } from "wouter";
+import { ask } from "../components/admin-api.ts";
+import { Chart, type Line } from "../components/admin-chart.tsx";
+import { Ago, Loaded } from "../components/admin-parts.tsx";
+import { Page } from "../components/page.tsx";
+import { texts, useFormats, useLanguage, useTexts } from "../i18n.tsx";
+
+const words = texts({
+  en: {
+    title: "Overview",
+    lead: "The last 30 days, counted by days in UTC.",
+    waiting: "People waiting",
+    oldest: "Longest wait",
+    since: "asked",
+    nobody: "nobody waits",
+    median: "Half are decided within",
+    p90: "Nine of ten within",
+    undecided: "nothing decided yet",
+    hours: (count: string) => `${count} h`,
+    days: (count: string) => `${count} days`,
+    minutes: (count: string) => `${count} min`,
+    perDay: "Requests and decisions per day",
+    registrations: "Requests",
+    accepted: "Approved",
+    rejected: "Rejected",
+    summary: (asked: string, accepted: string, rejected: string) =>
+      `In these 30 days ${asked} people asked, ${accepted} were approved and ${rejected} rejected.`,
+    table: "Show as a table",
+    day: "Day",
+    mails: "What became of mails",
+    noMails: "No mails have been written yet.",
+    outcomes: {
+      accepted: "Delivered to the provider",
+      queued: "Waiting to be sent",
+      deferred: "Delayed",
+      failed: "Failed",
+      bounced: "Came back",
+    } as Record<MailState, string>,
+    look: "Look at the mails",
+  },
+  nl: {
+    title: "Overzicht",
+    lead: "De laatste 30 dagen, geteld in dagen volgens UTC.",
+    waiting: "Wachtende mensen",
+    oldest: "Langste wachttijd",
+    since: "gevraagd",
+    nobody: "niemand wacht",
+    median: "Over de helft is beslist binnen",
+    p90: "Over negen van de tien binnen",
+    undecided: "nog niets beslist",
+    hours: (count: string) => `${count} u`,
+    days: (count: string) => `${count} dagen`,
+    minutes: (count: string) => `${count} min`,
+    perDay: "Aanvragen en beslissingen per dag",
+    registrations: "Aanvragen",
+    accepted: "Goedgekeurd",
+    rejected: "Afgewezen",
+    summary: (asked: string, accepted: string, rejected: string) =>
+      `In deze 30 dagen vroegen ${asked} mensen een account; ${accepted} zijn goedgekeurd en ${rejected} afgewezen.`,
+    table: "Toon als tabel",
+    day: "Dag",
+    mails: "Wat er van mails werd",
+    noMails: "Er zijn nog geen mails geschreven.",
+    outcomes: {
+      accepted: "Bezorgd bij de provider",
+      queued: "Wacht op verzending",
+      deferred: "Vertraagd",
+      failed: "Mislukt",
+      bounced: "Teruggekomen",
+    },
+    look: "Bekijk de mails",
+  },
+});
+
+export function OverviewPage() {
+  const text = useTexts(words);
+  const query = useQuery({ queryKey: ["overview"], queryFn: () => ask("GET /admin/overview/") });
+  return (
+    <Page title={text.title} lead={text.lead} width="wide">
+      <Loaded query={query}>
+        {query.data && (
+          <>
+            <Tiles overview={query.data} />
+            <PerDay days={query.data.days} />
+            <Outcomes mails={query.data.mails} />
+          </>
+        )}
+      </Loaded>
+    </Page>
+  );
+}
+
+function Tiles({ overview: { waiting, hours_to_decision } }: { overview: Overview }) {
+  const text = useTexts(words);
+  const { number } = useFormats();
+  const span = useSpan();
+  return (
+    <dl className="tiles">
+      <Tile label={text.waiting}>
+        <Link href="/admin">{number(waiting.count)}</Link>
+      </Tile>
+      <Tile label={text.oldest}>
+        {waiting.oldest_at === null ? (
+          <span className="tile-none">{text.nobody}</span>
+        ) : (
+          <>
+            <span className="tile-before">{text.since}</span> <Ago time={waiting.oldest_at} />
+          </>
+        )}
+      </Tile>
+      <Tile label={text.median}>
+        {hours_to_decision ? span(hours_to_decision.median) : <span className="tile-none">{text.undecided}</span>}
+      </Tile>
+      <Tile label={text.p90}>
+        {hours_to_decision ? span(hours_to_decision.p90) : <span className="tile-none">{text.undecided}</span>}
+      </Tile>
+    </dl>
+  );
+}
+
+function Tile({ label, children }: { label: string; children: ReactNode }) {
+  return (
+    <div className="tile">
+      <dt>{label}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+/** A number of hours in the unit that suits it. */
+function useSpan(): (hours: number) => string {
+  const text = useTexts(words);
+  const { number } = useFormats();
+  const rounded = (value: number) => number(value < 10 ? Math.round(value * 10) / 10 : Math.round(value));
+  return (hours) => {
+    if (hours < 1) return text.minutes(number(Math.max(1, Math.round(hours * 60))));
+    return hours < 72 ? text.hours(rounded(hours)) : text.days(rounded(hours / 24));
+  };
+}
+
+type Day = Overview["days"][number];
+
+const looks = {
+  registrations: { colour: "--accent" },
+  accepted: { colour: "--good", dash: [8, 5] },
+  rejected: { colour: "--bad", dash: [2, 4] },
+} as const satisfies Record<string, Omit<Line, "label" | "values" | "dash"> & { dash?: readonly number[] }>;
+
+const drawn = Object.keys(looks) as (keyof typeof looks)[];
+
+function PerDay({ days }: { days: readonly Day[] }) {
+  const text = useTexts(words);
+  const { number } = useFormats();
+  const { language } = useLanguage();
+  const times = useMemo(() => days.map(({ date }) => Date.parse(`${date}T00:00:00Z`) / 1000), [days]);
+  const lines = useMemo(() => drawn.map((name) => lineOf(name, text[name], days)), [days, text]);
+  const formatDay = useMemo(() => {
+    const format = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", timeZone: "UTC" });
+    return (time: number) => format.format(time * 1000);
+  }, [language]);
+  const sum = (name: keyof typeof looks) => number(days.reduce((total, day) => total + day[name], 0));
+  return (
+    <section className="card">
+      <h2>{text.perDay}</h2>
+      <p>{text.summary(sum("registrations"), sum("accepted"), sum("rejected"))}</p>
+      <ul className="legend" aria-hidden="true">
+        {drawn.map((name) => (
+          <li key={name} className={`legend-${name}`}>
+            {text[name]}
+          </li>
+        ))}
+      </ul>
+      <Chart times={times} lines={lines} formatTime={formatDay} />
+      <details className="more">
+        <summary>{text.table}</summary>
+        <table className="table table-numbers">
+          <thead>
+            <tr>
+              <th scope="col">{text.day}</th>
+              {drawn.map((name) => (
+                <th key={name} scope="col">
+                  {text[name]}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {days.toReversed().map((day, index) => (
+              <tr key={day.date}>
+                <th scope="row">{formatDay(times.at(-1 - index) ?? 0)}</th>
+                {drawn.map((name) => (
+                  <td key={name} data-label={text[name]}>
+                    {number(day[name])}
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </details>
+    </section>
+  );
+}
+
+function lineOf(name: keyof typeof looks, label: string, days: readonly Day[]): Line {
+  const look: { colour: string; dash?: readonly number[] } = looks[name];
+  const values = days.map((day) => day[name]);
+  return { label, colour: look.colour, values, ...(look.dash ? { dash: [...look.dash] } : {}) };
+}
+
+const outcomes = ["accepted", "queued", "deferred", "failed", "bounced"] as const satisfies readonly MailState[];
+
+function Outcomes({ mails }: { mails: Overview["mails"] }) {
+  const text = useTexts(words);
+  const { number } = useFormats();
+  const total = outcomes.reduce((sum, outcome) => sum + mails[outcome], 0);
+  return (
+    <section className="card">
+      <h2>{text.mails}</h2>
+      {total === 0 ? (
+        <p className="aside">{text.noMails}</p>
+      ) : (
+        <dl className="bars">
+          {outcomes.map((outcome) => (
+            <div key={outcome} className={`bar bar-${outcome}`}>
+              <dt>{text.outcomes[outcome]}</dt>
+              <dd>
+                <span className="bar-track" aria-hidden="true">
+                  <span style={{ inlineSize: `${(100 * mails[outcome]) / total}%` }} />
+                </span>
+                <span className="bar-count">{number(mails[outcome])}</span>
+              </dd>
+            </div>
+          ))}
+        </dl>
+      )}
+      <p>
+        <Link href="/admin/mail">{text.look}</Link>
+      </p>
+    </section>
+  );
+}

@@ -67,6 +67,7 @@ function dueMail(type: MailType, language: Language, values: Record<string, stri
     values,
     ...(code ? { code } : {}),
     ...(type === "signup_verification" ? { registrationId: "r1" } : {}),
+    ...(type === "email_update_verification" ? { linkId: "l1" } : {}),
   };
 }
 

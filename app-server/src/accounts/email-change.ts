@@ -34,7 +34,7 @@ const changesPerAddress: RateLimit = { kind: "email_change_address", capacity: 5
 const codeAttempts: RateLimit = { kind: "email_change_code", capacity: 5, interval: 60 };
 
 /** Milliseconds after which a request is answered, whoever has the address. */
-const requestAnswerAfter = 250;
+const requestAnswerAfter = 160;
 
 /** Milliseconds that a request waits for another one's mail to the same address, and between two looks. */
 const patience = 5_000;

@@ -22,6 +22,9 @@ export type NewLink = Pick<
   | "expires_at"
 >;
 
+/** Spelled out so that PostgreSQL recognises the condition of the index. */
+const isOpening = sql<boolean>`not is_open`;
+
 /** Seconds after which a link whose opening came to no end stands in nobody's way any more. */
 const openingLease = 30;
 
@@ -34,13 +37,13 @@ export async function claimLink(db: Db, link: NewLink): Promise<boolean> {
     .deleteFrom("account_links")
     .where("kind", "=", link.kind)
     .where("email_norm", "=", link.email_norm)
-    .where("is_open", "=", false)
+    .where(isOpening)
     .where("created_at", "<=", link.created_at - openingLease)
     .execute();
   const result = await db
     .insertInto("account_links")
     .values(link)
-    .onConflict((conflict) => conflict.columns(["kind", "email_norm"]).where("is_open", "=", false).doNothing())
+    .onConflict((conflict) => conflict.columns(["kind", "email_norm"]).where(isOpening).doNothing())
     .executeTakeFirst();
   return result.numInsertedOrUpdatedRows === 1n;
 }
@@ -52,7 +55,7 @@ export async function findOpening(db: Db, { kind, email_norm }: Pick<NewLink, "k
     .select("user_id")
     .where("kind", "=", kind)
     .where("email_norm", "=", email_norm)
-    .where("is_open", "=", false)
+    .where(isOpening)
     .executeTakeFirst();
 }
 

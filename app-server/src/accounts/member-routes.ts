@@ -8,7 +8,7 @@ import { exportAccount } from "./export.ts";
 import { deleteEmailChanges } from "./link-store.ts";
 import { callerHeaders, type Outcome, visitorOf } from "./on-behalf.ts";
 import { endSessions, listSessions } from "./own-sessions.ts";
-import { readPasswordLink, requestPasswordLink, choosePassword } from "./password-links.ts";
+import { choosePassword, readPasswordLink, requestPasswordLink } from "./password-links.ts";
 import { clearSessionCookie, findCaller } from "./session.ts";
 import { updateNames } from "./store.ts";
 

@@ -24,7 +24,7 @@ export const linkNotValid = problem(404, "link_not_valid", "This link has expire
 export const incorrectCode = problem(422, "incorrect_code", "This code is not right.");
 
 /** Milliseconds after which a request for a link is answered, whatever was found: more than any needs. */
-const linkAnswerAfter = 250;
+const linkAnswerAfter = 160;
 
 /** For a visitor: known and unknown addresses are told the same, at the same time. */
 export async function requestPasswordLink(

@@ -1,0 +1,253 @@
+import { mannWhitneyP } from "@anteroom/shared/testing/statistics";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Client, createClient } from "./support/client.ts";
+import { type Stack, startStack } from "./support/stack.ts";
+import { createWalk, goodPassword, type Walk } from "./support/walk.ts";
+
+let stack: Stack;
+let client: Client;
+let walk: Walk;
+
+beforeAll(async () => {
+  stack = await startStack({ env: { AUTH_USER_CHECK_INTERVAL: "0s" } });
+  client = createClient(stack);
+  walk = await createWalk(stack, client);
+});
+
+afterAll(() => stack.stop());
+
+const newPassword = "seven quiet boats at dawn";
+
+const request = (email: string) => client.app.post("/account/request_password_link", { email });
+const look = (token: string) => client.app.post("/account/password_link_status", { token });
+const use = (link: object, password = newPassword) =>
+  client.app.post("/account/use_password_link", { ...link, password });
+const resets = async (address: string) => (await walk.mailsTo(address)).filter(({ type }) => type === "password_reset");
+
+function read(link: string | undefined) {
+  const url = new URL(link ?? "no:link");
+  return {
+    page: url.origin + url.pathname,
+    token: url.searchParams.get("token") ?? "",
+    code: url.searchParams.get("code") ?? "",
+  };
+}
+
+/** What the newest link to the address carries. */
+async function askFor(address: string) {
+  expect((await request(address)).status).toBe(200);
+  const { token, code } = read((await resets(address)).at(-1)?.link);
+  return { token, code };
+}
+
+async function canSignIn(address: string, password: string): Promise<boolean> {
+  const { values } = await client.auth("create_signin", { user_email_address: address });
+  const named = { signin_token: values.signin_token };
+  const { ok } = await client.auth("verify_signin_user_password", { ...named, password });
+  return ok && (await client.auth("complete_signin", named)).ok;
+}
+
+const sessionStatus = async (session: Record<string, string>) =>
+  (await client.app.get("/auth/session_info/", session)).status;
+
+test("M-16, K-21: whoever asks gets one mail with a link and a code; looking at the link changes nothing", async () => {
+  const { session } = await walk.activate("ask@example.com");
+  await request(" Ask@Example.com ");
+  const mails = await resets("ask@example.com");
+  expect(mails).toHaveLength(1);
+  const { page, token, code } = read(mails[0]?.link);
+  expect([page, code]).toEqual([`${stack.urls.app}/account/recover`, mails[0]?.code]);
+  expect(token).toMatch(/^[\w-]{43}$/);
+  for (let turn = 0; turn < 3; turn++) {
+    await client.app.get(`/account/recover?token=${token}&code=${code}`, { accept: "text/html" });
+    await client.app.raw(`/account/recover?token=${token}&code=${code}`, { method: "HEAD" });
+    expect((await look(token)).body).toEqual({ email: "Ask@Example.com", expires_at: expect.any(Number) });
+  }
+  expect(await sessionStatus(session)).toBe(200);
+  expect((await use({ token, code })).status).toBe(200);
+});
+
+test("M-19, M-20, M-21, M-22: the link sets the password once, ends every session, opens none, and is told by mail", async () => {
+  const address = "twice@example.com";
+  const { session } = await walk.activate(address);
+  const elsewhere = { cookie: await client.setSession(await client.signIn(address, goodPassword)) };
+  const link = await askFor(address);
+  const reply = await use(link);
+  expect([reply.status, reply.body, reply.headers.getSetCookie()]).toEqual([200, { success: true }, []]);
+  expect([await sessionStatus(session), await sessionStatus(elsewhere)]).toEqual([401, 401]);
+  const sessions = await client.authPrivate("list_sessions", {
+    session_token: await client.signIn(address, newPassword),
+  });
+  expect(sessions.values.sessions).toHaveLength(1);
+  expect(await canSignIn(address, goodPassword)).toBe(false);
+  for (const again of [await use(link, "another good one for later"), await look(link.token)])
+    expect([again.status, again.body.code]).toEqual([404, "link_not_valid"]);
+  expect(await canSignIn(address, newPassword)).toBe(true);
+  expect((await walk.mailsTo(address)).filter(({ type }) => type === "password_updated")).toHaveLength(1);
+});
+
+test("M-18: a link that was made up, belongs to nobody or is incomplete is refused alike", async () => {
+  const { code } = await (async () => {
+    await walk.activate("stray@example.com");
+    return askFor("stray@example.com");
+  })();
+  for (const token of ["x", "x".repeat(43), "a.b"]) {
+    expect([(await look(token)).status, (await look(token)).body.code]).toEqual([404, "link_not_valid"]);
+    expect((await use({ token, code })).body.code).toBe("link_not_valid");
+  }
+  expect((await use({ code })).body.code).toBe("missing_field");
+});
+
+test("K-10: only the newest link works", async () => {
+  await walk.activate("newest@example.com");
+  const first = await askFor("newest@example.com");
+  const second = await askFor("newest@example.com");
+  expect(first.token).not.toBe(second.token);
+  expect((await use(first)).body.code).toBe("link_not_valid");
+  expect((await use({ token: second.token, code: first.code })).body.code).toBe("incorrect_code");
+  expect((await use(second)).status).toBe(200);
+});
+
+test("K-13: a wrong code or a password that is refused leaves the link alive, and the code is needed each time", async () => {
+  await walk.activate("patient@example.com");
+  const link = await askFor("patient@example.com");
+  expect((await use({ ...link, code: "ABCDEFGHJKLM" })).body.code).toBe("incorrect_code");
+  expect((await use(link, "short")).body.code).toBe("invalid_password_length");
+  expect((await use(link, "password123456password")).body.code).toBe("weak_password");
+  expect((await use({ ...link, code: "ABCDEFGHJKLM" })).body.code).toBe("incorrect_code");
+  expect((await use({ ...link, code: ` ${link.code.toLowerCase()} ` })).status).toBe(200);
+});
+
+test("C1: the code can be typed with the address instead; unknown addresses are answered as wrong codes", async () => {
+  await walk.activate("typed@example.com");
+  const { code } = await askFor("typed@example.com");
+  await request("nobody-typed@example.com");
+  const wrong = ["nobody-typed@example.com", "never-asked@example.com", "typed@example.com"].map((email) =>
+    use({ email, code: "ABCDEFGHJKLM" }),
+  );
+  const bodies = (await Promise.all(wrong)).map(({ status, body }) => JSON.stringify([status, body]));
+  expect(new Set(bodies).size).toBe(1);
+  expect((await use({ email: "TYPED@example.com", code })).status).toBe(200);
+});
+
+test("S-18: the sixth guess is refused, and a minute later the right code works", async () => {
+  await walk.activate("guessed@example.com");
+  const link = await askFor("guessed@example.com");
+  for (let guess = 0; guess < 5; guess++)
+    expect((await use({ ...link, code: "ABCDEFGHJKLM" })).body.code).toBe("incorrect_code");
+  const sixth = await use(link);
+  expect([sixth.status, sixth.body.code]).toEqual([429, "rate_limited"]);
+  await client.advanceClocks(60);
+  expect((await use(link)).status).toBe(200);
+});
+
+test("M-18: a link works until its last second and not at its end; its row is purged", async () => {
+  await walk.activate("late@example.com");
+  const now = Math.ceil(Date.now() / 1_000) + 1_000;
+  const setClocks = (time: number) =>
+    Promise.all([
+      client.command("auth", "set_clock", { now: time }),
+      client.command("app", "set_clock", { now: time }),
+    ]);
+  await setClocks(now);
+  const link = await askFor("late@example.com");
+  const { expires_at } = (await look(link.token)).body;
+  expect(expires_at).toBe(now + 20 * 60);
+  await setClocks(expires_at - 1);
+  expect((await look(link.token)).status).toBe(200);
+  await setClocks(expires_at);
+  expect([(await look(link.token)).status, (await use(link)).body.code]).toEqual([404, "link_not_valid"]);
+  const [rows] = await stack.sql`select count(*)::int as rows from account_links where email_norm = 'late@example.com'`;
+  expect(rows?.rows).toBe(0);
+  await Promise.all([client.command("auth", "release_clock"), client.command("app", "release_clock")]);
+});
+
+test("twenty at once ask: one mail, and its link works; twenty at once use it: one password holds", async () => {
+  const address = "crowd@example.com";
+  await walk.activate(address);
+  const asked = await Promise.all(Array.from({ length: 20 }, () => request(address)));
+  expect(new Set(asked.map(({ status }) => status))).toEqual(new Set([200]));
+  const mails = await resets(address);
+  expect(mails).toHaveLength(1);
+  const { token, code } = read(mails[0]?.link);
+  const passwords = Array.from({ length: 5 }, (_, index) => `harbour lantern number ${index}`);
+  const used = await Promise.all(passwords.map((password) => use({ token, code }, password)));
+  const won = passwords.filter((_, index) => used[index]?.status === 200);
+  expect(won).toHaveLength(1);
+  expect(await canSignIn(address, won[0] ?? "")).toBe(true);
+});
+
+test("D-37: the sixth mail to an address is refused, whether anybody has it or not", async () => {
+  await walk.activate("flooded@example.com");
+  await client.advanceClocks(1_800);
+  const ask = async (address: string) => {
+    const statuses: number[] = [];
+    for (let turn = 0; turn < 6; turn++) statuses.push((await request(address)).status);
+    return statuses;
+  };
+  const [known, unknown] = await Promise.all([ask("flooded@example.com"), ask("unflooded@example.com")]);
+  expect(known).toEqual([200, 200, 200, 200, 200, 429]);
+  expect(unknown).toEqual(known);
+});
+
+test("M-22: a link ends when the password is changed by other means", async () => {
+  const { sessionToken } = await walk.activate("changed@example.com");
+  const link = await askFor("changed@example.com");
+  const begun = await client.auth("create_user_password_update", { session_token: sessionToken });
+  const named = { session_token: sessionToken, user_password_update_token: begun.values.user_password_update_token };
+  await client.auth("verify_user_password_update_user_password", { ...named, password: goodPassword });
+  await client.auth("set_user_password_update_new_password", { ...named, password: newPassword });
+  expect((await client.auth("complete_user_password_update", named)).ok).toBe(true);
+  expect((await look(link.token)).body.code).toBe("link_not_valid");
+});
+
+test("S-21: nobody who is disabled gets a mail, and the answer is the same", async () => {
+  await walk.activate("disabled@example.com");
+  await stack.sql`update users set disabled = true, disabled_counter = disabled_counter + 1
+    where email_norm = 'disabled@example.com'`;
+  const reply = await request("disabled@example.com");
+  expect([reply.status, reply.body]).toEqual([200, (await request("nobody@example.com")).body]);
+  expect(await resets("disabled@example.com")).toEqual([]);
+});
+
+test("S-6: neither handle nor code nor the auth server's token can be read in the database", async () => {
+  await walk.activate("rest@example.com");
+  const { token, code } = await askFor("rest@example.com");
+  const [row] = await stack.sql`select t::text as row, auth_token, code_mac from account_links t
+    where email_norm = 'rest@example.com'`;
+  const raw = [
+    row?.row,
+    Buffer.from(row?.auth_token).toString("latin1"),
+    Buffer.from(row?.code_mac).toString("latin1"),
+  ];
+  for (const secret of [token, code]) expect(raw.join(" ")).not.toContain(secret);
+  expect(raw[1]).not.toMatch(/[a-z2-9]{24}\.[a-z2-9]{24}/);
+  const printed = stack.servers.app.output() + stack.servers.auth.output();
+  for (const secret of [token, code]) expect(printed).not.toContain(secret);
+});
+
+test("M-17, K-22: known and unknown addresses get the same answer, after the same time, and strangers no mail", async () => {
+  const samples = 12;
+  await stack.sql`insert into users (id, email, email_norm, firstname, lastname, password_hash,
+      password_hash_algorithm_id, password_salt, created_at)
+    select 'u' || n, 'user' || n || '@example.com', 'user' || n || '@example.com', 'A', 'B', '', 'x', '', 0
+    from generate_series(100, ${99 + samples}::int) n`;
+  const times = { user: [] as number[], none: [] as number[] };
+  const shapes = new Set<string>();
+  const sample = async (kind: "user" | "none", number: number) => {
+    const start = performance.now();
+    const reply = await request(`${kind}${number}@example.com`);
+    times[kind].push(performance.now() - start);
+    const headers = [...reply.headers].filter(([name]) => name !== "date");
+    shapes.add(JSON.stringify([reply.status, reply.body, headers]));
+  };
+  for (let number = 100; number < 100 + samples; number++)
+    await Promise.all(
+      (number % 2 ? (["user", "none"] as const) : (["none", "user"] as const)).map((kind) => sample(kind, number)),
+    );
+  expect([...shapes]).toEqual([expect.any(String)]);
+  expect(mannWhitneyP(times.user, times.none)).toBeGreaterThan(0.01);
+  expect(Math.min(...times.user, ...times.none)).toBeGreaterThan(158);
+  expect((await resets("user100@example.com")).length).toBe(1);
+  expect(await resets("none100@example.com")).toEqual([]);
+});

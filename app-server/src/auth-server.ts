@@ -69,6 +69,11 @@ export function createAuthServer(peer: Peer) {
         throw new CallFailed(`The auth server answered ${action} with status ${response.status}.`, "unknown", {});
       return result.data;
     },
+    /** Ends every session of a user at once, those included that the auth server would still have trusted for a while. */
+    revokeUserSessions: async (userId: string) => {
+      const { status } = await peer.post("/command", { command: "revoke_user_sessions", user_id: userId });
+      if (status !== 200) throw new CallFailed(`The auth server answered with status ${status}.`, "unknown", {});
+    },
     isAlive: () => peer.isAlive(),
     close: () => peer.close(),
   };

@@ -44,10 +44,10 @@ function operatorCommands(context: AppContext): Commands {
       done(await decisions.rejectRegistration(context, { address: email, reason, actor: "cli" })),
     ),
     reopen: command(z.object({ email: z.string() }), async ({ email }) =>
-      done(await decisions.reopenRegistration(context, email)),
+      done(await decisions.reopenRegistration(context, email, "cli")),
     ),
     resend: command(z.object({ email: z.string() }), async ({ email }) =>
-      done(await decisions.resendSignupEmail(context, email)),
+      done(await decisions.resendSignupEmail(context, email, "cli")),
     ),
     ...mailCommands(context),
     grant_admin: command(z.object({ email: z.string() }), async ({ email }) => {
@@ -70,13 +70,17 @@ function mailCommands(context: AppContext): Commands {
         }),
       }),
     ),
-    replay_mail: command(z.object({ id: z.string() }), async ({ id }) => done(await mail.replayMail(context, id))),
-    replay_all_mail: command(z.object({}), async () => ({ message: describeReplayed(await mail.replayAll(context)) })),
+    replay_mail: command(z.object({ id: z.string() }), async ({ id }) =>
+      done(await mail.replayMail(context, id, "cli")),
+    ),
+    replay_all_mail: command(z.object({}), async () => ({
+      message: describeReplayed(await mail.replayAll(context, "cli")),
+    })),
     retry_mail: command(z.object({}), async () => ({
       message: `${await mail.retryDeferred(context)} deferred mails are tried now.`,
     })),
     clear_address: command(z.object({ email: z.string() }), async ({ email }) =>
-      done(await mail.clearAddress(context, email)),
+      done(await mail.clearAddress(context, email, "cli")),
     ),
     test_mail: command(z.object({ email: z.string() }), async ({ email }) => {
       // What it is made of is loaded when there is a mail to send, here as elsewhere.

@@ -58,15 +58,26 @@ describe.each([
   afterAll(stop);
   beforeEach(() => stack.recorder.reset());
 
-  test("D-33, S-11, S-12: twenty administrators accept one person at once: one create_signup, one mail", async () => {
+  test("D-33, S-11, S-12, G17: twenty administrators accept one person at once: one create_signup, one mail, the others are told who was first", async () => {
     const administrators = await atOnce((index) => makeAdministrator(`admin-${index}@example.com`));
     await client.register("wanted@example.com");
     stack.recorder.reset();
     const startedAt = performance.now();
     const replies = await atOnce((index) => accept("wanted@example.com", administrators[index]));
     expect(performance.now() - startedAt).toBeLessThan(3_000);
-    expect(replies.map(({ status }) => status)).toEqual(twenty.map(() => 200));
-    expect(new Set(replies.map(({ body }) => body.signup_token)).size).toBe(1);
+    expect(replies.map(({ status }) => status).toSorted()).toEqual(twenty.map((index) => (index === 0 ? 200 : 409)));
+    const winner = `admin-${replies.findIndex(({ status }) => status === 200)}@example.com`;
+    const [decision] = await stack.sql`select users.id as decided_by, decided_at from users
+      join registration_state on decided_by = users.id
+      where users.email = ${winner} and registration_state.email = 'wanted@example.com'`;
+    for (const { body } of replies.filter(({ status }) => status === 409))
+      expect(body).toMatchObject({
+        code: "invalid_transition",
+        state: "OPEN",
+        decided_by: decision?.decided_by,
+        decided_by_name: "Ada Lovelace",
+        decided_at: Number(decision?.decided_at),
+      });
     expect(stack.recorder.calls("create_signup")).toHaveLength(1);
     expect(stack.recorder.calls("/email")).toHaveLength(1);
     await client.drainMail();

@@ -35,10 +35,12 @@ export async function logDecision(db: Transaction<AppDatabase>, decision: NewDec
  * statement that returns the rows decided about, with the columns of `decidedColumns`.
  */
 export const noteDecision = (action: "accept" | "reject", source: string, condition = sql<boolean>`true`) =>
-  sql`insert into decisions (at, actor, actor_name, action, subject, reason, registration_id, requested_at)
+  sql<
+    Record<string, never>
+  >`(insert into decisions (at, actor, actor_name, action, subject, reason, registration_id, requested_at)
     select decided_at, coalesce(decided_by, 'cli'), ${nameOfUser(sql`decided_by`)}, ${sql.lit(action)}, email, reason,
       id, created_at
-    from ${sql.table(source)} where ${condition}`;
+    from ${sql.table(source)} where ${condition})`;
 
 export const decidedColumns = ["id", "email", "decided_by", "decided_at", "reason", "created_at"] as const;
 

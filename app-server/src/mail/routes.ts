@@ -51,10 +51,10 @@ export const mailRoutes: readonly Route[] = [
     summary: "Send a mail again that failed or came back: the one with `id`, or all with `all: true`.",
     access: "admin",
     body: z.object({ id: handleField.optional(), all: z.literal(true, "Use true.").optional() }),
-    handle: async ({ http, app, body }) => {
-      if (body.all) return http.json({ success: true, ...(await rules.replayAll(app)) });
+    handle: async ({ http, app, body, caller }) => {
+      if (body.all) return http.json({ success: true, ...(await rules.replayAll(app, caller.userId)) });
       if (body.id === undefined) return answerProblem(http, problem(400, "missing_field", "Missing id or all"));
-      const result = await rules.replayMail(app, body.id);
+      const result = await rules.replayMail(app, body.id, caller.userId);
       return result.ok ? http.json({ success: true, ...result.values }) : answerProblem(http, result.problem);
     },
   }),
@@ -80,8 +80,8 @@ export const mailRoutes: readonly Route[] = [
     summary: "Let mails go to such an address again.",
     access: "admin",
     body: z.object({ email: addressField }),
-    handle: async ({ http, app, body }) => {
-      const result = await rules.clearAddress(app, body.email);
+    handle: async ({ http, app, body, caller }) => {
+      const result = await rules.clearAddress(app, body.email, caller.userId);
       return result.ok ? http.json({ success: true, ...result.values }) : answerProblem(http, result.problem);
     },
   }),

@@ -1,4 +1,5 @@
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import { logDecision } from "../admins/log-store.ts";
 import type { AppContext } from "../context.ts";
 import { type Problem, problem } from "../problems.ts";
 import { type Decision, resendSignupEmail } from "../registration/decisions.ts";
@@ -20,7 +21,11 @@ export function isMailId(text: string): boolean {
 }
 
 /** Sends a mail once more that was given up or came back. */
-export async function replayMail(context: AppContext, id: string): Promise<Decision<{ message: string }>> {
+export async function replayMail(
+  context: AppContext,
+  id: string,
+  actor: string,
+): Promise<Decision<{ message: string }>> {
   const mail = isMailId(id) ? await store.findForReplay(context.db, id) : undefined;
   if (!mail) return refuse(problem(404, "mail_not_found", "There is no such mail."));
   const { status } = mail;
@@ -29,14 +34,16 @@ export async function replayMail(context: AppContext, id: string): Promise<Decis
     return refuse(
       problem(409, "address_suppressed", `Nothing is sent to ${mail.email} since its mails came back. Clear it first.`),
     );
-  if (mail.type === "signup_verification") return mailCodeAnew(context, mail);
+  if (mail.type === "signup_verification") return mailCodeAnew(context, mail, actor);
   if (codeTypes.includes(mail.type))
     return refuse(problem(409, "code_gone", "Its code is gone; the person can ask for a new one."));
   const isQueued = await context.db.transaction().execute(async (trx) => {
     const now = context.clock.now();
     const due = await store.requeue(trx, id, { now, tryUntil: now + tryFor });
-    if (due) await context.mail.enqueueAgain(trx, [due]);
-    return due !== undefined;
+    if (!due) return false;
+    await context.mail.enqueueAgain(trx, [due]);
+    await logDecision(trx, { actor, action: "replay_mail", subject: mail.email_norm, detail: mail.type, now });
+    return true;
   });
   return isQueued
     ? { ok: true, values: { message: `The mail to ${mail.email} is queued.` } }
@@ -51,8 +58,9 @@ function notGivenUp(status: string): Problem {
 async function mailCodeAnew(
   context: AppContext,
   mail: Pick<store.StoredMail, "type" | "email" | "email_norm">,
+  actor: string,
 ): Promise<Decision<{ message: string }>> {
-  const result = await resendSignupEmail(context, mail.email);
+  const result = await resendSignupEmail(context, mail.email, actor);
   if (result.ok) await store.deleteReplaced(context.db, mail);
   return result;
 }
@@ -67,10 +75,10 @@ export interface Replayed {
 }
 
 /** Sends everything once more that was given up or came back. */
-export async function replayAll(context: AppContext): Promise<Replayed> {
+export async function replayAll(context: AppContext, actor: string): Promise<Replayed> {
   const replayed: Replayed = { queued: 0, refused: {} };
   for (const id of await store.listGivenUp(context.db, replayedAtOnce)) {
-    const result = await replayMail(context, id);
+    const result = await replayMail(context, id, actor);
     if (result.ok) replayed.queued++;
     // Another of this person's was replayed just now, and this one replaced with it.
     else if (result.problem.code !== "mail_not_found")
@@ -87,10 +95,18 @@ export async function retryDeferred(context: AppContext): Promise<number> {
 }
 
 /** Lets mails go to an address again that came back so often that nothing was sent there any more. */
-export async function clearAddress(context: AppContext, address: string): Promise<Decision<{ message: string }>> {
+export async function clearAddress(
+  context: AppContext,
+  address: string,
+  actor: string,
+): Promise<Decision<{ message: string }>> {
   const email = normalizeEmailAddress(address);
-  if (await store.clearSuppression(context.db, email))
-    return { ok: true, values: { message: `Mails go to ${email} again.` } };
+  const isCleared = await context.db.transaction().execute(async (trx) => {
+    if (!(await store.clearSuppression(trx, email))) return false;
+    await logDecision(trx, { actor, action: "clear_address", subject: email, now: context.clock.now() });
+    return true;
+  });
+  if (isCleared) return { ok: true, values: { message: `Mails go to ${email} again.` } };
   return refuse(problem(404, "address_not_suppressed", `No mail to ${email} has come back.`));
 }
 

@@ -1,5 +1,9 @@
+import type { DecidedBefore } from "@anteroom/shared/wire/app";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import type { Transaction } from "kysely";
+import { logDecision, type NewDecision } from "../admins/log-store.ts";
 import type { AppContext } from "../context.ts";
+import type { AppDatabase } from "../database.ts";
 import { type Problem, problem } from "../problems.ts";
 import { endSignup, newClaim, type OpeningResult, openSignup, renewOpening, waitForOpening } from "./opening.ts";
 import * as openings from "./opening-store.ts";
@@ -12,8 +16,9 @@ export type Decision<T> = { ok: true; values: T } | { ok: false; problem: Proble
 export type Acceptance = { signupToken: string | null; message: string };
 
 /**
- * Approves a registration: opens its sign-up, which mails the code, and keeps the token. However many administrators
- * accept at once, one sign-up is opened and one mail is sent; the others wait for it and get the same answer.
+ * Approves a registration: opens its sign-up, which mails the code, and keeps the token. However many accept at once, one
+ * sign-up is opened and one mail is sent. The others wait for it; who accepts again gets the same answer, and another
+ * administrator is told who was quicker.
  */
 export async function acceptRegistration(
   context: AppContext,
@@ -25,9 +30,10 @@ export async function acceptRegistration(
   if (claim) return toAcceptance(await openSignup(context, claim), email);
   const row = await store.findForDecision(context.db, email);
   if (!row) return refuse(problem(400, "registration_not_found", `Email ${email} not found in newuser table`));
+  if (row.state !== "REJECTED" && isAnothers(row, actor)) return afterAnother(context, row, actor);
   switch (row.state) {
     case "REJECTED":
-      return refuse(problem(409, "registration_rejected", "This registration was rejected. Reopen it first."));
+      return refuse(await rejectedAlready(context, email));
     case "OPEN":
       return openedAlready(context, row);
     case "ACCEPTED":
@@ -39,6 +45,33 @@ export async function acceptRegistration(
 
 function claimAcceptance(context: AppContext, email: string, actor: string) {
   return openings.claimForAcceptance(context.db, email, { ...newClaim(context), actor });
+}
+
+/** Whether another person has approved it. What programs have approved may be approved by anybody once more. */
+function isAnothers({ decidedBy, state }: store.Registration, actor: string): boolean {
+  return state !== "REQUESTED" && decidedBy !== null && decidedBy !== actor && !programs.includes(decidedBy);
+}
+
+const programs = ["cli", "setup-link", "test"];
+
+/** Another administrator was quicker; their attempt may still fail, and then it is everybody's to decide again. */
+async function afterAnother(
+  context: AppContext,
+  row: store.Registration,
+  actor: string,
+): Promise<Decision<Acceptance>> {
+  if (row.state === "ACCEPTING") {
+    const result = await afterOthers(context, row, actor);
+    const decided = result.ok ? await store.findForDecision(context.db, row.email) : row;
+    if (!result.ok || (decided && !isAnothers(decided, actor))) return result;
+  }
+  return refuseTransition(context, row.email, "accepted");
+}
+
+async function rejectedAlready(context: AppContext, email: string): Promise<Problem> {
+  const standing = await store.findStanding(context.db, email);
+  const detail = "This registration was rejected. Reopen it first.";
+  return problem(409, "registration_rejected", detail, standing && decidedBefore(standing));
 }
 
 /** Takes over the outcome of whoever is accepting, or accepts anew when they died before anything had happened. */
@@ -80,10 +113,17 @@ function toAcceptance(result: OpeningResult, email: string): Decision<Acceptance
 }
 
 /** Mails the code once more: the same one while its sign-up lives, else a new one. */
-export async function resendSignupEmail(context: AppContext, address: string): Promise<Decision<{ message: string }>> {
+export async function resendSignupEmail(
+  context: AppContext,
+  address: string,
+  actor: string,
+): Promise<Decision<{ message: string }>> {
   const email = normalizeEmailAddress(address);
   const row = await store.findForDecision(context.db, email);
   const sent = { ok: true, values: { message: `The code for ${email} is on its way again.` } } as const;
+  // Before the mail, which the auth server causes and no transaction of ours can hold together with the entry.
+  if (row && (row.state === "OPEN" || row.state === "ACCEPTED"))
+    await context.db.transaction().execute((trx) => log(context, trx, { actor, action: "resend", subject: email }));
   if (row?.state === "OPEN" && row.signupToken) {
     const result = await context.authServer.sendCode(context.handles.unsealSignupToken(row.id, row.signupToken));
     if (result.ok) return sent;
@@ -130,36 +170,75 @@ export async function rejectRegistration(
 }
 
 /** REJECTED → REQUESTED. */
-export async function reopenRegistration(context: AppContext, address: string): Promise<Decision<{ message: string }>> {
+export async function reopenRegistration(
+  context: AppContext,
+  address: string,
+  actor: string,
+): Promise<Decision<{ message: string }>> {
   const email = normalizeEmailAddress(address);
   const expiresAt = context.clock.now() + context.settings.policy.registrationTtl;
-  if (await store.storeReopened(context.db, email, expiresAt))
-    return { ok: true, values: { message: `Registration of ${email} is waiting for a decision again.` } };
+  const isReopened = await context.db.transaction().execute(async (trx) => {
+    if (!(await store.storeReopened(trx, email, expiresAt))) return false;
+    await log(context, trx, { actor, action: "reopen", subject: email });
+    return true;
+  });
+  if (isReopened) return { ok: true, values: { message: `Registration of ${email} is waiting for a decision again.` } };
   return refuseTransition(context, email, "reopened");
 }
 
 /** An administrator takes a registration away; the applicant's own way is `withdrawRegistration`. */
-export async function deleteRegistration(context: AppContext, address: string): Promise<Decision<{ message: string }>> {
+export async function deleteRegistration(
+  context: AppContext,
+  address: string,
+  actor: string,
+): Promise<Decision<{ message: string }>> {
   const email = normalizeEmailAddress(address);
   const row = await store.findForDecision(context.db, email);
-  if (row && (await withdraw(context, row.id)))
+  const decision = { actor, action: "delete_registration", subject: email } as const;
+  if (row && (await withdraw(context, row.id, decision)))
     return { ok: true, values: { message: `Registration of ${email} deleted.` } };
   return refuseTransition(context, email, "deleted");
 }
 
-/** → WITHDRAWN, and the sign-up at the auth server ends. False when there was nothing to withdraw. */
-export async function withdraw(context: AppContext, registrationId: string): Promise<boolean> {
+/**
+ * → WITHDRAWN, and the sign-up at the auth server ends. False when there was nothing to withdraw. With `decision` it was
+ * an administrator's.
+ */
+export async function withdraw(
+  context: AppContext,
+  registrationId: string,
+  decision?: Omit<NewDecision, "now">,
+): Promise<boolean> {
   const keepUntil = context.clock.now() + context.settings.policy.retention;
-  const withdrawn = await store.storeWithdrawn(context.db, registrationId, keepUntil);
+  const withdrawn = await context.db.transaction().execute(async (trx) => {
+    const stored = await store.storeWithdrawn(trx, registrationId, keepUntil);
+    if (stored && decision) await log(context, trx, decision);
+    return stored;
+  });
   if (withdrawn?.signupToken)
     await endSignup(context, context.handles.unsealSignupToken(registrationId, withdrawn.signupToken));
   return withdrawn !== undefined;
 }
 
+function log(context: AppContext, trx: Transaction<AppDatabase>, decision: Omit<NewDecision, "now">): Promise<void> {
+  return logDecision(trx, { ...decision, now: context.clock.now() });
+}
+
+/** Too late: says what became of the registration, and who decided that and when. */
 async function refuseTransition<T>(context: AppContext, email: string, verb: string): Promise<Decision<T>> {
-  const state = await store.findNewestState(context.db, email);
-  if (!state) return refuse(problem(404, "registration_not_found", `There is no registration of ${email}.`));
-  return refuse(problem(409, "invalid_transition", `A registration that is ${state} cannot be ${verb}.`, { state }));
+  const standing = await store.findStanding(context.db, email);
+  if (!standing) return refuse(problem(404, "registration_not_found", `There is no registration of ${email}.`));
+  const detail = `A registration that is ${standing.state} cannot be ${verb}.`;
+  return refuse(problem(409, "invalid_transition", detail, decidedBefore(standing)));
+}
+
+function decidedBefore({ state, ...standing }: store.Standing) {
+  return {
+    state,
+    decided_by: standing.decidedBy,
+    decided_by_name: standing.decidedByName,
+    decided_at: standing.decidedAt,
+  } satisfies DecidedBefore;
 }
 
 function refuse<T>(reason: Problem): Decision<T> {

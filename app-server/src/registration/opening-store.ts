@@ -1,4 +1,5 @@
 import { type Kysely, sql, type Transaction } from "kysely";
+import { decidedColumns, noteDecision } from "../admins/log-store.ts";
 import type { AppDatabase } from "../database.ts";
 import { openingLease } from "../policy.ts";
 import { isLive } from "./store.ts";
@@ -66,6 +67,11 @@ function claimColumns(claim: Claim) {
   };
 }
 
+/** What the log needs of a row that may be approved by a statement, and whether it is. */
+const approvedColumns = [...decidedColumns, sql<boolean>`accepted and not old.accepted`.as("is_approved")] as const;
+
+const noteApproval = (source: string) => noteDecision("accept", source, sql<boolean>`is_approved`);
+
 /** As a row is that nobody has tried to open a sign-up for. */
 const noOpening = { opening_id: null, opening_by: null, opening_until: null, mailed_at: null };
 
@@ -95,8 +101,9 @@ export async function storeOpened(
         .where("id", "=", opening.registrationId)
         .where("opening_id", "=", opening.id)
         .where("state", "in", ["ACCEPTING", "ACCEPTED"])
-        .returning("id"),
+        .returning(approvedColumns),
     )
+    .with("noted", () => noteApproval("opened"))
     .updateTable("newusers")
     .from("opened")
     .set({ accepted: true })
@@ -144,13 +151,13 @@ const isAbandoned = (now: number, takeoverBefore: number) =>
     select from pg_stat_activity where application_name = opening_by)))`;
 
 /**
- * Lapsed and no mail: the call never got anywhere. ACCEPTING → REQUESTED. The attempt's id and time stay, in case it
- * did after all and its mail only comes late (markMailed).
+ * Lapsed and no mail: the call never got anywhere. ACCEPTING → REQUESTED. The attempt's id and time and whose it was
+ * stay, in case it did after all and its mail only comes late (markMailed).
  */
 export async function returnUnmailedToRequested(db: Db, now: number, takeoverBefore: number): Promise<void> {
   await db
     .updateTable("registration_state")
-    .set({ state: "REQUESTED", opening_until: null, decided_by: null })
+    .set({ state: "REQUESTED", opening_until: null })
     .where("state", "=", "ACCEPTING")
     .where(isAbandoned(now, takeoverBefore))
     .where("mailed_at", "is", null)
@@ -178,8 +185,9 @@ export async function keepMailedAsAccepted(
         .where("state", "=", "ACCEPTING")
         .where(isAbandoned(now, takeoverBefore))
         .where("mailed_at", "is not", null)
-        .returning("id"),
+        .returning(approvedColumns),
     )
+    .with("noted", () => noteApproval("kept"))
     .updateTable("newusers")
     .from("kept")
     .set({ accepted: true })
@@ -253,8 +261,9 @@ export async function markMailed(db: Db, email: string, now: number): Promise<st
         })
         .where("email", "=", email)
         .where(isLive)
-        .returning(["id", "accepted"]),
+        .returning([...approvedColumns, "accepted"]),
     )
+    .with("noted", () => noteApproval("mailed"))
     .updateTable("newusers")
     .from("mailed")
     .set({ accepted: sql`mailed.accepted` })

@@ -127,8 +127,8 @@ export const decisionRoutes: readonly Route[] = [
     summary: "Mail the code of an approved registration once more.",
     access: "admin",
     body: z.object({ email: addressField }),
-    handle: async ({ http, app, body }) => {
-      const result = await decisions.resendSignupEmail(app, body.email);
+    handle: async ({ http, app, body, caller }) => {
+      const result = await decisions.resendSignupEmail(app, body.email, caller.userId);
       return result.ok ? http.json({ success: true, ...result.values }) : answerProblem(http, result.problem);
     },
   }),
@@ -150,8 +150,8 @@ export const decisionRoutes: readonly Route[] = [
     summary: "Let a rejected registration wait for a decision again.",
     access: "admin",
     body: z.object({ email: addressField }),
-    handle: async ({ http, app, body }) => {
-      const result = await decisions.reopenRegistration(app, body.email);
+    handle: async ({ http, app, body, caller }) => {
+      const result = await decisions.reopenRegistration(app, body.email, caller.userId);
       return result.ok ? http.json({ success: true, ...result.values }) : answerProblem(http, result.problem);
     },
   }),
@@ -161,8 +161,8 @@ export const decisionRoutes: readonly Route[] = [
     summary: "Take a registration away before its account is active.",
     access: "admin",
     body: z.object({ email: addressField }),
-    handle: async ({ http, app, body }) => {
-      const result = await decisions.deleteRegistration(app, body.email);
+    handle: async ({ http, app, body, caller }) => {
+      const result = await decisions.deleteRegistration(app, body.email, caller.userId);
       return result.ok ? http.json({ success: true, ...result.values }) : answerProblem(http, result.problem);
     },
   }),

@@ -1,5 +1,6 @@
 import type { ListedRegistration, MailSummary } from "@anteroom/shared/wire/app";
 import { type ExpressionBuilder, type Kysely, sql, type Transaction } from "kysely";
+import { decidedColumns, findAcceptance, nameOfUser, noteDecision } from "../admins/log-store.ts";
 import { type AppDatabase, liveStates, type RegistrationState, type RegistrationStateTable } from "../database.ts";
 import type { Language } from "../mail/types.ts";
 
@@ -13,7 +14,13 @@ export interface Registration {
   signupExpiresAt: number | null;
   openingUntil: number | null;
   openingError: string | null;
+  decidedBy: string | null;
 }
+
+/** What a given up attempt to approve has left behind is no decision. */
+const whenDecided = <T>(column: string) => sql<T | null>`case when state <> 'REQUESTED' then ${sql.ref(column)} end`;
+export const decidedBy = whenDecided<string>("decided_by");
+export const decidedAt = whenDecided<number>("decided_at");
 
 const registrationColumns = [
   "id",
@@ -23,6 +30,7 @@ const registrationColumns = [
   "signup_expires_at as signupExpiresAt",
   "opening_until as openingUntil",
   "opening_error as openingError",
+  "decided_by as decidedBy",
 ] as const;
 
 /** What is known of an address: whether a person, a registration under way or a recent rejection holds it. */
@@ -108,24 +116,40 @@ async function findNewestRejected(db: Db, email: string): Promise<Registration |
     .executeTakeFirst();
 }
 
+export interface Standing {
+  state: RegistrationState | "ACTIVE";
+  decidedBy: string | null;
+  /** Null for those who are no person, or have no account any more. */
+  decidedByName: string | null;
+  decidedAt: number | null;
+}
+
 /**
- * What became of an address, for telling why a decision comes too late: its newest registration's state, or ACTIVE when
- * it is a user's. Decoys stand for nothing.
+ * What became of an address and by whom, for telling why a decision comes too late: its newest registration's state, or
+ * ACTIVE when it is a user's. Decoys stand for nothing.
  */
-export async function findNewestState(db: Db, email: string): Promise<RegistrationState | "ACTIVE" | undefined> {
+export async function findStanding(db: Db, email: string): Promise<Standing | undefined> {
   const user = await db.selectFrom("users").select("id").where("email_norm", "=", email).executeTakeFirst();
-  if (user) return "ACTIVE";
-  const live = await findForDecision(db, email);
-  if (live) return live.state;
-  const ended = await db
+  if (user) {
+    const acceptance = await findAcceptance(db, email);
+    return {
+      state: "ACTIVE",
+      decidedBy: acceptance?.actor ?? null,
+      decidedByName: acceptance?.actor_name ?? null,
+      decidedAt: acceptance?.at ?? null,
+    };
+  }
+  return db
     .selectFrom("registration_state")
-    .select("state")
+    .select(["state", decidedBy.as("decidedBy"), decidedAt.as("decidedAt")])
+    .select(nameOfUser(decidedBy).as("decidedByName"))
     .where("email", "=", email)
-    .where(sql<boolean>`state in ('REJECTED', 'WITHDRAWN', 'EXPIRED')`)
-    .orderBy("created_at", "desc")
+    .where("state", "<>", "DECOY")
+    .orderBy(isLive, "desc")
+    .orderBy(sql`state = 'REJECTED'`, "desc")
+    .orderBy(sql`coalesce(decided_at, created_at)`, "desc")
     .limit(1)
     .executeTakeFirst();
-  return ended?.state;
 }
 
 export async function findById(db: Db, id: string): Promise<Registration | undefined> {
@@ -139,17 +163,23 @@ export async function storeRejected(
   decision: { actor: string; reason: string | null; now: number; expiresAt: number },
 ): Promise<string | undefined> {
   const row = await db
-    .updateTable("registration_state")
-    .set({
-      state: "REJECTED",
-      decided_by: decision.actor,
-      decided_at: decision.now,
-      reason: decision.reason,
-      expires_at: decision.expiresAt,
-    })
-    .where("email", "=", email)
-    .where("state", "=", "REQUESTED")
-    .returning("id")
+    .with("rejected", (with_) =>
+      with_
+        .updateTable("registration_state")
+        .set({
+          state: "REJECTED",
+          decided_by: decision.actor,
+          decided_at: decision.now,
+          reason: decision.reason,
+          expires_at: decision.expiresAt,
+        })
+        .where("email", "=", email)
+        .where("state", "=", "REQUESTED")
+        .returning(decidedColumns),
+    )
+    .with("noted", () => noteDecision("reject", "rejected"))
+    .selectFrom("rejected")
+    .select("id")
     .executeTakeFirst();
   return row?.id;
 }
@@ -253,8 +283,8 @@ export async function listRegistrations(
       "newusers.accepted",
       "state.state",
       "newusers.created_at",
-      "state.decided_by",
-      "state.decided_at",
+      decidedBy.as("decided_by"),
+      decidedAt.as("decided_at"),
       "state.reason",
       "newest.mail",
     ])

@@ -1,0 +1,119 @@
+import type { EarlierRegistration, ListedRegistration, MailSummary, QueuedRegistration } from "@anteroom/shared/wire/app";
+import { type Kysely, sql } from "kysely";
+import { nameOfUser } from "../admins/log-store.ts";
+import type { AppDatabase } from "../database.ts";
+import type { Language } from "../mail/types.ts";
+import { decidedAt, decidedBy } from "./store.ts";
+
+/** What administrators see of those who wait and of those who were decided about. */
+
+type Db = Kysely<AppDatabase>;
+
+export interface QueueFilter {
+  states: readonly ListedRegistration["state"][];
+  /** A pattern for LIKE, in lower case; empty for everybody. */
+  search: string;
+  /** Only registrations that come after this one. */
+  after: { createdAt: number; id: string } | undefined;
+  limit: number;
+  siteLanguage: Language;
+}
+
+/** Names and address of a row of `newusers` or `users`, as its index for searching has them. */
+export const searched = (table: "newusers" | "users") => {
+  const column = (name: string) => sql.ref(`${table}.${name}`);
+  return sql<string>`lower(${column("email")} || ' ' || ${column("firstname")} || ' ' || ${column("lastname")})`;
+};
+
+/** A pattern for LIKE that finds texts with this part, whatever it consists of. Empty for nothing to look for. */
+export function toPattern(part: string): string {
+  const text = part.trim().toLowerCase();
+  return text && `%${text.replace(/[\\%_]/g, "\\$&")}%`;
+}
+
+/** Oldest first. The page is found before anything is looked up about its people. */
+export async function listQueue(db: Db, { siteLanguage, ...filter }: QueueFilter): Promise<QueuedRegistration[]> {
+  return db
+    .with("page", () => pageOf(db, filter))
+    .selectFrom("page")
+    .selectAll()
+    .select([
+      sql<Language>`coalesce(language, ${siteLanguage})`.as("language"),
+      nameOfUser(sql`page.decided_by`).as("decided_by_name"),
+      newestMail.as("mail"),
+      earlier.as("earlier"),
+      sameName.as("same_name"),
+    ])
+    .orderBy("created_at")
+    .orderBy("id")
+    .execute();
+}
+
+function pageOf(db: Db, { states, search, after, limit }: Omit<QueueFilter, "siteLanguage">) {
+  let query = db
+    .selectFrom("registration_state")
+    .innerJoin("newusers", "newusers.registration_id", "registration_state.id")
+    .select([
+      "registration_state.id",
+      "registration_state.email",
+      "newusers.firstname",
+      "newusers.lastname",
+      "newusers.language",
+      "registration_state.accepted",
+      "registration_state.state",
+      "registration_state.created_at",
+      decidedBy.as("decided_by"),
+      decidedAt.as("decided_at"),
+      "registration_state.reason",
+    ])
+    .where("registration_state.state", "in", [...states])
+    .$narrowType<{ state: ListedRegistration["state"] }>();
+  if (search) query = query.where(searched("newusers"), "like", search);
+  if (after)
+    query = query.where(
+      sql<boolean>`(registration_state.created_at, registration_state.id) > (${after.createdAt}, ${after.id})`,
+    );
+  return query.orderBy("registration_state.created_at").orderBy("registration_state.id").limit(limit);
+}
+
+const newestMail = sql<MailSummary | null>`(
+  select json_build_object('type', mails.type, 'status', mails.status, 'reason', mails.reason, 'at', mails.updated_at,
+    'next_try_at', mails.next_try_at)
+  from mails where mails.registration_id = page.id order by mails.created_at desc, mails.id desc limit 1)`;
+
+/** How the address's other registrations ended, and the rejections of this one that were taken back. */
+const earlier = sql<EarlierRegistration[]>`(
+  select coalesce(json_agg(json_build_object('state', past.state, 'decided_at', past.decided_at, 'reason', past.reason)
+    order by past.at desc), '[]')
+  from (
+    select state, decided_at, reason, created_at as at from registration_state ended
+    where ended.email = page.email and ended.state in ('REJECTED', 'WITHDRAWN', 'EXPIRED') and ended.id <> page.id
+    union all
+    select 'REJECTED', at, reason, at from decisions
+    where subject = page.email and action = 'reject' and registration_id = page.id
+      and at is distinct from page.decided_at
+  ) past)`;
+
+const sameName = sql<number>`(case when trim(page.firstname || page.lastname) = '' then 0 else (
+  (select count(*) from newusers other
+    join registration_state state on state.id = other.registration_id
+    where lower(other.firstname || ' ' || other.lastname) = lower(page.firstname || ' ' || page.lastname)
+      and state.state in ('REQUESTED', 'ACCEPTING', 'ACCEPTED', 'OPEN') and other.registration_id <> page.id)
+  + (select count(*) from users
+    where lower(users.firstname || ' ' || users.lastname) = lower(page.firstname || ' ' || page.lastname))
+) end)::int`;
+
+/** How many registrations there are in each of the states. */
+export async function countStates<State extends ListedRegistration["state"]>(
+  db: Db,
+  states: readonly State[],
+): Promise<Record<State, number>> {
+  const rows = await db
+    .selectFrom("registration_state")
+    .select(["state", sql<number>`count(*)::int`.as("count")])
+    .where("state", "in", [...states])
+    .groupBy("state")
+    .execute();
+  const counts = new Map<string, number>(rows.map(({ state, count }) => [state, count]));
+  return Object.fromEntries(states.map((state) => [state, counts.get(state) ?? 0])) as Record<State, number>;
+}

@@ -19,9 +19,6 @@ beforeAll(async () => {
       BACKEND_SMTP_PORT: String(relay.port),
       BACKEND_SMTP_TLS: "none",
       BACKEND_SMTP_SENDER_EMAIL: "anteroom@people.example",
-      // What is paced is tested elsewhere; here hours pass in seconds.
-      BACKEND_MAILS_PER_MINUTE: "1000000",
-      BACKEND_MAILS_PER_DOMAIN_PER_MINUTE: "1000000",
       LOG_LEVEL: "error",
     },
   });
@@ -45,7 +42,7 @@ async function cause(kind: keyof typeof causes, count: number, batch: number): P
   const one = (index: number) =>
     client.email({
       type: causes[kind],
-      email: `${kind}-${batch}-${index}@d${index % 7}.example`,
+      email: `${kind}-${batch}-${index}@example.com`,
       ...(kind === "code" ? { code: "ABCDEFGH" } : {}),
     });
   for (let start = 0; start < count; start += 20) {
@@ -66,6 +63,7 @@ async function goOn(seconds: number): Promise<void> {
   await client.drainMail();
 }
 
+// All to one domain, of which a minute takes 600: what the relay never saw must not have used that up.
 test("G3: six hours without a relay, 500 mails: when it is back all arrive, once each, codes first; a refused address delays none", async () => {
   await relay.goAway();
   // Notices before codes, so that order is not that of their causes.

@@ -51,3 +51,17 @@ export async function takeTurns(
       greatest(0, new.full_at + (${interval}) - 60 - ${now}::float8) as wait`.execute(db);
   return new Map(rows.map(({ key, granted, wait }) => [key, { granted, wait }]));
 }
+
+/**
+ * Gives back the turn of a mail that came no further than our side of the relay: hours without a relay must not use up
+ * the turns of those who wait for it.
+ */
+export async function giveTurnBack(db: Kysely<AppDatabase>, pace: Pace, domain: string): Promise<void> {
+  await sql`
+    with held as (
+      select key from rate_limits where kind = 'mails' and key in (${everyDomain}, ${domain}) order by key for update
+    )
+    update rate_limits as bucket set full_at = bucket.full_at - case bucket.key when ${everyDomain}
+      then ${60 / pace.mailsPerMinute}::float8 else ${60 / pace.mailsPerDomainPerMinute}::float8 end
+    from held where bucket.kind = 'mails' and bucket.key = held.key`.execute(db);
+}

@@ -61,6 +61,7 @@ export async function openMailQueue(parts: MailQueueParts): Promise<MailQueue> {
 
   async function enqueueAgain(trx: Transaction<AppDatabase>, mails: readonly store.DueRow[]): Promise<void> {
     const jobs = mails.map((mail) => ({
+      id: newJobId(mailTypes[mail.type].priority),
       data: { mailId: mail.id },
       priority: mailTypes[mail.type].priority,
       group: { id: domainOf(mail.email_norm) },
@@ -139,6 +140,15 @@ async function openBoss({ settings, processName, log }: MailQueueParts): Promise
   // An existing queue keeps what it was made with.
   await boss.updateQueue(queueName, options);
   return boss;
+}
+
+/**
+ * UUID of version 8. Of the jobs that pg-boss finds first it takes, where a domain has a share, those with the lowest ids:
+ * so these go by priority and time as well, or a code could wait until the last notice to its domain is gone.
+ */
+function newJobId(priority: number): string {
+  const place = (255 - priority).toString(16).padStart(2, "0") + Date.now().toString(16).padStart(12, "0");
+  return `${place.slice(0, 8)}-${place.slice(8, 12)}-8${place.slice(12)}${randomUUID().slice(17)}`;
 }
 
 /** UUID of version 7: mails of one second keep their order in it, to the millisecond. */

@@ -1,5 +1,6 @@
-import { type CodeSeal, toDueMail } from "./due-mail.ts";
+import { type CodeSeal, domainOf, toDueMail } from "./due-mail.ts";
 import { oneLine } from "./one-line.ts";
+import { giveTurnBack } from "./pace.ts";
 import type { MailQueueParts, PostOffice } from "./queue.ts";
 import { nextTry } from "./schedule.ts";
 import * as store from "./store.ts";
@@ -31,6 +32,8 @@ async function writeDown(parts: SettleParts, row: store.ClaimedMail, outcome: De
     nextTryAt,
     now,
   } as const;
+  if (outcome.status === "deferred" && outcome.concerns === "relay")
+    await giveTurnBack(parts.db, parts.settings, domainOf(row.email_norm));
   if (!(await store.settleMail(parts.db, settlement))) return;
   report(parts, row, settlement);
   // An address that refuses for good counts like one whose mails come back; one that is suppressed was not asked.

@@ -56,6 +56,8 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
   const { boss, log } = parts;
   const underWay = new Map<string, UnderWay>();
   const finished: Job[] = [];
+  /** Jobs of mails that are under way for another job: they are looked at when that one has ended. */
+  const held: Job[] = [];
   const bell = createBell();
   const waiting = createWaitingList();
   let lookAgainAt = 0;
@@ -98,7 +100,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
     });
     if (jobs.length === 0) lookAgainAt = Date.now() + lookAround;
     const allowed = await allow(parts, jobs as Job[], waiting);
-    await startAll(allowed);
+    await startAll([...held.splice(0), ...allowed]);
     return jobs.length > 0 && allowed.length < room && Date.now() >= lookAgainAt;
   }
 
@@ -114,7 +116,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
     if (jobOf.size > 0) await completeSettled(jobOf);
   }
 
-  /** A second job for a mail is done with; the same job once more, put back too early, is not. */
+  /** The others are held; what comes twice, because it was put back too early, is left out. */
   async function oneJobForEach(jobs: Job[]): Promise<Map<string, Job>> {
     const jobOf = new Map<string, Job>();
     const known = new Map([...underWay.values()].map(({ mailId, job }) => [mailId, job.id]));
@@ -123,7 +125,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
       if (mailId === undefined) continue;
       const other = known.get(mailId);
       if (other === undefined) jobOf.set(mailId, job);
-      else if (other !== job.id) finished.push(job);
+      else if (other !== job.id) held.push(job);
       known.set(mailId, other ?? job.id);
     }
     return jobOf;

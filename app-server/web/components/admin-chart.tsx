@@ -1,106 +1,75 @@
-import { useEffect, useRef, useState } from "react";
-import uPlot from "uplot";
-import "uplot/dist/uPlot.min.css";
-
 export interface Line {
+  name: string;
   label: string;
-  /** The name of a token of colour, such as `--accent`. */
-  colour: string;
-  /** Lengths of strokes and gaps, so that the line is known without its colour. */
-  dash?: number[];
-  values: number[];
+  /** One per day. */
+  values: readonly number[];
 }
 
 interface ChartProps {
-  /** Unix seconds, one per value. */
-  times: number[];
+  /** How each day is written. */
+  days: readonly string[];
   lines: readonly Line[];
-  /** How a time is written below the chart. */
-  formatTime: (time: number) => string;
+  formatNumber: (value: number) => string;
 }
 
-/** Pixels. */
-const height = 260;
+/** Days whose names stand below the chart, as parts of its width. The second and fourth make room on narrow screens. */
+const named = [0, 0.25, 0.5, 0.75, 1];
 
-/** Lines over time, drawn for eyes alone: whoever uses it offers the same as a table. */
-export function Chart({ times, lines, formatTime }: ChartProps) {
-  const frame = useRef<HTMLDivElement>(null);
-  const scheme = useColourScheme();
-  useEffect(() => {
-    const element = frame.current;
-    // Drawn anew when the colours change.
-    if (!element || !scheme) return;
-    const plot = new uPlot(
-      { ...optionsOf(element, lines, formatTime), width: element.clientWidth, height },
-      [times, ...lines.map(({ values }) => values)],
-      element,
-    );
-    const observer = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height }));
-    observer.observe(element);
-    return () => {
-      observer.disconnect();
-      plot.destroy();
-    };
-  }, [times, lines, formatTime, scheme]);
-  return <div ref={frame} className="chart" aria-hidden="true" />;
+/** Parts of the height with a line across. */
+const steps = 4;
+
+/**
+ * Lines over days, drawn for eyes alone: whoever uses it offers the same as a table. The drawing is stretched to its
+ * place and wears the tokens of colour, so that it follows the screen and the colour scheme by itself.
+ */
+export function Chart({ days, lines, formatNumber }: ChartProps) {
+  const top = roundTop(Math.max(0, ...lines.flatMap(({ values }) => values)));
+  const x = (day: number) => (100 * day) / Math.max(1, days.length - 1);
+  const y = (value: number) => 100 - (100 * value) / top;
+  return (
+    <div className="chart" aria-hidden="true">
+      <div className="chart-scale">
+        {[...Array(steps + 1).keys()].map((step) => (
+          <span key={step}>{formatNumber((top * (steps - step)) / steps)}</span>
+        ))}
+      </div>
+      <svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">
+        {[...Array(steps + 1).keys()].map((step) => (
+          <path key={step} className="chart-grid" d={`M0 ${(100 * step) / steps}H100`} />
+        ))}
+        {lines.map(({ name, values }) => (
+          <polyline
+            key={name}
+            className={`chart-line chart-${name}`}
+            points={values.map((value, day) => `${x(day)},${y(value)}`).join(" ")}
+          />
+        ))}
+        {days.map((day, index) => (
+          <rect key={day} className="chart-day" x={x(index - 0.5)} width={x(1)} height={100}>
+            <title>
+              {`${day}\n${lines.map(({ label, values }) => `${label}: ${formatNumber(values[index] ?? 0)}`).join("\n")}`}
+            </title>
+          </rect>
+        ))}
+      </svg>
+      <div className="chart-days">
+        {named.map((part) => {
+          const index = Math.round(part * (days.length - 1));
+          return (
+            <span key={part} style={{ insetInlineStart: `${x(index)}%` }}>
+              {days[index]}
+            </span>
+          );
+        })}
+      </div>
+    </div>
+  );
 }
 
-function optionsOf(
-  element: HTMLElement,
-  lines: readonly Line[],
-  formatTime: (time: number) => string,
-): Omit<uPlot.Options, "width" | "height"> {
-  const colours = readColours(element, ["--ink-soft", "--line", ...lines.map(({ colour }) => colour)]);
-  const font = `14px ${getComputedStyle(element).fontFamily}`;
-  const axis = {
-    stroke: colours["--ink-soft"] ?? "",
-    font,
-    grid: { stroke: colours["--line"] ?? "", width: 1 },
-    ticks: { show: false },
-  };
-  return {
-    legend: { show: false },
-    cursor: { show: false },
-    padding: [8, 16, 0, 0],
-    scales: { x: { time: false }, y: { range: (_, __, most) => [0, Math.max(4, Math.ceil(most * 1.1))] } },
-    axes: [
-      { ...axis, grid: { show: false }, space: 72, values: (_, splits) => splits.map(formatTime) },
-      { ...axis, size: 48, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000] },
-    ],
-    series: [
-      {},
-      ...lines.map(({ colour, dash, label }) => ({
-        label,
-        stroke: colours[colour] ?? "",
-        width: 2.5,
-        points: { show: false },
-        ...(dash ? { dash } : {}),
-      })),
-    ],
-  };
+/** The least number from a value on that divides evenly into round steps. */
+function roundTop(value: number): number {
+  const wanted = Math.max(1, value / steps);
+  const power = 10 ** Math.floor(Math.log10(wanted));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= wanted);
+  return steps * (step ?? wanted);
 }
-
-/** A canvas does not know the tokens: what they come to is read from an element that wears them. */
-function readColours(within: HTMLElement, names: readonly string[]): Record<string, string> {
-  const probe = within.appendChild(document.createElement("span"));
-  const colours: Record<string, string> = {};
-  for (const name of names) {
-    probe.style.color = `var(${name})`;
-    colours[name] = getComputedStyle(probe).color;
-  }
-  probe.remove();
-  return colours;
-}
-
-function useColourScheme(): "light" | "dark" {
-  const [isDark, setDark] = useState(() => matchMedia(dark).matches);
-  useEffect(() => {
-    const media = matchMedia(dark);
-    const look = () => setDark(media.matches);
-    media.addEventListener("change", look);
-    return () => media.removeEventListener("change", look);
-  }, []);
-  return isDark ? "dark" : "light";
-}
-
-const dark = "(prefers-color-scheme: dark)";

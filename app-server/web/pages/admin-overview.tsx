@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useMemo } from "react";
 import { Link } from "wouter";
 import { ask } from "../components/admin-api.ts";
-import { Chart, type Line } from "../components/admin-chart.tsx";
+import { Chart } from "../components/admin-chart.tsx";
 import { Ago, Loaded } from "../components/admin-parts.tsx";
 import { Page } from "../components/page.tsx";
 import { texts, useFormats, useLanguage, useTexts } from "../i18n.tsx";
@@ -143,29 +143,20 @@ function useSpan(): (hours: number) => string {
 
 type Day = Overview["days"][number];
 
-const looks = {
-  registrations: { colour: "--accent" },
-  accepted: { colour: "--good", dash: [8, 5] },
-  rejected: { colour: "--bad", dash: [2, 4] },
-} as const satisfies Record<string, Omit<Line, "label" | "values" | "dash"> & { dash?: readonly number[] }>;
-
-const drawn = Object.keys(looks) as (keyof typeof looks)[];
+const drawn = ["registrations", "accepted", "rejected"] as const;
 
 function PerDay({ days }: { days: readonly Day[] }) {
   const text = useTexts(words);
   const { number } = useFormats();
-  const { language } = useLanguage();
-  const times = useMemo(() => days.map(({ date }) => Date.parse(`${date}T00:00:00Z`) / 1000), [days]);
-  const lines = useMemo(() => drawn.map((name) => lineOf(name, text[name], days)), [days, text]);
-  const formatDay = useMemo(() => {
-    const format = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", timeZone: "UTC" });
-    return (time: number) => format.format(time * 1000);
-  }, [language]);
-  const sum = (name: keyof typeof looks) => number(days.reduce((total, day) => total + day[name], 0));
+  const dates = useDates(days);
+  const lines = drawn.map((name) => ({ name, label: text[name], values: days.map((day) => day[name]) }));
+  const [asked = "", accepted = "", rejected = ""] = lines.map(({ values }) =>
+    number(values.reduce((sum, value) => sum + value, 0)),
+  );
   return (
     <section className="card">
       <h2>{text.perDay}</h2>
-      <p>{text.summary(sum("registrations"), sum("accepted"), sum("rejected"))}</p>
+      <p>{text.summary(asked, accepted, rejected)}</p>
       <ul className="legend" aria-hidden="true">
         {drawn.map((name) => (
           <li key={name} className={`legend-${name}`}>
@@ -173,42 +164,54 @@ function PerDay({ days }: { days: readonly Day[] }) {
           </li>
         ))}
       </ul>
-      <Chart times={times} lines={lines} formatTime={formatDay} />
+      <Chart days={dates} lines={lines} formatNumber={number} />
       <details className="more">
         <summary>{text.table}</summary>
-        <table className="table table-numbers">
-          <thead>
-            <tr>
-              <th scope="col">{text.day}</th>
-              {drawn.map((name) => (
-                <th key={name} scope="col">
-                  {text[name]}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {days.toReversed().map((day, index) => (
-              <tr key={day.date}>
-                <th scope="row">{formatDay(times.at(-1 - index) ?? 0)}</th>
-                {drawn.map((name) => (
-                  <td key={name} data-label={text[name]}>
-                    {number(day[name])}
-                  </td>
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <DayTable days={days} dates={dates} />
       </details>
     </section>
   );
 }
 
-function lineOf(name: keyof typeof looks, label: string, days: readonly Day[]): Line {
-  const look: { colour: string; dash?: readonly number[] } = looks[name];
-  const values = days.map((day) => day[name]);
-  return { label, colour: look.colour, values, ...(look.dash ? { dash: [...look.dash] } : {}) };
+/** The days as the language writes them, such as “5 Nov”. */
+function useDates(days: readonly Day[]): string[] {
+  const { language } = useLanguage();
+  return useMemo(() => {
+    const format = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", timeZone: "UTC" });
+    return days.map(({ date }) => format.format(Date.parse(date)));
+  }, [days, language]);
+}
+
+/** Newest first. */
+function DayTable({ days, dates }: { days: readonly Day[]; dates: readonly string[] }) {
+  const text = useTexts(words);
+  const { number } = useFormats();
+  return (
+    <table className="table table-numbers">
+      <thead>
+        <tr>
+          <th scope="col">{text.day}</th>
+          {drawn.map((name) => (
+            <th key={name} scope="col">
+              {text[name]}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {days
+          .map((day, index) => (
+            <tr key={day.date}>
+              <th scope="row">{dates[index]}</th>
+              {drawn.map((name) => (
+                <td key={name}>{number(day[name])}</td>
+              ))}
+            </tr>
+          ))
+          .toReversed()}
+      </tbody>
+    </table>
+  );
 }
 
 const outcomes = ["accepted", "queued", "deferred", "failed", "bounced"] as const satisfies readonly MailState[];

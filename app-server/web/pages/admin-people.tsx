@@ -22,7 +22,7 @@ const words = texts({
     manageOf: (name: string) => `Manage ${name}`,
     closed: "closed",
     you: "you",
-    since: "member since",
+    since: "account since",
   },
   nl: {
     title: "Mensen",
@@ -35,7 +35,7 @@ const words = texts({
     manageOf: (name: string) => `${name} beheren`,
     closed: "gesloten",
     you: "jij",
-    since: "lid sinds",
+    since: "account sinds",
   },
 });
 

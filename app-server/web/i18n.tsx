@@ -71,11 +71,13 @@ export function useFormats() {
   return useMemo(() => {
     const date = new Intl.DateTimeFormat(language, { dateStyle: "medium" });
     const dateTime = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+    const time = new Intl.DateTimeFormat(language, { timeStyle: "short" });
     const number = new Intl.NumberFormat(language);
     const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
     return {
       date: (time: number) => date.format(time * 1000),
       dateTime: (time: number) => dateTime.format(time * 1000),
+      time: (moment: number) => time.format(moment * 1000),
       number: (value: number) => number.format(value),
       /** Such as “3 hours ago”. */
       ago: (time: number) => formatAgo(relative, time),

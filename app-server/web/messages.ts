@@ -3,7 +3,7 @@ import type { AuthAction, AuthError } from "@anteroom/shared/wire/faroe";
 import { texts } from "./i18n.tsx";
 
 /** Everything that either server may answer instead of success. */
-export type ErrorCode = AppErrorCode | AuthError<AuthAction> | "internal_error" | "unreachable";
+export type ErrorCode = AppErrorCode | AuthError<AuthAction> | "internal_error" | "passwords_differ" | "unreachable";
 
 const stepExpired = {
   en: "The time for this step has run out. Start again.",
@@ -76,6 +76,7 @@ export const messages = texts<Record<ErrorCode, string>>({
     password_already_set: doneAlready.en,
     password_needed: "Type your password to go on.",
     password_not_set: stepMissing.en,
+    passwords_differ: "The two passwords are not the same. Type the second one again.",
     rate_limited: "Too many tries in a short time. Wait a minute, then try again.",
     registration_changed: "Somebody else changed this registration. Look at it again.",
     registration_not_accepted: "This registration has not been approved yet.",
@@ -148,6 +149,7 @@ export const messages = texts<Record<ErrorCode, string>>({
     password_already_set: doneAlready.nl,
     password_needed: "Vul je wachtwoord in om verder te gaan.",
     password_not_set: stepMissing.nl,
+    passwords_differ: "De twee wachtwoorden zijn niet gelijk. Typ het tweede opnieuw.",
     rate_limited: "Te veel pogingen in korte tijd. Wacht een minuut en probeer het dan opnieuw.",
     registration_changed: "Iemand anders heeft deze registratie veranderd. Bekijk haar opnieuw.",
     registration_not_accepted: "Deze registratie is nog niet goedgekeurd.",

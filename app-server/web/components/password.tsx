@@ -27,8 +27,8 @@ interface PasswordProps {
   onValue: (value: string) => void;
   name?: string;
   failure?: Failure | undefined;
-  /** `new`: with a hint and a meter. `context` holds words that the meter counts as known. */
-  kind: "current" | "new";
+  /** `new`: with a hint and a meter. `context` holds words that the meter counts as known. `repeat`: the same again. */
+  kind: "current" | "new" | "repeat";
   context?: string[];
 }
 
@@ -40,7 +40,7 @@ export function PasswordField({ name = "password", kind, context = [], ...props 
       {...props}
       name={name}
       type={isShown ? "text" : "password"}
-      autoComplete={kind === "new" ? "new-password" : "current-password"}
+      autoComplete={kind === "current" ? "current-password" : "new-password"}
       autoCapitalize="none"
       spellCheck={false}
       required

@@ -1,5 +1,114 @@
-import { Page } from "../components/page.tsx";
+import { useState } from "react";
+import { Link, Redirect } from "wouter";
+import { useSession } from "../api.ts";
+import { AccountAddress } from "../components/account-address.tsx";
+import { ConfirmEmail } from "../components/account-confirm-email.tsx";
+import { AccountData } from "../components/account-data.tsx";
+import { AccountMails } from "../components/account-mails.tsx";
+import { AccountNames } from "../components/account-names.tsx";
+import { AccountPassword } from "../components/account-password.tsx";
+import { AccountSessions } from "../components/account-sessions.tsx";
+import { useCleanAddress } from "../components/clean-address.ts";
+import { Loading, Page } from "../components/page.tsx";
+import { texts, useTexts } from "../i18n.tsx";
+import "../styles/account.css";
 
+const words = texts({
+  en: {
+    title: "Your account",
+    welcome: "Welcome",
+    welcomeLead: (name: string) =>
+      `Your account is active${name ? `, ${name}` : ""}, and you are signed in. Look around: everything here can be changed later.`,
+    sections: "On this page",
+    names: "Your names",
+    address: "E-mail address",
+    password: "Password",
+    mails: "Language and mails",
+    sessions: "Where you are signed in",
+    data: "Your data",
+    gone: "Your account is deleted",
+    goneLead:
+      "Everything about you is gone from here, and you are signed out everywhere. Thank you for having been with us.",
+    home: "Go to the start page",
+  },
+  nl: {
+    title: "Je account",
+    welcome: "Welkom",
+    welcomeLead: (name: string) =>
+      `Je account is actief${name ? `, ${name}` : ""}, en je bent aangemeld. Kijk rond: alles hier kan later nog anders.`,
+    sections: "Op deze pagina",
+    names: "Je namen",
+    address: "E-mailadres",
+    password: "Wachtwoord",
+    mails: "Taal en mails",
+    sessions: "Waar je bent aangemeld",
+    data: "Je gegevens",
+    gone: "Je account is verwijderd",
+    goneLead: "Alles over jou is hier weg, en je bent overal afgemeld. Bedankt dat je bij ons was.",
+    home: "Naar de startpagina",
+  },
+});
+
+/** A mailed link that confirms an address comes here too, and needs nobody to be signed in. */
 export function AccountPage() {
-  return <Page title="Account" />;
+  const text = useTexts(words);
+  const session = useSession();
+  const given = useCleanAddress(({ searchParams }) => ({
+    change: searchParams.get("change") ?? "",
+    code: searchParams.get("code") ?? "",
+    isNew: searchParams.has("welcome"),
+  }));
+  const [isLinkDone, setLinkDone] = useState(false);
+  const [isGone, setGone] = useState(false);
+  if (isGone)
+    return (
+      <Page title={text.gone} lead={text.goneLead}>
+        <p>
+          <Link href="/" className="button">
+            {text.home}
+          </Link>
+        </p>
+      </Page>
+    );
+  if (given.change && !isLinkDone)
+    return <ConfirmEmail token={given.change} code={given.code} onDone={() => setLinkDone(true)} />;
+  if (session === undefined) return <Loading />;
+  if (session === null) return <Redirect to="/account/login?next=/account" replace />;
+  const { user } = session;
+  return (
+    <Page
+      title={given.isNew ? text.welcome : text.title}
+      lead={given.isNew ? text.welcomeLead(user.firstname) : user.email}
+      width="wide"
+    >
+      <div className="account">
+        <Sections />
+        <div className="account-sections">
+          <AccountNames key={user.user_id} user={user} title={text.names} />
+          <AccountAddress email={user.email} title={text.address} />
+          <AccountPassword user={user} title={text.password} />
+          <AccountMails title={text.mails} />
+          <AccountSessions title={text.sessions} />
+          <AccountData title={text.data} onGone={() => setGone(true)} />
+        </div>
+      </div>
+    </Page>
+  );
+}
+
+const sections = ["names", "address", "password", "mails", "sessions", "data"] as const;
+
+function Sections() {
+  const text = useTexts(words);
+  return (
+    <nav className="account-nav" aria-label={text.sections}>
+      <ul>
+        {sections.map((name) => (
+          <li key={name}>
+            <a href={`#${name}`}>{text[name]}</a>
+          </li>
+        ))}
+      </ul>
+    </nav>
+  );
 }

@@ -1,96 +1,117 @@
+import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link, useLocation } from "wouter";
-import { auth, sessionChanged } from "../api.ts";
+import { app, sessionChanged } from "../api.ts";
+import { useCleanAddress } from "../components/clean-address.ts";
 import { AddressField, CodeField, cleanCode, type Failure, Form, useSubmission } from "../components/form.tsx";
-import { Page } from "../components/page.tsx";
+import { Loading, Page } from "../components/page.tsx";
 import { PasswordField } from "../components/password.tsx";
 import { texts, useTexts } from "../i18n.tsx";
+import { messages } from "../messages.ts";
 
 const words = texts({
   en: {
     title: "Choose a new password",
-    lead: "Tell us the address of your account. If there is one, a mail with a code is written to it.",
+    lead: "Tell us the address of your account. If there is one, a mail with a link is written to it.",
+    over: "This link has expired or was used already. Ask for a new one here.",
     email: "E-mail address",
-    ask: "Ask for a code",
-    codeTitle: "Look into your mailbox",
-    codeLead: (address: string) =>
-      `If there is an account with the address ${address}, a mail with a code is on its way there. Leave this page open.`,
+    ask: "Send me a link",
+    sentTitle: "Look into your mailbox",
+    sentLead: (address: string) =>
+      `If there is an account with the address ${address}, a mail with a link is on its way there. You can open it on any device.`,
+    sentMore: "No mail after a few minutes? Look into the folder for spam, and whether the address is the right one.",
+    typed: "Type the code from the mail instead",
     code: "Code from the mail",
-    go: "Go on",
     newTitle: "Your new password",
-    newLead: "When you have set it, you are signed out everywhere else.",
+    newLead: (address: string) => `Choose it for ${address}. You are then signed out everywhere.`,
     password: "New password",
     set: "Set the password",
-    again: "Ask for another code",
+    again: "Ask for another link",
     back: "Back to signing in",
+    unreachable: "We cannot look just now",
   },
   nl: {
     title: "Kies een nieuw wachtwoord",
-    lead: "Geef het adres van je account. Als er een is, gaat er een mail met een code naartoe.",
+    lead: "Geef het adres van je account. Als er een is, gaat er een mail met een link naartoe.",
+    over: "Deze link is verlopen of al gebruikt. Vraag hier een nieuwe.",
     email: "E-mailadres",
-    ask: "Vraag een code",
-    codeTitle: "Kijk in je mailbox",
-    codeLead: (address: string) =>
-      `Als er een account met het adres ${address} is, is een mail met een code daarheen onderweg. Laat deze pagina open.`,
+    ask: "Stuur me een link",
+    sentTitle: "Kijk in je mailbox",
+    sentLead: (address: string) =>
+      `Als er een account met het adres ${address} is, is een mail met een link daarheen onderweg. Je kunt hem op elk apparaat openen.`,
+    sentMore: "Na een paar minuten nog geen mail? Kijk in je map voor spam, en of het adres klopt.",
+    typed: "Typ liever de code uit de mail",
     code: "Code uit de mail",
-    go: "Verder",
     newTitle: "Je nieuwe wachtwoord",
-    newLead: "Als het is ingesteld, ben je overal elders afgemeld.",
+    newLead: (address: string) => `Kies het voor ${address}. Daarna ben je overal afgemeld.`,
     password: "Nieuw wachtwoord",
     set: "Stel het wachtwoord in",
-    again: "Vraag een nieuwe code",
+    again: "Vraag een andere link",
     back: "Terug naar aanmelden",
+    unreachable: "We kunnen nu even niet kijken",
   },
 });
 
-type Step = { at: "address" } | { at: "code"; token: string } | { at: "password"; token: string };
-
+/** Asks for a link; or, opened by one, for the new password. Opening it changes nothing. */
 export function RecoverPage() {
-  const text = useTexts(words);
-  const [step, setStep] = useState<Step>({ at: "address" });
-  const [email, setEmail] = useState("");
-  switch (step.at) {
-    case "address":
-      return <AskForCode email={email} onEmail={setEmail} onAsked={(token) => setStep({ at: "code", token })} />;
-    case "code":
-      return (
-        <Page title={text.codeTitle} lead={text.codeLead(email)}>
-          <EnterCode token={step.token} onRight={() => setStep({ at: "password", token: step.token })} />
-          <p className="aside">
-            <button type="button" className="link-button" onClick={() => setStep({ at: "address" })}>
-              {text.again}
-            </button>
-          </p>
-        </Page>
-      );
-    case "password":
-      return (
-        <Page title={text.newTitle} lead={text.newLead}>
-          <SetPassword token={step.token} email={email} />
-        </Page>
-      );
-  }
+  const given = useCleanAddress(({ searchParams }) => ({
+    token: searchParams.get("token") ?? "",
+    code: searchParams.get("code") ?? "",
+  }));
+  const [isOver, setOver] = useState(false);
+  return given.token && !isOver ? (
+    <FromLink token={given.token} code={given.code} onOver={() => setOver(true)} />
+  ) : (
+    <AskForLink isOver={isOver} />
+  );
 }
 
-function AskForCode({
-  email,
-  onEmail,
-  onAsked,
-}: {
-  email: string;
-  onEmail: (email: string) => void;
-  onAsked: (token: string) => void;
-}) {
+interface FromLinkProps {
+  token: string;
+  code: string;
+  onOver: () => void;
+}
+
+function FromLink({ token, code, onOver }: FromLinkProps) {
   const text = useTexts(words);
+  const message = useTexts(messages);
+  const { data, isError } = useQuery({
+    queryKey: ["password-link", token],
+    queryFn: () => readLink(token),
+    staleTime: Number.POSITIVE_INFINITY,
+    refetchOnWindowFocus: false,
+  });
+  if (data === undefined) return isError ? <Page title={text.unreachable} lead={message.unreachable} /> : <Loading />;
+  if (data === null) return <AskForLink isOver />;
+  return (
+    <Page title={text.newTitle} lead={text.newLead(data)}>
+      <SetPassword by={{ token }} email={data} code={code} onOver={onOver} />
+    </Page>
+  );
+}
+
+/** The address that the link is for; null when the link is no longer good. */
+async function readLink(token: string): Promise<string | null> {
+  const answer = await app("POST /account/password_link_status", { token });
+  if (answer.ok) return answer.values.email;
+  if (answer.error === "link_not_valid" || answer.error === "invalid_field") return null;
+  throw new Error(answer.detail);
+}
+
+function AskForLink({ isOver }: { isOver: boolean }) {
+  const text = useTexts(words);
+  const [email, setEmail] = useState("");
+  const [isSent, setSent] = useState(false);
   const submission = useSubmission(async (): Promise<Failure | undefined> => {
-    const result = await auth.create_user_password_reset({ user_email_address: email.trim() });
-    if (result.ok) onAsked(result.values.user_password_reset_token);
-    else if (result.error === "invalid_email_address") return { error: result.error, field: "email" };
-    else return result;
+    const result = await app("POST /account/request_password_link", { email });
+    if (result.ok) setSent(true);
+    else return result.error === "invalid_field" ? { error: "invalid_email_address", field: "email" } : result;
     return undefined;
   });
+  if (isSent) return <Sent email={email.trim()} onAgain={() => setSent(false)} />;
   return (
     <Page title={text.title} lead={text.lead}>
+      {isOver && <p className="note note-warn">{text.over}</p>}
       <Form
         submission={submission}
         action={text.ask}
@@ -100,51 +121,62 @@ function AskForCode({
           </Link>
         }
       >
-        <AddressField label={text.email} value={email} onValue={onEmail} failure={submission.failure} />
+        <AddressField label={text.email} value={email} onValue={setEmail} failure={submission.failure} />
       </Form>
     </Page>
   );
 }
 
-function EnterCode({ token, onRight }: { token: string; onRight: () => void }) {
+function Sent({ email, onAgain }: { email: string; onAgain: () => void }) {
   const text = useTexts(words);
-  const [code, setCode] = useState("");
-  const submission = useSubmission(async (): Promise<Failure | undefined> => {
-    const result = await auth.verify_user_password_reset_temporary_password({
-      user_password_reset_token: token,
-      temporary_password: cleanCode(code),
-    });
-    if (result.ok || result.error === "user_first_factor_already_verified") onRight();
-    else return result.error === "incorrect_temporary_password" ? { error: result.error, field: "code" } : result;
-    return undefined;
-  });
   return (
-    <Form submission={submission} action={text.go}>
-      <CodeField label={text.code} value={code} onValue={setCode} failure={submission.failure} />
-    </Form>
+    <Page title={text.sentTitle} lead={text.sentLead(email)}>
+      <p>{text.sentMore}</p>
+      <details className="more">
+        <summary>{text.typed}</summary>
+        <SetPassword by={{ email }} email={email} code="" onOver={onAgain} />
+      </details>
+      <p className="aside">
+        <button type="button" className="link-button" onClick={onAgain}>
+          {text.again}
+        </button>
+      </p>
+    </Page>
   );
 }
 
-function SetPassword({ token, email }: { token: string; email: string }) {
+interface SetPasswordProps {
+  by: { token: string } | { email: string };
+  email: string;
+  /** From the link; asked for when it is missing or wrong. */
+  code: string;
+  onOver: () => void;
+}
+
+function SetPassword({ by, email, code: given, onOver }: SetPasswordProps) {
   const text = useTexts(words);
   const [, navigate] = useLocation();
+  const [code, setCode] = useState(given);
+  const [asksForCode, setAsksForCode] = useState(given === "");
   const [password, setPassword] = useState("");
   const submission = useSubmission(async (): Promise<Failure | undefined> => {
-    const named = { user_password_reset_token: token };
-    const set = await auth.set_user_password_reset_new_password({ ...named, password });
-    if (!set.ok && set.error !== "new_password_already_set")
-      return set.error === "weak_password" || set.error === "invalid_password_length"
-        ? { error: set.error, field: "password" }
-        : set;
-    const completed = await auth.complete_user_password_reset(named);
-    if (!completed.ok && completed.error !== "session_not_created") return completed;
-    await sessionChanged();
-    navigate("/account/login?reset", { replace: true });
+    const result = await app("POST /account/use_password_link", { ...by, code: cleanCode(code), password });
+    if (result.ok) {
+      await sessionChanged();
+      navigate("/account/login?reset", { replace: true });
+    } else if (result.error === "link_not_valid") onOver();
+    else if (result.error === "incorrect_code") {
+      setAsksForCode(true);
+      return { error: result.error, field: "code" };
+    } else if (result.error === "weak_password" || result.error === "invalid_password_length")
+      return { error: result.error, field: "password" };
+    else return result;
     return undefined;
   });
   return (
     <Form submission={submission} action={text.set}>
-      <input type="email" name="email" value={email} autoComplete="username" readOnly hidden />
+      <input type="email" name="username" value={email} autoComplete="username" readOnly hidden />
+      {asksForCode && <CodeField label={text.code} value={code} onValue={setCode} failure={submission.failure} />}
       <PasswordField
         label={text.password}
         value={password}

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { app, queries } from "../api.ts";
 import { texts, useFormats, useTexts } from "../i18n.tsx";
-import { Done, Section } from "./account-section.tsx";
+import { Done, focusSection, Section } from "./account-section.tsx";
 import { AddressField, CodeField, cleanCode, type Failure, FailureNote, Form, useSubmission } from "./form.tsx";
 import { PasswordField } from "./password.tsx";
 
@@ -47,21 +47,22 @@ export function AccountAddress({ email, title }: { email: string; title: string 
   const confirmed = async (address: string) => {
     await Promise.all([queries.refetchQueries({ queryKey: ["session"] }), refetch()]);
     setChangedTo(address);
+    focusSection("address");
+  };
+  const again = async () => {
+    setChangedTo("");
+    await refetch();
+    focusSection("address");
   };
   return (
     <Section id="address" title={title} lead={text.now(email)}>
       <Done>{changedTo && text.changed(changedTo)}</Done>
       {pending ? (
-        <Waiting pending={pending} onConfirmed={confirmed} onGivenUp={() => void refetch()} />
+        <Waiting pending={pending} onConfirmed={confirmed} onGivenUp={() => void again()} />
       ) : (
         <details className="more">
           <summary>{text.change}</summary>
-          <AskForChange
-            onAsked={() => {
-              setChangedTo("");
-              void refetch();
-            }}
-          />
+          <AskForChange onAsked={() => void again()} />
         </details>
       )}
     </Section>

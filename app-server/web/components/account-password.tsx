@@ -2,7 +2,7 @@ import type { SessionInfo } from "@anteroom/shared/wire/app";
 import { useState } from "react";
 import { app, auth, fromCookie, queries } from "../api.ts";
 import { texts, useTexts } from "../i18n.tsx";
-import { Done, Section } from "./account-section.tsx";
+import { Done, focusSection, Section } from "./account-section.tsx";
 import { type Failure, FailureNote, Form, useSubmission } from "./form.tsx";
 import { PasswordField } from "./password.tsx";
 
@@ -44,7 +44,13 @@ export function AccountPassword({ user, title }: { user: User; title: string }) 
       {!isChanged && (
         <details className="more">
           <summary>{text.change}</summary>
-          <ChangePassword user={user} onChanged={() => setChanged(true)} />
+          <ChangePassword
+            user={user}
+            onChanged={() => {
+              setChanged(true);
+              focusSection("password");
+            }}
+          />
         </details>
       )}
       <SendLink email={user.email} />

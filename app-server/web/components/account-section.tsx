@@ -10,14 +10,23 @@ interface SectionProps {
 
 export function Section({ id, title, lead, children }: SectionProps) {
   return (
-    <section id={id} className="card account-section" aria-labelledby={`${id}-title`}>
+    <section id={id} className="card account-section" aria-labelledby={titleOf(id)}>
       <header>
-        <h2 id={`${id}-title`}>{title}</h2>
+        <h2 id={titleOf(id)} tabIndex={-1}>
+          {title}
+        </h2>
         {lead && <div className="section-lead">{lead}</div>}
       </header>
       {children}
     </section>
   );
+}
+
+const titleOf = (id: string) => `${id}-title`;
+
+/** Where the keyboard goes on when what had the focus is no longer there. */
+export function focusSection(id: string): void {
+  document.getElementById(titleOf(id))?.focus({ preventScroll: true });
 }
 
 /** Said, and read out, when something has been done. Empty until then, so that readers notice the change. */

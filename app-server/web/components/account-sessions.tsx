@@ -5,7 +5,7 @@ import { app } from "../api.ts";
 import { texts, useFormats, useTexts } from "../i18n.tsx";
 import { messages } from "../messages.ts";
 import { readDevice } from "./account-device.ts";
-import { Done, Section } from "./account-section.tsx";
+import { Done, focusSection, Section } from "./account-section.tsx";
 import { type Failure, FailureNote, Form, useSubmission } from "./form.tsx";
 import { Loading } from "./page.tsx";
 import { PasswordField } from "./password.tsx";
@@ -72,6 +72,7 @@ export function AccountSessions({ title }: { title: string }) {
       setFailure(refusal);
       setDone(refusal ? undefined : which);
       await refetch();
+      focusSection("sessions");
     }
     return undefined;
   };
@@ -79,6 +80,10 @@ export function AccountSessions({ title }: { title: string }) {
     setDone(undefined);
     setFailure(undefined);
     void end(which);
+  };
+  const cancel = () => {
+    setAsked(undefined);
+    focusSection("sessions");
   };
   const others = data?.filter(({ current }) => !current) ?? [];
   return (
@@ -91,7 +96,7 @@ export function AccountSessions({ title }: { title: string }) {
           ))}
         </ul>
       )}
-      {asked && <AskPassword onPassword={(password) => end(asked, password)} onCancel={() => setAsked(undefined)} />}
+      {asked && <AskPassword onPassword={(password) => end(asked, password)} onCancel={cancel} />}
       <div role="alert">{failure && <FailureNote failure={failure} />}</div>
       <Done>{done && (done === "others" ? text.endedOthers : text.ended)}</Done>
       {others.length > 1 && !asked && (

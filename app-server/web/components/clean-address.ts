@@ -10,8 +10,11 @@ export function useCleanAddress<T>(read: (address: URL) => T): T {
     const isSecret = address.search !== "" || address.hash !== "";
     return isSecret ? read(address) : ((history.state as { kept?: T } | null)?.kept ?? read(address));
   });
-  useEffect(() => {
-    history.replaceState({ kept: value }, "", location.pathname);
-  }, [value]);
+  useEffect(() => keepForReload(value), [value]);
   return value;
+}
+
+/** What the page is about from now on, instead of what its address said. */
+export function keepForReload(value: unknown): void {
+  history.replaceState({ kept: value }, "", location.pathname);
 }

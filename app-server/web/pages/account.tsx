@@ -26,6 +26,7 @@ const words = texts({
     mails: "Language and mails",
     sessions: "Where you are signed in",
     data: "Your data",
+    sessionsInShort: "Devices",
     gone: "Your account is deleted",
     goneLead:
       "Everything about you is gone from here, and you are signed out everywhere. Thank you for having been with us.",
@@ -43,6 +44,7 @@ const words = texts({
     mails: "Taal en mails",
     sessions: "Waar je bent aangemeld",
     data: "Je gegevens",
+    sessionsInShort: "Apparaten",
     gone: "Je account is verwijderd",
     goneLead: "Alles over jou is hier weg, en je bent overal afgemeld. Bedankt dat je bij ons was.",
     home: "Naar de startpagina",
@@ -53,10 +55,10 @@ const words = texts({
 export function AccountPage() {
   const text = useTexts(words);
   const session = useSession();
+  const [isNew] = useState(() => new URLSearchParams(location.search).has("welcome"));
   const given = useCleanAddress(({ searchParams }) => ({
     change: searchParams.get("change") ?? "",
     code: searchParams.get("code") ?? "",
-    isNew: searchParams.has("welcome"),
   }));
   const [isLinkDone, setLinkDone] = useState(false);
   const [isGone, setGone] = useState(false);
@@ -77,8 +79,8 @@ export function AccountPage() {
   const { user } = session;
   return (
     <Page
-      title={given.isNew ? text.welcome : text.title}
-      lead={given.isNew ? text.welcomeLead(user.firstname) : user.email}
+      title={isNew ? text.welcome : text.title}
+      lead={isNew ? text.welcomeLead(user.firstname) : user.email}
       width="wide"
     >
       <div className="account">
@@ -105,7 +107,7 @@ function Sections() {
       <ul>
         {sections.map((name) => (
           <li key={name}>
-            <a href={`#${name}`}>{text[name]}</a>
+            <a href={`#${name}`}>{name === "sessions" ? text.sessionsInShort : text[name]}</a>
           </li>
         ))}
       </ul>

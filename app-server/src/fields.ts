@@ -27,6 +27,22 @@ export const newAddressField = text(254).refine(
 /** An address to look somebody up by. */
 export const addressField = text(254).refine(isOneLine, oneLine);
 
+/** A part of a name or an address. */
+export const searchField = text(100).refine(isOneLine, oneLine).default("");
+
+/** How many rows of a list at once. */
+export const limitField = z.coerce.number("Use a number.").int("Use a whole number.").min(1).max(200).default(100);
+
+/** Where a page of a list starts: the `next` of the page before, made of the last row's time and id. */
+export const afterField = z
+  .string()
+  .regex(/^\d{1,12}_[\w-]{1,64}$/, "Use what `next` was before.")
+  .transform((cursor) => {
+    const [createdAt = "", ...id] = cursor.split("_");
+    return { createdAt: Number(createdAt), id: id.join("_") };
+  })
+  .optional();
+
 /** What mails are written in. */
 export const languageField = z.enum(languages, `Use one of ${languages.join(", ")}.`);
 

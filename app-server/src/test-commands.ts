@@ -4,6 +4,7 @@ import { isEmailType } from "@anteroom/shared/wire/email";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import { sql } from "kysely";
 import { z } from "zod";
+import { emptyDecisions } from "./admins/log-store.ts";
 import { findAdministrator } from "./admins/store.ts";
 import { type Commands, command } from "./commands.ts";
 import type { AppContext } from "./context.ts";
@@ -17,7 +18,8 @@ export function testCommands(context: AppContext, clock: AdjustableClock): Comma
   return {
     reset: command(z.object({}), async () => {
       await sql`truncate newusers, registration_state, tokens, users, permissions, setup_links, rate_limits,
-        mails, mail_suppressions, mail_preferences, account_links`.execute(context.db);
+        mails, mail_suppressions, mail_preferences, account_links, batches, batch_items`.execute(context.db);
+      await emptyDecisions(context.db);
       await context.mail.clear();
       return { success: true, message: "Storage cleared" };
     }),

@@ -1,5 +1,8 @@
 import { purgeRateLimits } from "@anteroom/shared/runtime/rate-limits";
 import { purgeLinks } from "./accounts/link-store.ts";
+import { purgeBatches } from "./admins/batch-store.ts";
+import { workBatches } from "./admins/batches.ts";
+import { purgeDecisions } from "./admins/log-store.ts";
 import { purgeSetupLinks } from "./admins/store.ts";
 import type { AppContext } from "./context.ts";
 import { purgeCodes } from "./mail/codes.ts";
@@ -11,9 +14,10 @@ import { expireRegistrations } from "./registration/store.ts";
 export function startUpkeep(context: AppContext): () => Promise<void> {
   const stopRecovery = repeat(context, "recovery", 1_000, () => recoverOpenings(context));
   const stopSweep = repeat(context, "mail sweep", 1_000, () => context.mail.sweep());
+  const stopBatches = repeat(context, "batches of decisions", 500, () => workBatches(context));
   const stopPurge = repeat(context, "purge", 60_000, () => purge(context));
   return async () => {
-    await Promise.all([stopRecovery(), stopSweep(), stopPurge()]);
+    await Promise.all([stopRecovery(), stopSweep(), stopBatches(), stopPurge()]);
   };
 }
 
@@ -25,22 +29,27 @@ export async function purge(context: AppContext): Promise<void> {
   await purgeLinks(context.db, now);
   await purgeRateLimits(context.db, now);
   await purgeMails(context.db, now - context.settings.policy.retention);
+  await purgeBatches(context.db, now - context.settings.policy.retention);
+  await purgeDecisions(context.db, now - context.settings.policy.logRetention);
   const givenUp = await giveUpLost(context.db, now);
   if (givenUp > 0) context.log.error({ mails: givenUp }, "mails whose worker ended every time were given up");
   const lost = await context.mail.requeueLost();
   if (lost > 0) context.log.warn({ mails: lost }, "mails that had lost their jobs are queued again");
 }
 
-/** One run after the other, never two at once; a failing run is logged and the next one comes all the same. */
-function repeat(context: AppContext, name: string, pause: number, run: () => Promise<void>): () => Promise<void> {
+/**
+ * One run after the other, never two at once; a failing run is logged and the next one comes all the same. A run that
+ * says true has left something to do, and the next follows at once.
+ */
+function repeat(context: AppContext, name: string, pause: number, run: () => Promise<unknown>): () => Promise<void> {
   let isStopped = false;
   let timer: NodeJS.Timeout | undefined;
   let current: Promise<void> = Promise.resolve();
   const next = () => {
     current = run()
       .catch((error: unknown) => context.log.error({ err: error }, `${name} failed; it runs again soon`))
-      .then(() => {
-        if (!isStopped) timer = setTimeout(next, pause);
+      .then((isUnfinished) => {
+        if (!isStopped) timer = setTimeout(next, isUnfinished === true ? 0 : pause);
       });
   };
   next();

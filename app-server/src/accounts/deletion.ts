@@ -50,11 +50,15 @@ export async function removeUser(db: Kysely<AppDatabase>, userId: string, now: n
   return db.transaction().execute(async (trx) => {
     if (isLast(await store.lockAdministrators(trx, now), userId)) return false;
     const user = await store.lockUser(trx, userId);
-    return user !== undefined && remove(trx, user);
+    return user !== undefined && eraseUser(trx, user);
   });
 }
 
-async function remove(trx: Transaction<AppDatabase>, user: { id: string; email_norm: string }): Promise<boolean> {
+/** The same, for those who have made sure that it may be. */
+export async function eraseUser(
+  trx: Transaction<AppDatabase>,
+  user: { id: string; email_norm: string },
+): Promise<boolean> {
   await deletePasswordLinks(trx, user.email_norm);
   await store.forgetMails(trx, user.email_norm);
   return store.deleteUser(trx, user.id);

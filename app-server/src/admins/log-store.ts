@@ -94,3 +94,12 @@ export async function purgeDecisions(db: Db, before: number): Promise<void> {
     .where(sql<boolean>`at < extract(epoch from now()) - 90 * 86400`)
     .execute();
 }
+
+/** For tests, as the owner of the table. */
+export async function emptyDecisions(db: Kysely<AppDatabase>): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    await sql`alter table decisions disable trigger decisions_not_emptied`.execute(trx);
+    await sql`truncate decisions`.execute(trx);
+    await sql`alter table decisions enable trigger decisions_not_emptied`.execute(trx);
+  });
+}

@@ -4,6 +4,8 @@ import { readPreferredLanguage } from "../accounts/language.ts";
 import { handleField, nameField, newAddressField, permissionField } from "../fields.ts";
 import { type Call, defineRoute, type Route } from "../http.ts";
 import { answerProblem } from "../problems.ts";
+import { oversightRoutes } from "./oversight-routes.ts";
+import { peopleRoutes } from "./people-routes.ts";
 import { addPermission, type PermissionChange, removePermission } from "./rules.ts";
 import { setUpAdministrator } from "./setup.ts";
 
@@ -61,4 +63,6 @@ export const adminRoutes: readonly Route[] = [
       return refusal ? answerProblem(call.http, refusal) : call.http.json({ success: true });
     },
   }),
+  ...peopleRoutes,
+  ...oversightRoutes,
 ];

@@ -1,7 +1,10 @@
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import type { Selectable } from "kysely";
 import { findUser } from "../accounts/store.ts";
 import type { AppContext } from "../context.ts";
+import type { UserTable } from "../database.ts";
 import { type Problem, problem } from "../problems.ts";
+import { logDecision } from "./log-store.ts";
 import * as store from "./store.ts";
 
 export interface PermissionChange {
@@ -15,42 +18,58 @@ const adminIsSeparate = problem(403, "admin_not_grantable", "Cannot add admin pe
 });
 
 export async function addPermission(context: AppContext, change: PermissionChange): Promise<Problem | undefined> {
-  const refusal = await checkChange(context, change);
-  if (refusal) return refusal;
+  const { userId, permission, actor } = change;
+  const user = await findChanged(context, change);
+  if ("status" in user) return user;
   const now = context.clock.now();
-  await store.grantPermission(context.db, {
-    userId: change.userId,
-    permission: change.permission,
-    grantedBy: change.actor,
-    now,
-    expiresAt: change.permission === "member" ? now + context.settings.policy.permissionTtl : null,
+  await context.db.transaction().execute(async (trx) => {
+    const expiresAt = permission === "member" ? now + context.settings.policy.permissionTtl : null;
+    await store.grantPermission(trx, { userId, permission, grantedBy: actor, now, expiresAt });
+    await logDecision(trx, {
+      actor,
+      action: "grant_permission",
+      subject: user.email_norm,
+      detail: permission,
+      now,
+    });
   });
   return undefined;
 }
 
 export async function removePermission(context: AppContext, change: PermissionChange): Promise<Problem | undefined> {
-  const refusal = await checkChange(context, change);
-  if (refusal) return refusal;
-  await store.revokePermission(context.db, change.userId, change.permission);
+  const { userId, permission, actor } = change;
+  const user = await findChanged(context, change);
+  if ("status" in user) return user;
+  await context.db.transaction().execute(async (trx) => {
+    if (!(await store.revokePermission(trx, userId, permission))) return;
+    const now = context.clock.now();
+    await logDecision(trx, { actor, action: "revoke_permission", subject: user.email_norm, detail: permission, now });
+  });
   return undefined;
 }
 
-async function checkChange(context: AppContext, change: PermissionChange): Promise<Problem | undefined> {
+/** Whose permissions change, unless they must not. */
+async function findChanged(context: AppContext, change: PermissionChange): Promise<Selectable<UserTable> | Problem> {
   if (change.permission === "admin") return adminIsSeparate;
-  if (await findUser(context.db, { id: change.userId })) return undefined;
-  return problem(404, "user_not_found", "There is no user with this id.");
+  const user = await findUser(context.db, { id: change.userId });
+  return user ?? problem(404, "user_not_found", "There is no user with this id.");
 }
 
 /** For the command line, whose user owns the machine anyway. */
 export async function grantAdmin(context: AppContext, address: string): Promise<Problem | undefined> {
   const user = await findUser(context.db, { emailNorm: normalizeEmailAddress(address) });
   if (!user) return problem(404, "user_not_found", `There is no user with the address ${address}.`);
-  await store.grantPermission(context.db, {
-    userId: user.id,
-    permission: "admin",
-    grantedBy: "cli",
-    now: context.clock.now(),
-    expiresAt: null,
+  const now = context.clock.now();
+  const by = { actor: "cli", action: "grant_permission", detail: "admin", now } as const;
+  await context.db.transaction().execute(async (trx) => {
+    await store.grantPermission(trx, {
+      userId: user.id,
+      permission: "admin",
+      grantedBy: "cli",
+      now,
+      expiresAt: null,
+    });
+    await logDecision(trx, { ...by, subject: user.email_norm });
   });
   return undefined;
 }

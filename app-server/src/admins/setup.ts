@@ -5,6 +5,7 @@ import { type Problem, problem } from "../problems.ts";
 import { renewOpening } from "../registration/opening.ts";
 import type { RegistrationRequest } from "../registration/rules.ts";
 import * as registrations from "../registration/store.ts";
+import { logDecision } from "./log-store.ts";
 import * as store from "./store.ts";
 
 /**
@@ -60,6 +61,8 @@ export async function setUpAdministrator(
       accepted: true,
       now,
     });
+    const decision = { actor: "setup-link", action: "grant_permission", detail: "admin" } as const;
+    await logDecision(trx, { ...decision, subject: email, now });
     return undefined;
   });
   if (refusal) return { ok: false, problem: refusal };

@@ -16,8 +16,14 @@ export async function grantPermission(
     .execute();
 }
 
-export async function revokePermission(db: Db, userId: string, permission: string): Promise<void> {
-  await db.deleteFrom("permissions").where("user_id", "=", userId).where("permission", "=", permission).execute();
+/** False when there was none to take away. */
+export async function revokePermission(db: Db, userId: string, permission: string): Promise<boolean> {
+  const result = await db
+    .deleteFrom("permissions")
+    .where("user_id", "=", userId)
+    .where("permission", "=", permission)
+    .executeTakeFirst();
+  return result.numDeletedRows === 1n;
 }
 
 export async function findAdministrator(db: Db, emailPattern = "%"): Promise<{ email: string } | undefined> {

@@ -1,4 +1,9 @@
-import type { EarlierRegistration, ListedRegistration, MailSummary, QueuedRegistration } from "@anteroom/shared/wire/app";
+import type {
+  EarlierRegistration,
+  ListedRegistration,
+  MailSummary,
+  QueuedRegistration,
+} from "@anteroom/shared/wire/app";
 import { type Kysely, sql } from "kysely";
 import { nameOfUser } from "../admins/log-store.ts";
 import type { AppDatabase } from "../database.ts";

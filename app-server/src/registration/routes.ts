@@ -3,10 +3,21 @@ import type { ListedRegistration } from "@anteroom/shared/wire/app";
 import { z } from "zod";
 import { readPreferredLanguage } from "../accounts/language.ts";
 import { liveStates } from "../database.ts";
-import { addressField, handleField, languageField, nameField, newAddressField, reasonField } from "../fields.ts";
+import {
+  addressField,
+  afterField,
+  handleField,
+  languageField,
+  limitField,
+  nameField,
+  newAddressField,
+  reasonField,
+  searchField,
+} from "../fields.ts";
 import { defineRoute, noBody, type Route } from "../http.ts";
 import { answerProblem, problem } from "../problems.ts";
 import * as decisions from "./decisions.ts";
+import * as queue from "./queue-store.ts";
 import * as rules from "./rules.ts";
 import { listRegistrations } from "./store.ts";
 
@@ -89,6 +100,12 @@ export const registrationRoutes: readonly Route[] = [
 
 const listable: readonly ListedRegistration["state"][] = [...liveStates, "REJECTED"];
 
+const stateField = z
+  .string()
+  .default("REQUESTED,ACCEPTING")
+  .transform((text) => text.split(","))
+  .pipe(z.array(z.enum(listable, `Use one or more of ${listable.join(", ")}.`)));
+
 /** For administrators who decide. */
 export const decisionRoutes: readonly Route[] = [
   defineRoute({
@@ -103,6 +120,24 @@ export const decisionRoutes: readonly Route[] = [
       if (states.length === 0)
         return answerProblem(http, problem(422, "invalid_field", `state: Use one of ${listable.join(", ")}.`));
       return http.json(await listRegistrations(app.db, states, 10_000));
+    },
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/admin/registrations/",
+    summary:
+      "The queue, oldest first, with what helps to decide. `state`: one or several, separated by commas; those who wait unless told. `search`: a part of name or address. `after`: the `next` of the page before.",
+    access: "admin",
+    body: noBody,
+    query: z.object({ state: stateField, search: searchField, after: afterField, limit: limitField }),
+    handle: async ({ http, app, query: { state: states, search, after, limit } }) => {
+      const siteLanguage = app.settings.language;
+      const [rows, counts] = await Promise.all([
+        queue.listQueue(app.db, { states, search: queue.toPattern(search), after, limit, siteLanguage }),
+        queue.countStates(app.db, listable),
+      ]);
+      const last = rows.length === limit ? rows.at(-1) : undefined;
+      return http.json({ rows, next: last ? `${last.created_at}_${last.id}` : null, counts });
     },
   }),
   defineRoute({

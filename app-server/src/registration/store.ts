@@ -144,7 +144,7 @@ export async function findStanding(db: Db, email: string): Promise<Standing | un
     .select(["state", decidedBy.as("decidedBy"), decidedAt.as("decidedAt")])
     .select(nameOfUser(decidedBy).as("decidedByName"))
     .where("email", "=", email)
-    .where("state", "<>", "DECOY")
+    .where((eb) => eb.or([isLive, hasEnded]))
     .orderBy(isLive, "desc")
     .orderBy(sql`state = 'REJECTED'`, "desc")
     .orderBy(sql`coalesce(decided_at, created_at)`, "desc")
@@ -350,6 +350,8 @@ export async function expireRegistrations(db: Db, now: number, keepUntil: number
 
 /** Spelled out so that PostgreSQL recognises the condition of the index. */
 export const isLive = sql<boolean>`state in ('REQUESTED', 'ACCEPTING', 'ACCEPTED', 'OPEN')`;
+
+const hasEnded = sql<boolean>`state in ('REJECTED', 'WITHDRAWN', 'EXPIRED')`;
 
 /** For setting up an administrator: the address is taken over from whoever asked for it without proof. */
 export async function replaceLiveRegistration(db: Db, email: string): Promise<void> {

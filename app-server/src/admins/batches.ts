@@ -1,0 +1,88 @@
+import { randomId } from "@anteroom/shared/runtime/crypto";
+import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import { listAdministrators } from "../accounts/store.ts";
+import type { AppContext } from "../context.ts";
+import type { Problem } from "../problems.ts";
+import { acceptRegistration, rejectRegistration } from "../registration/decisions.ts";
+import * as store from "./batch-store.ts";
+import { hasDecided } from "./log-store.ts";
+
+/**
+ * Many decisions in one action. They are rows first, and every app server works them off a few at a time
+ * (docs/decisions/011): a process that dies in the middle leaves nothing undone and nothing done twice.
+ */
+export interface BatchRequest {
+  decision: "accept" | "reject";
+  emails: readonly string[];
+  reason: string;
+  actor: string;
+}
+
+/** Each acceptance opens a sign-up at the auth server. */
+const atOnce = 4;
+
+/** Of one item, before a failure that may pass counts as one that does not: about a minute. */
+const mostAttempts = 6;
+
+export async function requestBatch(context: AppContext, request: BatchRequest): Promise<string> {
+  const { decision, reason, actor } = request;
+  const id = randomId();
+  const batch = { id, decision, reason: reason || null, actor, created_at: context.clock.now() };
+  await store.insertBatch(context.db, batch, [...new Set(request.emails.map(normalizeEmailAddress))]);
+  return id;
+}
+
+/** Makes the next decisions. True while there were some to make. */
+export async function workBatches(context: AppContext): Promise<boolean> {
+  const { db, clock, processName } = context;
+  const items = await store.claimItems(db, { processName, now: clock.now(), limit: atOnce });
+  const administrators = items.length > 0 ? await listAdministrators(db, clock.now()) : [];
+  await Promise.all(
+    items.map(async (item) => {
+      const isAllowed = administrators.includes(item.actor);
+      await store.settleItem(db, item, isAllowed ? await decide(context, item) : failed("missing_permission"));
+    }),
+  );
+  await store.finishBatches(db, clock.now());
+  return items.length > 0;
+}
+
+async function decide(context: AppContext, item: store.ClaimedItem): Promise<store.ItemOutcome> {
+  const { decision, actor, email, reason, askedAt } = item;
+  try {
+    // The process that tried before may have died after the decision, and who was approved may be a user by now.
+    const before = { actor, action: decision, subject: email, since: askedAt };
+    if (item.attempts > 1 && (await hasDecided(context.db, before))) return { state: "done" };
+    const result =
+      decision === "accept"
+        ? await acceptRegistration(context, email, actor)
+        : await rejectRegistration(context, { address: email, reason: reason ?? "", actor });
+    return result.ok ? { state: "done" } : afterRefusal(context, item, result.problem);
+  } catch (error) {
+    context.log.error({ err: error, batch: item.batchId }, "a decision of a batch failed");
+    return afterRefusal(context, item, { code: "internal_error" });
+  }
+}
+
+function afterRefusal(
+  { clock }: AppContext,
+  { attempts }: store.ClaimedItem,
+  { code, members = {} }: Pick<Problem, "code" | "members">,
+): store.ItemOutcome {
+  const mayPass =
+    code === "internal_error" ||
+    code === "signup_outcome_unknown" ||
+    code === "registration_changed" ||
+    (code === "signup_failed" && ["internal_error", "internal_conflict"].includes(String(members.error_code)));
+  if (mayPass && attempts < mostAttempts) return { state: "waiting", dueAt: clock.now() + 2 ** attempts };
+  return failed(code, members);
+}
+
+function failed(error: Problem["code"], { decided_by_name, decided_at }: Problem["members"] & object = {}) {
+  return {
+    state: "failed",
+    error,
+    decidedByName: typeof decided_by_name === "string" ? decided_by_name : null,
+    decidedAt: typeof decided_at === "number" ? decided_at : null,
+  } as const;
+}

@@ -1,0 +1,86 @@
+import { z } from "zod";
+import { addressField, handleField, limitField, newAddressField, reasonField, searchField } from "../fields.ts";
+import { defineRoute, noBody, type Route } from "../http.ts";
+import { answerProblem, problem } from "../problems.ts";
+import { toPattern } from "../registration/queue-store.ts";
+import { findBatch, listBatches } from "./batch-store.ts";
+import { requestBatch } from "./batches.ts";
+import { listDecisions } from "./log-store.ts";
+import { readOverview } from "./overview-store.ts";
+import { previewed, previewMail } from "./preview.ts";
+
+const mostAtOnce = 1_000;
+
+/** For administrators: many decisions at once, what was decided, and how things go. */
+export const oversightRoutes: readonly Route[] = [
+  defineRoute({
+    method: "POST",
+    path: "/admin/decide_many/",
+    summary: "Accept or reject up to 1,000 registrations. Answers at once; /admin/batches/ tells how far it is.",
+    access: "admin",
+    maxBody: 320 * 1024,
+    body: z.object({
+      decision: z.enum(["accept", "reject"], "Use accept or reject."),
+      emails: z.array(addressField, "This must be a list.").min(1).max(mostAtOnce, `Use at most ${mostAtOnce}.`),
+      reason: reasonField.default(""),
+    }),
+    handle: async ({ http, app, body, caller }) => {
+      const request = { ...body, reason: body.reason.trim(), actor: caller.userId };
+      return http.json({ success: true, batch_id: await requestBatch(app, request) });
+    },
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/admin/batches/",
+    summary: "How far a batch of decisions is, by its `id`; without, the latest of them.",
+    access: "admin",
+    body: noBody,
+    query: z.object({ id: handleField.optional() }),
+    handle: async ({ http, app, query: { id } }) => {
+      if (id === undefined) return http.json({ batches: await listBatches(app.db, 20) });
+      const batch = await findBatch(app.db, id);
+      return batch
+        ? http.json(batch)
+        : answerProblem(http, problem(404, "batch_not_found", "There is no such batch of decisions."));
+    },
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/admin/decisions/",
+    summary: "The log of decisions, newest first. `search`: a part of the address decided about or of who decided.",
+    access: "admin",
+    body: noBody,
+    query: z.object({
+      search: searchField,
+      after: z.coerce.number("Use what `next` was before.").int().positive().optional(),
+      limit: limitField,
+    }),
+    handle: async ({ http, app, query: { search, after, limit } }) => {
+      const rows = await listDecisions(app.db, { search: toPattern(search), before: after, limit });
+      const last = rows.length === limit ? rows.at(-1) : undefined;
+      return http.json({ rows, next: last ? String(last.id) : null });
+    },
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/admin/overview/",
+    summary: "Registrations, decisions, waiting and mails of the last 30 days in numbers.",
+    access: "admin",
+    body: noBody,
+    handle: async ({ http, app }) => http.json(await readOverview(app.db, app.clock.now())),
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/admin/preview_mail/",
+    summary: "The mail that a decision would send, in the person's language.",
+    access: "admin",
+    body: noBody,
+    query: z.object({
+      type: z.enum(previewed, `Use one of ${previewed.join(", ")}.`),
+      email: newAddressField,
+      reason: reasonField.default(""),
+    }),
+    handle: async ({ http, app, query }) =>
+      http.json(await previewMail(app, { ...query, reason: query.reason.trim() })),
+  }),
+];

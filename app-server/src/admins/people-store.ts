@@ -1,0 +1,70 @@
+import type { ListedPerson, MailSummary } from "@anteroom/shared/wire/app";
+import { type Kysely, sql, type Transaction } from "kysely";
+import type { AppDatabase } from "../database.ts";
+import { searched } from "../registration/queue-store.ts";
+
+type Db = Kysely<AppDatabase> | Transaction<AppDatabase>;
+
+export interface PeopleFilter {
+  /** A pattern for LIKE, in lower case; empty for everybody. */
+  search: string;
+  /** Only people that come after this one. */
+  after: { createdAt: number; id: string } | undefined;
+  limit: number;
+  now: number;
+}
+
+/** Newest first. */
+export async function listPeople(db: Db, { search, after, limit, now }: PeopleFilter): Promise<ListedPerson[]> {
+  let page = db
+    .selectFrom("users")
+    .select(["users.id as user_id", "email", "firstname", "lastname", "disabled", "created_at"])
+    .select([permissionsAt(now).as("permissions"), newestMail.as("mail")]);
+  if (search) page = page.where(searched("users"), "like", search);
+  if (after) page = page.where(sql<boolean>`(created_at, users.id) < (${after.createdAt}, ${after.id})`);
+  return page.orderBy("created_at", "desc").orderBy("users.id", "desc").limit(limit).execute();
+}
+
+const permissionsAt = (now: number) => sql<string[]>`array(
+  select permission from permissions
+  where user_id = users.id and (expires_at is null or expires_at > ${now}) order by permission)`;
+
+const newestMail = sql<MailSummary | null>`(
+  select json_build_object('type', mails.type, 'status', mails.status, 'reason', mails.reason, 'at', mails.updated_at,
+    'next_try_at', mails.next_try_at)
+  from mails where mails.email_norm = users.email_norm order by mails.created_at desc, mails.id desc limit 1)`;
+
+/** Name and language of whoever waits, was rejected lately or has an account under the address. */
+export async function findPerson(db: Db, emailNorm: string) {
+  const user = await db
+    .selectFrom("users")
+    .select(["firstname", "lastname", "language"])
+    .where("email_norm", "=", emailNorm)
+    .executeTakeFirst();
+  if (user) return user;
+  return db
+    .selectFrom("registration_state")
+    .innerJoin("newusers", "newusers.registration_id", "registration_state.id")
+    .select(["newusers.firstname", "newusers.lastname", "newusers.language"])
+    .where("registration_state.email", "=", emailNorm)
+    .where(
+      sql<boolean>`(state in ('REQUESTED', 'ACCEPTING', 'ACCEPTED', 'OPEN') or state in ('REJECTED', 'WITHDRAWN', 'EXPIRED'))`,
+    )
+    .orderBy("newusers.created_at", "desc")
+    .limit(1)
+    .executeTakeFirst();
+}
+
+/** Either way the auth server ends what the user had begun: it compares the counter. */
+export async function storeDisabled(db: Db, userId: string, disabled: boolean): Promise<void> {
+  await db
+    .updateTable("users")
+    .set({ disabled, disabled_counter: sql`disabled_counter + 1` })
+    .where("id", "=", userId)
+    .execute();
+}
+
+/** No session made before is valid any more. */
+export async function storeSessionsEnded(db: Db, userId: string): Promise<void> {
+  await db.updateTable("users").set({ sessions_counter: sql`sessions_counter + 1` }).where("id", "=", userId).execute();
+}

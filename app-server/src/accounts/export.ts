@@ -40,7 +40,7 @@ export async function exportAccount(
         after: undefined,
         limit: mostMails,
       }),
-      decisions: [],
+      decisions: await store.listDecisionsAbout(db, normalizeEmailAddress(caller.email)),
     },
   };
 }

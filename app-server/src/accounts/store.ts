@@ -173,3 +173,13 @@ export async function listPermissions(db: Db, userId: string) {
     .orderBy("permission")
     .execute();
 }
+
+/** What administrators decided about somebody, as far as it concerns them: not who it was. */
+export async function listDecisionsAbout(db: Db, emailNorm: string) {
+  return db
+    .selectFrom("decisions")
+    .select(["at", "action", "reason"])
+    .where("subject", "=", emailNorm)
+    .orderBy("id")
+    .execute();
+}

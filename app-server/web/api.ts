@@ -1,4 +1,4 @@
-import { createAppClient } from "@anteroom/shared/client/app";
+import { type AppClient, createAppClient } from "@anteroom/shared/client/app";
 import { createAuthClient } from "@anteroom/shared/client/auth";
 import type { SessionInfo } from "@anteroom/shared/wire/app";
 import { QueryClient, useQuery } from "@tanstack/react-query";
@@ -7,7 +7,12 @@ import { QueryClient, useQuery } from "@tanstack/react-query";
  * Both servers, through this origin alone. The session lives in a cookie that scripts cannot read; wherever an action
  * asks for a session token, the server puts it in (`fromCookie`).
  */
-export const app = createAppClient(location.origin);
+export const app: AppClient = async (route, ...input) => {
+  const answer = await callApp(route, ...input);
+  if (!answer.ok && route !== "GET /auth/session_info/") noticeSignOut(answer.error);
+  return answer;
+};
+const callApp = createAppClient(location.origin);
 export const auth = createAuthClient(location.origin, { path: "/auth/actions" });
 
 /** Stands where the server fills in the session's token. */
@@ -27,6 +32,12 @@ async function readSession(): Promise<SessionInfo | null> {
   if (answer.ok) return "user" in answer.values ? answer.values : null;
   if (answer.error === "invalid_session") return null;
   throw new Error(answer.detail);
+}
+
+/** A session that has ended meanwhile is noticed by the whole page, not only by the part that was refused. */
+export function noticeSignOut(error: string): void {
+  if (error === "no_session" || error === "invalid_session" || error === "invalid_session_token")
+    void queries.invalidateQueries({ queryKey: ["session"] });
 }
 
 /** After signing in or out, everything that was read belongs to somebody else. */

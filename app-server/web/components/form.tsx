@@ -1,4 +1,5 @@
 import { type FormEvent, type InputHTMLAttributes, type ReactNode, useId, useRef, useState } from "react";
+import { noticeSignOut } from "../api.ts";
 import { texts, useTexts } from "../i18n.tsx";
 import { type ErrorCode, messages } from "../messages.ts";
 
@@ -38,6 +39,7 @@ export function useSubmission(work: () => Promise<Failure | undefined>): Submiss
       .catch((): Failure => ({ error: "internal_error" }))
       .then((result) => {
         setFailure(result);
+        if (result) noticeSignOut(result.error);
         if (result?.field) form.querySelector<HTMLElement>(`[name="${result.field}"]`)?.focus();
       })
       .finally(() => {

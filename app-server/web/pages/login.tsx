@@ -13,6 +13,7 @@ const words = texts({
     password: "Password",
     action: "Sign in",
     wrong: "Address or password is not right. Check both, or choose a new password.",
+    goOn: "Sign in to go on to the page you asked for.",
     forgot: "Forgot your password?",
     noAccount: "No account yet?",
     signUp: "Sign up",
@@ -26,6 +27,7 @@ const words = texts({
     password: "Wachtwoord",
     action: "Meld me aan",
     wrong: "Adres of wachtwoord klopt niet. Controleer beide, of kies een nieuw wachtwoord.",
+    goOn: "Meld je aan om verder te gaan naar de pagina die je vroeg.",
     forgot: "Wachtwoord vergeten?",
     noAccount: "Nog geen account?",
     signUp: "Registreer je",
@@ -66,6 +68,7 @@ export function LoginPage() {
     );
   return (
     <Page title={text.title}>
+      {search.has("next") && <p className="note">{text.goOn}</p>}
       {search.has("reset") && <p className="note note-good">{text.reset}</p>}
       <Form
         submission={submission}

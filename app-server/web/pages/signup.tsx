@@ -2,13 +2,13 @@ import type { RegistrationStatus } from "@anteroom/shared/wire/app";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link } from "wouter";
-import { app } from "../api.ts";
+import { app, useSession } from "../api.ts";
 import { Activation } from "../components/activation.tsx";
-import { useCleanAddress } from "../components/clean-address.ts";
+import { keepForReload, useCleanAddress } from "../components/clean-address.ts";
 import { AddressField, CodeField, cleanCode, type Failure, Form, useSubmission } from "../components/form.tsx";
 import { Loading, Page } from "../components/page.tsx";
 import { texts, useTexts } from "../i18n.tsx";
-import { messages } from "../messages.ts";
+import { type ErrorCode, messages } from "../messages.ts";
 
 const words = texts({
   en: {
@@ -16,6 +16,7 @@ const words = texts({
     waitingLead: (email: string) => `We will write to ${email} as soon as an administrator has decided.`,
     waitingMore: "You can close this page: the mail brings you back. If you leave it open, it goes on by itself.",
     checked: "This page looks again every few seconds.",
+    unseen: "We cannot look just now. This page tries again by itself.",
     withdraw: "Withdraw my request",
     withdrawn: "Your request is withdrawn",
     withdrawnLead: "Nothing of it is kept but the note that there was one.",
@@ -26,8 +27,11 @@ const words = texts({
     expiredLead: (email: string) =>
       `You are still approved. Ask for a new code, and a new mail is written to ${email}.`,
     renew: "Send me a new code",
+    haveCode: "I have a newer code",
     gone: "This link leads nowhere any more",
-    goneLead: "Your account may be active already, or the request has expired.",
+    goneLead:
+      "Most often the account is active already: then sign in. Otherwise the request has expired or was withdrawn, and you can ask again.",
+    account: "Your account",
     signIn: "Sign in",
     register: "Ask for an account",
     code: "Activate your account",
@@ -37,12 +41,14 @@ const words = texts({
     go: "Go on",
     notFound: "No sign-up waits for this address and code. Compare the code with the newest mail you got.",
     unreachable: "We cannot look just now",
+    again: "Try again",
   },
   nl: {
     waiting: "Je aanvraag wacht op een beslissing",
     waitingLead: (email: string) => `We schrijven naar ${email} zodra een beheerder heeft beslist.`,
     waitingMore: "Deze pagina mag dicht: de mail brengt je terug. Laat je haar open, dan gaat ze vanzelf verder.",
     checked: "Deze pagina kijkt om de paar seconden opnieuw.",
+    unseen: "We kunnen nu even niet kijken. Deze pagina probeert het vanzelf opnieuw.",
     withdraw: "Trek mijn aanvraag in",
     withdrawn: "Je aanvraag is ingetrokken",
     withdrawnLead: "Er blijft niets van bewaard, behalve dat er een was.",
@@ -53,8 +59,11 @@ const words = texts({
     expiredLead: (email: string) =>
       `Je bent nog steeds goedgekeurd. Vraag een nieuwe code, dan gaat er een nieuwe mail naar ${email}.`,
     renew: "Stuur me een nieuwe code",
+    haveCode: "Ik heb een nieuwere code",
     gone: "Deze link leidt nergens meer heen",
-    goneLead: "Misschien is je account al actief, of is de aanvraag verlopen.",
+    goneLead:
+      "Meestal is het account al actief: meld je dan aan. Anders is de aanvraag verlopen of ingetrokken, en kun je opnieuw vragen.",
+    account: "Je account",
     signIn: "Aanmelden",
     register: "Vraag een account aan",
     code: "Activeer je account",
@@ -64,6 +73,7 @@ const words = texts({
     go: "Verder",
     notFound: "Bij dit adres en deze code wacht geen registratie. Vergelijk de code met de nieuwste mail die je kreeg.",
     unreachable: "We kunnen nu even niet kijken",
+    again: "Probeer het opnieuw",
   },
 });
 
@@ -78,17 +88,29 @@ export function SignupPage() {
     return { token: searchParams.get("token") ?? "", code: searchParams.get("code") ?? "" };
   });
   const [handle, setHandle] = useState(given);
-  return handle.token ? <WaitingRoom handle={handle} /> : <FindByCode onFound={setHandle} />;
+  const goOnWith = (next: Handle) => {
+    keepForReload(next);
+    setHandle(next);
+  };
+  return handle.token ? (
+    <WaitingRoom key={handle.token} handle={handle} onHandle={goOnWith} />
+  ) : (
+    <FindByCode onFound={goOnWith} />
+  );
 }
 
-type Seen = RegistrationStatus | "gone" | "withdrawn";
+type Seen = RegistrationStatus | "gone";
 
 /** Milliseconds between two looks: quick at first, later every ten seconds; none while the tab is hidden. */
 const pauses = [1_000, 2_000, 3_000, 5_000, 8_000, 10_000];
 
-function WaitingRoom({ handle }: { handle: Handle }) {
+interface RoomProps {
+  handle: Handle;
+  onHandle: (handle: Handle) => void;
+}
+
+function WaitingRoom({ handle, onHandle }: RoomProps) {
   const text = useTexts(words);
-  const message = useTexts(messages);
   const [isWithdrawn, setWithdrawn] = useState(false);
   const status = useQuery<Seen>({
     queryKey: ["registration", handle.token],
@@ -103,9 +125,8 @@ function WaitingRoom({ handle }: { handle: Handle }) {
   if (isWithdrawn) return <Ended title={text.withdrawn} lead={text.withdrawnLead} />;
   const { data } = status;
   if (data === undefined)
-    return status.isError ? <Page title={text.unreachable} lead={message.unreachable} /> : <Loading />;
+    return status.isError ? <Unseen error={status.error} onAgain={() => void status.refetch()} /> : <Loading />;
   if (data === "gone") return <Ended title={text.gone} lead={text.goneLead} />;
-  if (data === "withdrawn") return <Ended title={text.withdrawn} lead={text.withdrawnLead} />;
   if (data.state === "rejected") return <Page title={text.rejected} lead={text.rejectedLead} />;
   if (data.signup_token)
     return (
@@ -116,13 +137,26 @@ function WaitingRoom({ handle }: { handle: Handle }) {
         onExpired={() => void status.refetch()}
       />
     );
-  if (data.accepted) return <Expired handle={handle} email={data.email} onRenewed={() => void status.refetch()} />;
+  // The code of before is of no use with the new sign-up. No token at all: only address and code lead on.
+  const onRenewed = async (signupToken: string | null) => {
+    onHandle({ token: signupToken ? handle.token : "", code: "" });
+    await status.refetch();
+  };
+  if (data.accepted)
+    return (
+      <Expired
+        handle={handle}
+        email={data.email}
+        onRenewed={onRenewed}
+        onHaveCode={() => onHandle({ token: "", code: "" })}
+      />
+    );
   return (
     <Page title={text.waiting} lead={text.waitingLead(data.email)}>
       <p>{text.waitingMore}</p>
       <p className="pulse" role="status">
         <span className="pulse-dot" aria-hidden="true" />
-        {text.checked}
+        {status.isError ? text.unseen : text.checked}
       </p>
       <Withdraw token={handle.token} onWithdrawn={() => setWithdrawn(true)} />
     </Page>
@@ -140,7 +174,21 @@ async function readStatus({ token, code }: Handle): Promise<Seen> {
   });
   if (answer.ok) return answer.values;
   if (answer.error === "registration_not_found") return "gone";
-  throw new Error(answer.error);
+  throw new Error(answer.detail, { cause: answer.error });
+}
+
+function Unseen({ error, onAgain }: { error: Error; onAgain: () => void }) {
+  const text = useTexts(words);
+  const message = useTexts(messages);
+  return (
+    <Page title={text.unreachable} lead={message[(error.cause as ErrorCode | undefined) ?? "internal_error"]}>
+      <p>
+        <button type="button" className="button" onClick={onAgain}>
+          {text.again}
+        </button>
+      </p>
+    </Page>
+  );
 }
 
 function Withdraw({ token, onWithdrawn }: { token: string; onWithdrawn: () => void }) {
@@ -161,17 +209,32 @@ function Withdraw({ token, onWithdrawn }: { token: string; onWithdrawn: () => vo
   );
 }
 
-function Expired({ handle, email, onRenewed }: { handle: Handle; email: string; onRenewed: () => void }) {
+interface ExpiredProps {
+  handle: Handle;
+  email: string;
+  onRenewed: (signupToken: string | null) => Promise<void>;
+  onHaveCode: () => void;
+}
+
+function Expired({ handle, email, onRenewed, onHaveCode }: ExpiredProps) {
   const text = useTexts(words);
   const submission = useSubmission(async () => {
     const result = await app("POST /auth/renew_signup", { registration_token: handle.token });
     if (!result.ok) return result;
-    onRenewed();
+    await onRenewed(result.values.signup_token);
     return undefined;
   });
   return (
     <Page title={text.expired} lead={text.expiredLead(email)}>
-      <Form submission={submission} action={text.renew}>
+      <Form
+        submission={submission}
+        action={text.renew}
+        more={
+          <button type="button" className="link-button" onClick={onHaveCode}>
+            {text.haveCode}
+          </button>
+        }
+      >
         {null}
       </Form>
     </Page>
@@ -180,11 +243,12 @@ function Expired({ handle, email, onRenewed }: { handle: Handle; email: string; 
 
 function Ended({ title, lead }: { title: string; lead: string }) {
   const text = useTexts(words);
+  const session = useSession();
   return (
     <Page title={title} lead={lead}>
       <p className="form-actions">
-        <Link href="/account/login" className="button">
-          {text.signIn}
+        <Link href={session ? "/account" : "/account/login"} className="button">
+          {session ? text.account : text.signIn}
         </Link>
         <Link href="/account/register" className="button quiet">
           {text.register}

@@ -1,0 +1,241 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { pagePaths } from "../src/pages.ts";
+import { type Site, startSite, type Visitor } from "./support/visitor.ts";
+import { goodPassword } from "./support/walk.ts";
+
+let site: Site;
+
+beforeAll(async () => {
+  site = await startSite();
+});
+
+afterAll(() => site.stop());
+
+const newPassword = "seven quiet boats at dawn";
+
+/** What the header offers, as soon as it is known who is there. */
+async function headerOf({ page }: Visitor): Promise<string[]> {
+  const offers = page.locator("header nav").locator("a, button");
+  await offers.first().waitFor();
+  return offers.allInnerTexts();
+}
+
+/** What the newest mail of a kind to the address carries. */
+async function newestMail(address: string, type: string): Promise<{ code: string; link: string }> {
+  const mail = (await site.walk.mailsTo(address)).filter((each) => each.type === type).at(-1);
+  if (!mail?.code || !mail.link) throw new Error(`No ${type} with code and link was mailed to ${address}.`);
+  return { code: mail.code, link: mail.link };
+}
+
+/** A visitor with an account who is signed in; the password is `goodPassword`. */
+async function visitSignedIn(address: string): Promise<Visitor & { session: { cookie: string } }> {
+  const [{ session }, visitor] = await Promise.all([site.walk.activate(address), site.visit()]);
+  await visitor.carry(session);
+  return { ...visitor, session };
+}
+
+test("D-1 … D-5, D-39, D-47, D-48, E-10, E-11: from the home page to an account and out again, with two devices", async () => {
+  const address = "ada@example.com";
+  const first = await site.visit();
+  await first.open("/");
+  expect(await headerOf(first)).toEqual(["Sign in", "Sign up"]);
+  await first.press("Sign up");
+  await first.sees("Ask for an account");
+  await first.fill({ firstname: "Ada", lastname: "Lovelace", email: address });
+  const visited: string[] = [];
+  first.page.on("framenavigated", (frame) => visited.push(frame.url()));
+  await first.press("Send my request");
+  await first.sees("Your request is waiting for a decision");
+  await first.reads(address);
+  expect(visited[0]).toMatch(/\/account\/signup\?token=[\w-]{43}$/);
+
+  let loads = 0;
+  first.page.on("load", () => loads++);
+  const approvedAt = performance.now();
+  expect((await site.walk.decide("accept_user", address)).status).toBe(200);
+  await first.sees("Activate your account");
+  expect(performance.now() - approvedAt).toBeLessThan(10_000);
+  expect(loads).toBe(0);
+
+  const { code, link } = await newestMail(address, "signup_verification");
+  const second = await site.visit();
+  await second.open(link);
+  await second.sees("Activate your account");
+  expect(await second.page.locator("[name=code]").inputValue()).toBe(code);
+  expect(await site.walk.states(address)).toEqual(["OPEN"]);
+
+  await first.fill({ code: ` ${code.slice(0, 4)}-${code.slice(4).toLowerCase()} `, password: goodPassword });
+  await first.press("Activate my account");
+  await first.sees("Welcome");
+  expect(await headerOf(first)).toEqual(["Ada Lovelace", "Sign out"]);
+  const cookies = await first.page.context().cookies();
+  expect(
+    cookies.map(({ name, httpOnly, secure, sameSite, path }) => ({ name, httpOnly, secure, sameSite, path })),
+  ).toEqual([{ name: "__Host-session", httpOnly: true, secure: true, sameSite: "Lax", path: "/" }]);
+
+  await second.fill({ password: goodPassword });
+  await second.press("Activate my account");
+  await second.sees("This link leads nowhere any more");
+  await second.open(link);
+  await second.sees("This link leads nowhere any more");
+  await second.press("Sign in");
+  await second.fill({ email: address, password: goodPassword });
+  await second.press("Sign in");
+  await second.sees("Your account");
+  await second.leave(["404 /auth/registration_status"]);
+
+  await first.page.getByRole("button", { name: "Sign out" }).click();
+  await first.sees(/^Welcome to/);
+  expect(await headerOf(first)).toEqual(["Sign in", "Sign up"]);
+  const replayed = await site.client.app.get("/auth/session_info/", {
+    cookie: cookies.map(({ name, value }) => `${name}=${value}`).join("; "),
+  });
+  expect(replayed.status).toBe(401);
+  await first.leave();
+});
+
+test("D-49, D-50, D-51, D-53: without the link, address and code lead to the form", async () => {
+  const { code } = await site.walk.open("grace@example.com");
+  const visitor = await site.visit();
+  await visitor.open("/account/signup");
+  await visitor.sees("Activate your account");
+  await visitor.fill({ email: "grace@example.com", code: "ABCD2345" });
+  await visitor.press("Go on");
+  await visitor.reads("No sign-up waits for this address and code.");
+  await visitor.fill({ email: "Grace@Example.com", code: code.toLowerCase() });
+  await visitor.press("Go on");
+  await visitor.page.locator("[name=password]").waitFor();
+  expect(await visitor.page.locator("[name=code]").inputValue()).toBe(code);
+  await visitor.page.reload();
+  await visitor.page.locator("[name=password]").waitFor();
+  await visitor.fill({ password: goodPassword });
+  await visitor.press("Activate my account");
+  await visitor.sees("Welcome");
+  await visitor.leave();
+});
+
+test("E-1: whoever is not signed in finds “Sign in” and “Sign up” on every page", async () => {
+  const visitor = await site.visit();
+  for (const path of [...pagePaths, "/nowhere"]) {
+    await visitor.open(path);
+    expect([path, await headerOf(visitor)]).toEqual([path, ["Sign in", "Sign up"]]);
+  }
+  await visitor.leave(["404 /nowhere"]);
+});
+
+test("E-12, K-20, K-21, M-18, M-22: a forgotten password is replaced by link; everybody is signed out, and the link is used up", async () => {
+  const address = "forgetful@example.com";
+  const elsewhere = await visitSignedIn(address);
+  const visitor = await site.visit();
+  await visitor.open("/account/login");
+  await visitor.fill({ email: address, password: "something else entirely" });
+  await visitor.press("Sign in");
+  await visitor.reads("Address or password is not right.");
+  await visitor.press("Forgot your password?");
+  await visitor.fill({ email: address });
+  await visitor.press("Send me a link");
+  await visitor.sees("Look into your mailbox");
+  const { link } = await newestMail(address, "password_reset");
+  await visitor.open(link);
+  await visitor.sees("Your new password");
+  await visitor.fill({ password: "password123456password" });
+  await visitor.press("Set the password");
+  await visitor.reads("Many people use this password");
+  await visitor.fill({ password: newPassword });
+  await visitor.press("Set the password");
+  await visitor.reads("Your new password is set");
+  expect(await headerOf(visitor)).toEqual(["Sign in", "Sign up"]);
+  await visitor.open(link);
+  await visitor.reads("This link has expired or was used already.");
+  await visitor.signIn(address, newPassword);
+  await elsewhere.open("/account");
+  await elsewhere.sees("Sign in");
+  await elsewhere.leave(["401 /auth/session_info/"]);
+  await visitor.leave(["404 /account/password_link_status", "422 /account/use_password_link"]);
+});
+
+test("E-18, E-19, K-14 … K-17: names are in the header at once, a new address counts once it is confirmed elsewhere", async () => {
+  const visitor = await visitSignedIn("mover@example.com");
+  await visitor.open("/account");
+  await visitor.sees("Your account");
+  await visitor.fill({ firstname: "Augusta", lastname: "King" });
+  await visitor.press("Save my names");
+  await visitor.reads("Your names are saved.");
+  expect(await headerOf(visitor)).toEqual(["Augusta King", "Sign out"]);
+
+  const form = visitor.page.locator("#address");
+  await form.getByText("Use another address").click();
+  await form.getByText("Make sure that you can read mail at the new address").waitFor();
+  await form.locator("[name=email]").fill("moved@example.com");
+  await form.locator("[name=password]").fill("not my password at all");
+  await form.getByRole("button", { name: "Send the link" }).click();
+  await form.getByText("This password is not right.").waitFor();
+  await form.locator("[name=password]").fill(goodPassword);
+  await form.getByRole("button", { name: "Send the link" }).click();
+  await form.getByText("A mail is on its way to moved@example.com").waitFor();
+  await form.getByText("You sign in with mover@example.com").waitFor();
+
+  const { link } = await newestMail("moved@example.com", "email_update_verification");
+  const other = await site.visit();
+  await other.open(link);
+  await other.sees("Confirm your new address");
+  expect(new URL(other.page.url()).search).toBe("");
+  await other.press("Use this address");
+  await other.sees("Your new address is confirmed");
+  await other.open(link);
+  await other.press("Use this address");
+  await other.sees("Your address was confirmed before");
+  await other.leave();
+  await visitor.page.reload();
+  await form.getByText("You sign in with moved@example.com").waitFor();
+  await visitor.leave(["403 /account/change_email"]);
+});
+
+test("E-20, K-25: the password is changed with the old one once and the new one twice, or by a mailed link", async () => {
+  const address = "changer@example.com";
+  const [visitor, elsewhere] = [await visitSignedIn(address), await site.visit()];
+  await elsewhere.signIn(address, goodPassword);
+  await visitor.open("/account");
+  const form = visitor.page.locator("#password");
+  await form.getByText("Choose a new password").click();
+  const change = async (current: string, password: string, again: string) => {
+    await form.locator("[name=current]").fill(current);
+    await form.locator("[name=password]").fill(password);
+    await form.locator("[name=again]").fill(again);
+    await form.getByRole("button", { name: "Change my password" }).click();
+  };
+  await change(goodPassword, newPassword, "seven quiet goats at dawn");
+  await form.getByText("The two passwords are not the same.").waitFor();
+  await change("not my password at all", newPassword, newPassword);
+  await form.getByText("This password is not right.").waitFor();
+  expect(await site.client.signIn(address, goodPassword)).toEqual(expect.any(String));
+  await change(goodPassword, newPassword, newPassword);
+  await form.getByText("Your password is changed").waitFor();
+  await form.getByRole("button", { name: "Send me a link to change it" }).click();
+  await form.getByText(`A mail with a link is on its way to ${address}.`).waitFor();
+  expect((await newestMail(address, "password_reset")).link).toContain("/account/recover?token=");
+  await visitor.leave();
+  await elsewhere.page.reload();
+  await elsewhere.sees("Sign in");
+  await elsewhere.leave(["401 /auth/session_info/"]);
+});
+
+test("sessions are listed with their device; the other one is ended, and its page says so", async () => {
+  const address = "devices@example.com";
+  const visitor = await visitSignedIn(address);
+  const phone = await site.visit({
+    userAgent: "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Safari/604.1",
+  });
+  await phone.signIn(address, goodPassword);
+  await visitor.open("/account");
+  const list = visitor.page.locator("#sessions");
+  await list.getByRole("heading", { name: "Safari on iPhone" }).waitFor();
+  await list.getByRole("button", { name: /^Sign out: Safari on iPhone/ }).click();
+  await list.getByText("Signed out there.").waitFor();
+  await phone.fill({ firstname: "Somebody" });
+  await phone.press("Save my names");
+  await phone.sees("Sign in");
+  await phone.reads("Sign in to go on");
+  await phone.leave(["401 /account/profile"]);
+  await visitor.leave();
+});

@@ -48,7 +48,13 @@ export const noBody = z.object({});
 
 export function mountRoutes(hono: Hono, app: AppContext, routes: readonly Route[]): void {
   for (const route of routes) hono.on(route.method, route.path, (http) => serve(http, app, route));
+  for (const [path, served] of Map.groupBy(routes, ({ path }) => path)) {
+    const allow = served.map(({ method }) => method).join(", ");
+    hono.all(path, (http) => answerProblem(http, { ...methodNotAllowed, headers: { allow } }));
+  }
 }
+
+const methodNotAllowed = problem(405, "method_not_allowed", "This is done with another method.");
 
 async function serve(http: Context, app: AppContext, route: Route): Promise<Response> {
   const refused = await checkIpLimit(http, app, route);

@@ -153,7 +153,7 @@ test("Bad input: unknown paths and methods are 404, whatever they look like", as
     publicRoutes.some((route) => route.path === path && route.method === method);
   for (const { path } of publicRoutes)
     for (const other of ["GET", "POST", "PUT", "DELETE", "PATCH"].filter((method) => !isThere(path, method)))
-      expect((await client.app.raw(path, { method: other })).status, `${other} ${path}`).toBe(404);
+      expect((await client.app.raw(path, { method: other })).status, `${other} ${path}`).toBe(405);
 });
 
 test("Bad input: odd cookies and queries are no sessions and no faults", async () => {

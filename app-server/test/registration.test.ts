@@ -71,7 +71,7 @@ test("D-6: malformed requests are 400, unknown paths and methods 404, OPTIONS 20
     expect(reply.headers.get("content-type")).toBe("application/problem+json");
   }
   for (const method of ["GET", "PUT", "PATCH", "DELETE"])
-    expect((await client.app.raw(path, { method })).status, method).toBe(404);
+    expect((await client.app.raw(path, { method })).status, method).toBe(405);
   expect((await client.app.raw("/auth/request_registration/", { method: "POST" })).status).toBe(404);
   expect((await client.app.raw("/nowhere", { method: "POST" })).body).toMatchObject({ code: "not_found" });
   expect((await client.app.raw(path, { method: "OPTIONS" })).status).toBe(204);

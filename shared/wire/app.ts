@@ -28,6 +28,7 @@ export type AppErrorCode =
   | "last_administrator"
   | "link_not_valid"
   | "mail_not_found"
+  | "method_not_allowed"
   | "missing_field"
   | "missing_permission"
   | "no_session"

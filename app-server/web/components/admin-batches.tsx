@@ -96,8 +96,8 @@ async function readBatches(): Promise<ListedBatch[]> {
 
 const none: ListedBatch[] = [];
 
-/** What is under way, and what came of those begun here. */
-export function Batches() {
+/** What is under way, and what came of those begun here. When `begun` grows, it shows itself. */
+export function Batches({ begun }: { begun: number }) {
   const text = useTexts(words);
   const { data = none } = useQuery({
     queryKey: ["batches"],
@@ -105,13 +105,19 @@ export function Batches() {
     refetchInterval: ({ state }) => (state.data?.some(({ finished_at }) => finished_at === null) ? pause : false),
   });
   useReadAgainWhenDone(data);
+  const section = useRef<HTMLElement>(null);
+  useEffect(() => {
+    if (begun === 0) return;
+    section.current?.focus({ preventScroll: true });
+    section.current?.scrollIntoView({ block: "center" });
+  }, [begun]);
   if (data.length === 0) return null;
   const dismiss = (id: string) => {
     storeWatched(readWatched().filter((other) => other !== id));
     queries.setQueryData<ListedBatch[]>(["batches"], (held) => held?.filter((batch) => batch.id !== id));
   };
   return (
-    <section className="batches" aria-label={text.title}>
+    <section ref={section} className="batches" tabIndex={-1} aria-label={text.title}>
       {data.map((batch) => (
         <BatchCard key={batch.id} batch={batch} onDismiss={() => dismiss(batch.id)} />
       ))}

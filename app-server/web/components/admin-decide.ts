@@ -41,14 +41,14 @@ export function useDecisions(): Decisions {
       if (!answer.ok) return tellRefusal(row, answer);
       moveBetweenLists(row, "rejected", undefined);
       await readQueueAgain();
-      say({ tone: "good", text: text.undone(nameOf(row)) });
+      say({ about: row.id, tone: "good", text: text.undone(nameOf(row)) });
     };
     return {
       approve: (row) =>
         track(row, call("POST /admin/accept_user/", { email: row.email })).then((answer) => {
           if (!answer.ok) return tellRefusal(row, answer);
           moveBetweenLists(row, "waiting", "approved");
-          say({ tone: "good", text: text.done.accept(nameOf(row)) });
+          say({ about: row.id, tone: "good", text: text.done.accept(nameOf(row)) });
         }),
       reject: async (row, reason) => {
         const answer = await track(row, call("POST /admin/reject_user/", { email: row.email, reason }));
@@ -57,26 +57,26 @@ export function useDecisions(): Decisions {
         moveBetweenLists(row, "waiting", "rejected");
         newestRejection.current = row;
         const action = { label: text.undo, run: () => void undoRejection(row) };
-        say({ tone: "good", text: text.done.reject(nameOf(row)), action });
+        say({ about: row.id, tone: "good", text: text.done.reject(nameOf(row)), action });
         return undefined;
       },
       reopen: (row) =>
         track(row, call("POST /admin/reopen_registration/", { email: row.email })).then((answer) => {
           if (!answer.ok) return tellRefusal(row, answer);
           moveBetweenLists(row, "rejected", "waiting");
-          say({ tone: "good", text: text.done.reopen(nameOf(row)) });
+          say({ about: row.id, tone: "good", text: text.done.reopen(nameOf(row)) });
         }),
       sendAgain: (row) =>
         track(row, call("POST /admin/resend_signup_email/", { email: row.email })).then((answer) => {
           if (!answer.ok) return tellRefusal(row, answer);
-          say({ tone: "good", text: text.done.resend(nameOf(row)) });
+          say({ about: row.id, tone: "good", text: text.done.resend(nameOf(row)) });
           return readQueueAgain();
         }),
       takeBack: async (row) => {
         const answer = await track(row, call("POST /admin/delete_registration/", { email: row.email }));
         if (!answer.ok) return void tellRefusal(row, answer);
         moveBetweenLists(row, "approved", undefined);
-        say({ tone: "good", text: text.done.remove(nameOf(row)) });
+        say({ about: row.id, tone: "good", text: text.done.remove(nameOf(row)) });
         return undefined;
       },
       undo: () => newestRejection.current && void undoRejection(newestRejection.current),
@@ -101,12 +101,12 @@ function useRefusals(): (row: QueueRow, failure: AppFailure) => void {
       const { decided } = failure;
       const outcome = decided && outcomeOf(decided.state);
       if (!outcome || decided.decided_at === null) {
-        say({ tone: "bad", text: text.failed(nameOf(row), message[failure.error]) });
+        say({ about: row.id, tone: "bad", text: text.failed(nameOf(row), message[failure.error]) });
         if (failure.error !== "unreachable") void readQueueAgain();
         return;
       }
       const when = formats.ago(decided.decided_at);
-      say({ tone: "bad", text: text.others[outcome](nameOf(row), decider(decided), when) });
+      say({ about: row.id, tone: "bad", text: text.others[outcome](nameOf(row), decider(decided), when) });
       moveBetweenLists(row, listOf(row), outcome);
       void readQueueAgain();
     },

@@ -1,4 +1,4 @@
-import { createContext, type ReactNode, useCallback, useContext, useRef, useState } from "react";
+import { createContext, type ReactNode, useCallback, useContext, useEffect, useRef, useState } from "react";
 import { texts, useTexts } from "../i18n.tsx";
 import { CrossIcon } from "./admin-parts.tsx";
 
@@ -8,6 +8,8 @@ const words = texts({ en: { dismiss: "Dismiss this message" }, nl: { dismiss: "V
 export interface Message {
   text: string;
   tone: "good" | "bad";
+  /** What it is about; a newer message about the same takes its place. */
+  about?: string;
   /** What can be done about it, such as undoing it. */
   action?: { label: string; run: () => void };
 }
@@ -27,21 +29,20 @@ interface Shown extends Message {
 /** Older ones make room. */
 const mostShown = 3;
 
-/** Milliseconds that good news stays when there is nothing to do about it. */
-const goodNewsFor = 8_000;
+/** Milliseconds that good news stays; what can be undone with it can be undone elsewhere later. */
+const goodNewsFor = { plain: 8_000, withAction: 20_000 };
 
 export function Messages({ children }: { children: ReactNode }) {
   const [shown, setShown] = useState<readonly Shown[]>([]);
   const count = useRef(0);
   const dismiss = useCallback((id: number) => setShown((before) => before.filter((message) => message.id !== id)), []);
-  const say = useCallback<Say>(
-    (message) => {
-      const id = ++count.current;
-      setShown((before) => [...before.slice(1 - mostShown), { ...message, id }]);
-      if (message.tone === "good" && !message.action) setTimeout(() => dismiss(id), goodNewsFor);
-    },
-    [dismiss],
-  );
+  const say = useCallback<Say>((message) => {
+    const id = ++count.current;
+    setShown((before) => {
+      const others = before.filter(({ about }) => about === undefined || about !== message.about);
+      return [...others.slice(1 - mostShown), { ...message, id }];
+    });
+  }, []);
   return (
     <SayContext value={say}>
       {children}
@@ -57,10 +58,30 @@ export function Messages({ children }: { children: ReactNode }) {
   );
 }
 
-function Cards({ shown, onDismiss }: { shown: readonly Shown[]; onDismiss: (id: number) => void }) {
+interface CardsProps {
+  shown: readonly Shown[];
+  onDismiss: (id: number) => void;
+}
+
+function Cards({ shown, onDismiss }: CardsProps) {
+  return shown.map((message) => <Card key={message.id} message={message} onDismiss={onDismiss} />);
+}
+
+function Card({ message, onDismiss }: { message: Shown; onDismiss: (id: number) => void }) {
+  const { id, text: said, tone, action } = message;
   const text = useTexts(words);
-  return shown.map(({ id, text: said, tone, action }) => (
-    <div key={id} className={`message message-${tone}`}>
+  const element = useRef<HTMLDivElement>(null);
+  const time = action ? goodNewsFor.withAction : goodNewsFor.plain;
+  useEffect(() => {
+    if (tone === "bad") return;
+    const timer = setInterval(() => {
+      // Not from under somebody's pointer or focus.
+      if (!element.current?.matches(":hover, :focus-within")) onDismiss(id);
+    }, time);
+    return () => clearInterval(timer);
+  }, [id, tone, time, onDismiss]);
+  return (
+    <div ref={element} className={`message message-${tone}`}>
       <p>{said}</p>
       {action && (
         <button
@@ -78,5 +99,5 @@ function Cards({ shown, onDismiss }: { shown: readonly Shown[]; onDismiss: (id: 
         <CrossIcon />
       </button>
     </div>
-  ));
+  );
 }

@@ -46,7 +46,7 @@ const words = texts({
     bounces: (count: number) => (count === 1 ? "came back once" : `came back ${count} times`),
     since: "since",
     clear: "Clear",
-    clearOf: (email: string) => `Clear ${email}`,
+    clearOf: (email: string) => `Clear: ${email}`,
     cleared: (email: string) => `Mail may go to ${email} again.`,
   },
   nl: {
@@ -89,7 +89,7 @@ const words = texts({
     bounces: (count: number) => (count === 1 ? "kwam één keer terug" : `kwam ${count} keer terug`),
     since: "sinds",
     clear: "Geef vrij",
-    clearOf: (email: string) => `Geef ${email} vrij`,
+    clearOf: (email: string) => `Geef vrij: ${email}`,
     cleared: (email: string) => `Er mag weer mail naar ${email}.`,
   },
 });

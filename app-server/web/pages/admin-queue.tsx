@@ -30,6 +30,7 @@ export function QueuePage() {
   const [search, setSearch] = useState("");
   const [selection, setSelection] = useState(nobody);
   const [asked, setAsked] = useState<Asked>();
+  const [begun, setBegun] = useState(0);
   const [isKeysOn, setKeysOn] = useShortcutsSwitch();
   const handle = useRef<ListHandle>(undefined);
   const query = useQueue(list, search);
@@ -48,7 +49,7 @@ export function QueuePage() {
   };
   return (
     <Page title={text.title} width="wide">
-      <Batches />
+      <Batches begun={begun} />
       <div className="toolbar">
         <Lists shown={list} counts={counts} onChoose={choose} />
         <SearchField label={text.search} onSearch={setSearch} />
@@ -87,7 +88,10 @@ export function QueuePage() {
         asked={asked}
         decisions={decisions}
         keys={{ isOn: isKeysOn, onSwitch: setKeysOn }}
-        onDecidedMany={() => setSelection(nobody)}
+        onDecidedMany={() => {
+          setSelection(nobody);
+          setBegun((before) => before + 1);
+        }}
         onClose={() => setAsked(undefined)}
       />
     </Page>

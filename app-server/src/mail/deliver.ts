@@ -21,7 +21,7 @@ export function createDelivery(settings: Settings): Delivery {
 }
 
 /** Mails on the wire at once, and with those that the relay keeps waiting: a connection each. */
-const mailsAtOnce = 5;
+const mailsAtOnce = 8;
 const connections = 20;
 
 /** Milliseconds one mail may take on the wire, however slowly the relay trickles: less than a worker's job may last. */

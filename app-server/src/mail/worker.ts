@@ -7,11 +7,11 @@ import * as store from "./store.ts";
 import { mailTypes } from "./types.ts";
 
 /** Mails under way at once, not counting slow ones, and all of them: some more than delivery keeps connections. */
-const mailsAtOnce = 10;
+const mailsAtOnce = 12;
 const mailsAtOnceWithSlowOnes = 30;
 
 /** Of one domain, over all workers: fewer than delivery has on the wire, so that one that hangs leaves room at once. */
-const mailsAtOncePerDomain = 3;
+const mailsAtOncePerDomain = 5;
 
 /** Milliseconds after which a mail counts as slow and makes room for another. */
 const slowAfter = 3_000;

@@ -58,7 +58,7 @@ test("S-34, R33: nothing of an account is shown or changed without a session, no
   const { session } = await walk.activate("closed@example.com");
   for (const [path, body] of Object.entries(bodies)) {
     expect((await client.app.post(`/account/${path}`, body)).status, path).toBe(401);
-    expect((await client.app.get(`/account/${path}`, session)).status, path).toBe(404);
+    expect((await client.app.get(`/account/${path}`, session)).status, path).toBe(405);
   }
   for (const path of ["sessions/", "export", "email_change/"])
     expect((await client.app.get(`/account/${path}`)).status, path).toBe(401);

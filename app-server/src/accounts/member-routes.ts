@@ -14,11 +14,19 @@ import { updateNames } from "./store.ts";
 
 /** What members do with their own account, and how they get back into it. */
 
+const isUnicode = (value: string) => value.isWellFormed();
+const notUnicode = "This is not a text in Unicode.";
+
 /** Any text: what is allowed is decided where a password is set. */
-const passwordField = z.string("This must be a text.").max(4_000, "Use at most 4000 characters.");
+const passwordField = z
+  .string("This must be a text.")
+  .max(1_000, "Use at most 1000 characters.")
+  .refine(isUnicode, notUnicode);
 
 /** Codes are compared without what people type to keep their place. */
-const codeField = handleField.transform((code) => code.replace(/[\s-]/g, "").toUpperCase());
+const codeField = handleField
+  .refine(isUnicode, notUnicode)
+  .transform((code) => code.replace(/[\s-]/g, "").toUpperCase());
 
 const passwordLinkRoutes: readonly Route[] = [
   defineRoute({

@@ -123,7 +123,8 @@ test.each(cases)("Bad input: $path stands an odd $field", async ({ path, route, 
 test.each(withBody)(
   "Bad input: $path takes nothing but a JSON object of its size",
   async ({ path, maxBody = 16_384 }) => {
-    const send = (body: string | Buffer) => client.app.raw(path, { method: "POST", headers: walk.admin, body });
+    const send = (body: string | Buffer, more = {}) =>
+      client.app.raw(path, { method: "POST", headers: { ...walk.admin, ...more }, body });
     for (const body of [
       "",
       " ",
@@ -140,7 +141,9 @@ test.each(withBody)(
       const reply = await send(body);
       expect([reply.status, reply.body.code], String(body).slice(0, 20)).toEqual([400, "invalid_request"]);
     }
-    expect((await send(JSON.stringify({ pad: "x".repeat(maxBody) }))).status).toBe(413);
+    // The server does not read it to the end, so nothing can follow on this connection.
+    const tooLarge = await send(JSON.stringify({ pad: "x".repeat(maxBody) }), { connection: "close" });
+    expect(tooLarge.status).toBe(413);
   },
 );
 

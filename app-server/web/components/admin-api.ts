@@ -8,10 +8,10 @@ import type { ErrorCode } from "../messages.ts";
 export type QueueRow = QueuedRegistration;
 export type QueuePage = AppRoutes["GET /admin/registrations/"]["values"];
 
-/** As `app`, but a session that has ended, or a permission taken away, is noticed by the whole page. */
+/** As `app`, but a permission taken away meanwhile is noticed by the whole page. */
 export const call: typeof app = async (route, ...input) => {
   const answer = await app(route, ...input);
-  if (!answer.ok) noticeSignOut(answer.error);
+  if (!answer.ok && answer.error === "missing_permission") void queries.invalidateQueries({ queryKey: ["session"] });
   return answer;
 };
 
@@ -25,9 +25,4 @@ export async function ask<R extends AppRoute>(route: R, ...input: AppRouteInput<
 /** What a query's exception is about. */
 export function errorOf(error: Error): ErrorCode {
   return (error.cause as AppFailure | undefined)?.error ?? "internal_error";
-}
-
-function noticeSignOut(error: ErrorCode): void {
-  if (error === "no_session" || error === "invalid_session" || error === "missing_permission")
-    void queries.invalidateQueries({ queryKey: ["session"] });
 }

@@ -31,6 +31,8 @@ export function Dialog({ title, children, onClose, width = "narrow" }: DialogPro
     return () => {
       dialog?.close();
       if (before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
+      // What it was opened from is gone, and nobody else has taken the focus.
+      else if (document.activeElement === document.body) document.querySelector("h1")?.focus();
     };
   }, []);
   return (

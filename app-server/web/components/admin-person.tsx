@@ -204,12 +204,6 @@ function AccountActions({ person }: { person: ListedPerson }) {
   const change = useChange(person);
   const [isDeleting, setDeleting] = useState(false);
   const name = nameOf(person);
-  const remove = async () => {
-    const failure = await change({ route: "delete_user" }, text.done.delete(name));
-    // What had the focus is gone with the person.
-    if (!failure) document.querySelector<HTMLElement>("h1")?.focus();
-    return failure;
-  };
   return (
     <>
       <dl className="account-actions">
@@ -242,7 +236,7 @@ function AccountActions({ person }: { person: ListedPerson }) {
           lead={text.deleteLead(person.email)}
           action={text.delete}
           tone="danger"
-          onConfirm={remove}
+          onConfirm={() => change({ route: "delete_user" }, text.done.delete(name))}
           onClose={() => setDeleting(false)}
         />
       )}

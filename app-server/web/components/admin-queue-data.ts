@@ -30,6 +30,8 @@ export function useQueue(list: ListName, search: string) {
     initialPageParam: "",
     getNextPageParam: ({ next }) => next,
     placeholderData: keepPreviousData,
+    // Comparing thousands of rows with what was there before costs more than drawing the few in sight.
+    structuralSharing: false,
     refetchOnWindowFocus: ({ state }) => (state.data?.pages.length ?? 0) <= mostPagesReadAgain,
   });
 }

@@ -167,7 +167,10 @@ function PerDay({ days }: { days: readonly Day[] }) {
       <Chart days={dates} lines={lines} formatNumber={number} />
       <details className="more">
         <summary>{text.table}</summary>
-        <DayTable days={days} dates={dates} />
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls sideways is to be reached with the keyboard. */}
+        <section className="table-scroll" aria-label={text.perDay} tabIndex={0}>
+          <DayTable days={days} dates={dates} />
+        </section>
       </details>
     </section>
   );

@@ -10,7 +10,11 @@ export function useCleanAddress<T>(read: (address: URL) => T): T {
     const isSecret = address.search !== "" || address.hash !== "";
     return isSecret ? read(address) : ((history.state as { kept?: T } | null)?.kept ?? read(address));
   });
-  useEffect(() => keepForReload(value), [value]);
+  const [page] = useState(location.pathname);
+  useEffect(() => {
+    // A page that sends its visitor to another one has done so by now; that one's address is not ours to clean.
+    if (location.pathname === page) keepForReload(value);
+  }, [value, page]);
   return value;
 }
 

@@ -27,13 +27,6 @@ async function newestMail(address: string, type: string): Promise<{ code: string
   return { code: mail.code, link: mail.link };
 }
 
-/** A visitor with an account who is signed in; the password is `goodPassword`. */
-async function visitSignedIn(address: string): Promise<Visitor & { session: { cookie: string } }> {
-  const [{ session }, visitor] = await Promise.all([site.walk.activate(address), site.visit()]);
-  await visitor.carry(session);
-  return { ...visitor, session };
-}
-
 test("D-1 … D-5, D-39, D-47, D-48, E-10, E-11: from the home page to an account and out again, with two devices", async () => {
   const address = "ada@example.com";
   const first = await site.visit();
@@ -125,7 +118,7 @@ test("E-1: whoever is not signed in finds “Sign in” and “Sign up” on eve
 
 test("E-12, K-20, K-21, M-18, M-22: a forgotten password is replaced by link; everybody is signed out, and the link is used up", async () => {
   const address = "forgetful@example.com";
-  const elsewhere = await visitSignedIn(address);
+  const elsewhere = await site.visitAs(address);
   const visitor = await site.visit();
   await visitor.open("/account/login");
   await visitor.fill({ email: address, password: "something else entirely" });
@@ -155,7 +148,7 @@ test("E-12, K-20, K-21, M-18, M-22: a forgotten password is replaced by link; ev
 });
 
 test("E-18, E-19, K-14 … K-17: names are in the header at once, a new address counts once it is confirmed elsewhere", async () => {
-  const visitor = await visitSignedIn("mover@example.com");
+  const visitor = await site.visitAs("mover@example.com");
   await visitor.open("/account");
   await visitor.sees("Your account");
   await visitor.fill({ firstname: "Augusta", lastname: "King" });
@@ -193,7 +186,7 @@ test("E-18, E-19, K-14 … K-17: names are in the header at once, a new address 
 
 test("E-20, K-25: the password is changed with the old one once and the new one twice, or by a mailed link", async () => {
   const address = "changer@example.com";
-  const [visitor, elsewhere] = [await visitSignedIn(address), await site.visit()];
+  const [visitor, elsewhere] = [await site.visitAs(address), await site.visit()];
   await elsewhere.signIn(address, goodPassword);
   await visitor.open("/account");
   const form = visitor.page.locator("#password");
@@ -222,7 +215,7 @@ test("E-20, K-25: the password is changed with the old one once and the new one 
 
 test("sessions are listed with their device; the other one is ended, and its page says so", async () => {
   const address = "devices@example.com";
-  const visitor = await visitSignedIn(address);
+  const visitor = await site.visitAs(address);
   const phone = await site.visit({
     userAgent: "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Safari/604.1",
   });
@@ -237,5 +230,64 @@ test("sessions are listed with their device; the other one is ended, and its pag
   await phone.sees("Sign in");
   await phone.reads("Sign in to go on");
   await phone.leave(["401 /account/profile"]);
+  await visitor.leave();
+});
+
+test("G17: an administrator approves and rejects with the keyboard alone; who comes second is told who was first", async () => {
+  for (const name of ["one", "two", "three"]) {
+    await site.stack.sql`update registration_state set created_at = created_at - 1`;
+    await site.client.register(`${name}@queue.example`);
+  }
+  const first = await site.visitAs("first@example.com", ["admin"]);
+  const second = await site.visitAs("second@example.com", ["admin"]);
+  await Promise.all([first.open("/admin"), second.open("/admin")]);
+  await second.reads("three@queue.example");
+  const { keyboard } = first.page;
+  await first.page.locator("article").first().waitFor();
+  await keyboard.press("j");
+  await keyboard.press("a");
+  await first.reads("Ada Lovelace is approved.");
+  expect((await newestMail("one@queue.example", "signup_verification")).link).toContain("/account/signup?token=");
+
+  await keyboard.press("r");
+  await first.page.locator("dialog textarea").waitFor();
+  await keyboard.type("We could not find you.");
+  await first.page.locator("dialog pre", { hasText: "We could not find you." }).waitFor();
+  await first.tabTo(first.page.getByRole("dialog").getByRole("button", { name: "Reject" }));
+  await keyboard.press("Enter");
+  await first.reads("Ada Lovelace was rejected.");
+  const [rejection] = (await site.walk.mailsTo("two@queue.example")).slice(-1);
+  expect([rejection?.type, rejection?.text]).toEqual([
+    "registration_rejected",
+    expect.stringContaining("We could not find you."),
+  ]);
+
+  const row = (visitor: Visitor, address: string) => visitor.page.locator("article", { hasText: address });
+  await row(second, "one@queue.example").getByRole("button", { name: "Approve" }).click();
+  await second.reads(/Ada Lovelace approved this request/);
+  await row(second, "one@queue.example").waitFor({ state: "detached" });
+  expect((await site.walk.mailsTo("one@queue.example")).map(({ type }) => type)).toEqual(["signup_verification"]);
+  await second.leave(["409 /admin/accept_user/"]);
+  await first.leave();
+});
+
+test("G17: many are approved at once, with the keyboard, and the page tells how far it is", async () => {
+  await site.stack.sql`update registration_state set state = 'WITHDRAWN' where state = 'REQUESTED'`;
+  const addresses = ["red", "green", "blue"].map((name) => `${name}@many.example`);
+  for (const address of addresses) await site.client.register(address);
+  const visitor = await site.visitAs("third@example.com", ["admin"]);
+  await visitor.open("/admin");
+  await visitor.reads("blue@many.example");
+  const { keyboard } = visitor.page;
+  for (const key of ["j", "x", "j", "x", "j", "x"]) await keyboard.press(key);
+  await visitor.reads("3 selected");
+  await visitor.page.locator(".selection").getByRole("button", { name: "Approve" }).focus();
+  await keyboard.press("Enter");
+  await visitor.page.getByRole("dialog", { name: "Approve 3 people?" }).waitFor();
+  await keyboard.press("Shift+Tab");
+  await keyboard.press("Enter");
+  await visitor.reads("3 of 3 people approved");
+  await visitor.reads("Nobody is waiting");
+  for (const address of addresses) expect(await site.walk.states(address)).toEqual(["OPEN"]);
   await visitor.leave();
 });

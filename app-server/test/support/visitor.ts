@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { buildPages } from "@anteroom/shared/launch/pages";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
 import { expect } from "vitest";
 import { launchBrowser, openPage } from "./browser.ts";
 import { type Client, createClient } from "./client.ts";
@@ -14,6 +14,8 @@ export interface Site {
   walk: Walk;
   browser: Browser;
   visit(options?: BrowserContextOptions): Promise<Visitor>;
+  /** With an account of their own, signed in; `permissions` beside it. */
+  visitAs(address: string, permissions?: readonly string[], options?: BrowserContextOptions): Promise<Visitor>;
   stop(): Promise<void>;
 }
 
@@ -33,6 +35,8 @@ export interface Visitor {
   signIn(email: string, password: string): Promise<void>;
   /** Gives the browser the cookie of a session that was opened elsewhere. */
   carry(session: { cookie: string }): Promise<void>;
+  /** Presses Tab until the focus is there; it fails when the focus never comes by. */
+  tabTo(target: Locator): Promise<void>;
   /** As if the person came back to the tab: what it shows is read again. */
   returnToTab(): Promise<void>;
   /**
@@ -48,12 +52,22 @@ export async function startSite(options: StackOptions = {}): Promise<Site> {
   const env = { AUTH_USER_CHECK_INTERVAL: "0s", ...options.env };
   const [stack, browser] = await Promise.all([startStack({ ...options, env }), launchBrowser(), buildPages(checkout)]);
   const client = createClient(stack);
+  const walk = await createWalk(stack, client);
+  const visit = (more?: BrowserContextOptions) => createVisitor(stack, browser, more);
   return {
     stack,
     client,
     browser,
-    walk: await createWalk(stack, client),
-    visit: (more) => createVisitor(stack, browser, more),
+    walk,
+    visit,
+    visitAs: async (address, permissions = [], more = {}) => {
+      const [{ userId, session }, visitor] = await Promise.all([walk.activate(address), visit(more)]);
+      for (const permission of permissions)
+        await stack.sql`insert into permissions (user_id, permission, granted_by, granted_at)
+          values (${userId}, ${permission}, 'test', 0)`;
+      await visitor.carry(session);
+      return visitor;
+    },
     stop: async () => {
       await browser.close();
       await stack.stop();
@@ -98,6 +112,13 @@ async function createVisitor(
       const [name = "", value = ""] = cookie.split("=");
       const url = urls.app.replace("http:", "https:");
       await page.context().addCookies([{ name, value, url, httpOnly: true, secure: true, sameSite: "Lax" }]);
+    },
+    tabTo: async (target) => {
+      for (let turn = 0; turn < 40; turn++) {
+        await page.keyboard.press("Tab");
+        if (await target.evaluate((element) => element.matches(":focus"))) return;
+      }
+      throw new Error(`The Tab key does not lead to ${target}.`);
     },
     returnToTab: () => page.evaluate("void dispatchEvent(new Event('visibilitychange'))"),
     leave: async (refused = []) => {

@@ -48,7 +48,8 @@ export function useDecisions(): Decisions {
         track(row, call("POST /admin/accept_user/", { email: row.email })).then((answer) => {
           if (!answer.ok) return tellRefusal(row, answer);
           moveBetweenLists(row, "waiting", "approved");
-          say({ about: row.id, tone: "good", text: text.done.accept(nameOf(row)) });
+          // Who approves many in a row needs no pile of good news.
+          say({ about: "approvals", tone: "good", text: text.done.accept(nameOf(row)) });
         }),
       reject: async (row, reason) => {
         const answer = await track(row, call("POST /admin/reject_user/", { email: row.email, reason }));

@@ -39,7 +39,7 @@ export function QueueList({ rows, label, total, isLoading, onNearEnd, handle, ch
     overscan: 6,
     gap: 8,
     scrollMargin: useTop(container),
-    scrollPaddingStart: 16,
+    scrollPaddingStart: 96,
     scrollPaddingEnd: 96,
     getItemKey: (index) => rows[index]?.id ?? index,
     // The row with the focus stays, or scrolling would lose the place.

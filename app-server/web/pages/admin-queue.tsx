@@ -50,7 +50,7 @@ export function QueuePage() {
   return (
     <Page title={text.title} width="wide">
       <Batches begun={begun} />
-      <div className="toolbar">
+      <div className="toolbar toolbar-sticky">
         <Lists shown={list} counts={counts} onChoose={choose} />
         <SearchField label={text.search} onSearch={setSearch} />
         <button type="button" className="button quiet small keys-button" onClick={() => setAsked({ what: "help" })}>

@@ -3,8 +3,8 @@ import type { Log } from "@anteroom/shared/runtime/log";
 import type { Kysely } from "kysely";
 import type { AuthServer } from "./auth-server.ts";
 import type { AppDatabase } from "./database.ts";
-import type { MailMetrics } from "./mail/metrics.ts";
 import type { MailQueue } from "./mail/queue.ts";
+import type { Metrics } from "./metrics.ts";
 import type { Handles } from "./registration/handles.ts";
 import type { Settings } from "./settings.ts";
 
@@ -16,7 +16,7 @@ export interface AppContext {
   handles: Handles;
   authServer: AuthServer;
   mail: MailQueue;
-  mailMetrics: MailMetrics;
+  metrics: Metrics;
   log: Log;
   /** The name under which this process's database connections are seen by others. */
   processName: string;

@@ -3,7 +3,6 @@ import { requireInternalSecret } from "@anteroom/shared/runtime/private-calls";
 import { parseInvocation, parseStrictJson } from "@anteroom/shared/wire/invocation";
 import { isUserServerAction, readUserServerArguments, type UserServerAction } from "@anteroom/shared/wire/user-server";
 import { type Context, Hono } from "hono";
-import type { Registry } from "prom-client";
 import { userServerRules } from "./accounts/user-server.ts";
 import { limitBody, withErrors } from "./app.ts";
 import type { Commands } from "./commands.ts";
@@ -11,12 +10,15 @@ import type { AppContext } from "./context.ts";
 import { readEmailRequest, takeMail } from "./mail/intake.ts";
 
 /** The private listener: the auth server's calls back, and the operator's commands. */
-export function createPrivateApp(context: AppContext, commands: Commands, metrics: Registry): Hono {
+export function createPrivateApp(context: AppContext, commands: Commands): Hono {
   const app = new Hono();
   app.get("/alive", (http) => http.json({ status: "alive" }));
   app.use(requireInternalSecret(context.settings.internalSecret));
   app.use(limitBody);
-  app.get("/metrics", async (http) => http.body(await metrics.metrics(), 200, { "content-type": metrics.contentType }));
+  app.get("/metrics", async (http) => {
+    const { text, contentType } = await context.metrics.render();
+    return http.body(text, 200, { "content-type": contentType });
+  });
   app.post("/email", (http) => answerEmail(http, context));
   app.post("/invoke", (http) => answerInvocation(http, context));
   app.post("/command", (http) => answerCommand(http, commands));

@@ -6,15 +6,14 @@ import { createLog, type Log } from "@anteroom/shared/runtime/log";
 import { createPeer } from "@anteroom/shared/runtime/private-calls";
 import type { Environment } from "@anteroom/shared/runtime/settings";
 import { type Kysely, sql } from "kysely";
-import { collectDefaultMetrics, Registry } from "prom-client";
 import { createPublicApp, type Readiness } from "./app.ts";
 import { createAuthServer } from "./auth-server.ts";
 import { createCommands } from "./commands.ts";
 import type { AppContext } from "./context.ts";
 import type { AppDatabase } from "./database.ts";
 import type { InboundListener } from "./mail/inbound.ts";
-import { createMailMetrics } from "./mail/metrics.ts";
-import { openMailQueue, type PostOffice } from "./mail/queue.ts";
+import { createMailQueue, type PostOffice } from "./mail/queue.ts";
+import { createMetrics } from "./metrics.ts";
 import { migrations } from "./migrations/all.ts";
 import { createPrivateApp } from "./private.ts";
 import { createHandles } from "./registration/handles.ts";
@@ -47,18 +46,8 @@ export async function startAppServer(environment: Environment): Promise<AppServe
   await migrateToLatest(database.db, migrations);
   const clock = createClock();
   const handles = createHandles(settings.secret);
-  const metrics = new Registry();
-  collectDefaultMetrics({ register: metrics });
-  const mailMetrics = createMailMetrics(metrics, database.db, clock);
-  const mail = await openMailQueue({
-    settings,
-    db: database.db,
-    clock,
-    handles,
-    log,
-    metrics: mailMetrics,
-    processName,
-  });
+  const metrics = createMetrics(database.db, clock);
+  const mail = createMailQueue({ settings, db: database.db, clock, handles, log, metrics, processName });
   const context: AppContext = {
     settings,
     db: database.db,
@@ -72,11 +61,12 @@ export async function startAppServer(environment: Environment): Promise<AppServe
       }),
     ),
     mail,
-    mailMetrics,
+    metrics,
     log,
     processName,
   };
-  const listeners = settings.mailWorker === "only" ? undefined : await openListeners(context, clock, metrics);
+  const listeners = settings.mailWorker === "only" ? undefined : await openListeners(context, clock);
+  await mail.open();
   const postOffice = createPostOffice(context);
   if (settings.mailWorker !== "off") await mail.work(postOffice.deliver);
   const stopUpkeep = startUpkeep(context);
@@ -96,9 +86,9 @@ interface Listeners {
   inbound: InboundListener | undefined;
 }
 
-async function openListeners(context: AppContext, clock: AdjustableClock, metrics: Registry): Promise<Listeners> {
+async function openListeners(context: AppContext, clock: AdjustableClock): Promise<Listeners> {
   const { settings } = context;
-  const privateApp = createPrivateApp(context, createCommands(context, clock), metrics);
+  const privateApp = createPrivateApp(context, createCommands(context, clock));
   const publicApp = createPublicApp(context, () => checkReadiness(context));
   return {
     private: await listen(privateApp, settings.privateHost, settings.privatePort, "BACKEND_PRIVATE_PORT"),

@@ -3,13 +3,13 @@ import type { Clock } from "@anteroom/shared/runtime/clock";
 import type { Log } from "@anteroom/shared/runtime/log";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Kysely, Transaction } from "kysely";
-import { fromKysely, PgBoss } from "pg-boss";
+import type { fromKysely as FromKysely, PgBoss } from "pg-boss";
 import type { AppDatabase } from "../database.ts";
+import type { Metrics } from "../metrics.ts";
 import type { Handles } from "../registration/handles.ts";
 import type { Settings } from "../settings.ts";
 import { codeRow } from "./codes.ts";
 import { type CodeSeal, createCodeSeal, domainOf } from "./due-mail.ts";
-import type { MailMetrics } from "./metrics.ts";
 import { tryFor } from "./schedule.ts";
 import * as store from "./store.ts";
 import { type DeliveryOutcome, type DueMail, type MailRequest, mailTypes } from "./types.ts";
@@ -21,6 +21,8 @@ export const queueName = "mail";
 export type PostOffice = (mail: DueMail, stored: Promise<void>) => Promise<DeliveryOutcome>;
 
 export interface MailQueue {
+  /** To be called once. Whoever writes a mail before that is done waits for it. */
+  open(): Promise<void>;
   /** Writes the mail in the transaction of its cause: both are there after a crash, or neither. */
   enqueue(trx: Transaction<AppDatabase>, mail: MailRequest): Promise<void>;
   /** Makes mails due that are in the table already. */
@@ -44,7 +46,7 @@ export interface MailQueueParts {
   clock: Clock;
   handles: Handles;
   log: Log;
-  metrics: MailMetrics;
+  metrics: Metrics;
   processName: string;
 }
 
@@ -53,10 +55,12 @@ export interface MailQueueParts {
  * that one of them is due and is what survives the end of its worker (docs/decisions/010). pg-boss keeps two
  * connections of its own beside the pool, and a worker one more to be woken by.
  */
-export async function openMailQueue(parts: MailQueueParts): Promise<MailQueue> {
+export function createMailQueue(parts: MailQueueParts): MailQueue {
   const { settings, db, clock, log } = parts;
   const codes = createCodeSeal(settings);
-  const boss = await openBoss(parts);
+  const opening = Promise.withResolvers<Opened>();
+  // Whoever called `open` is told of it.
+  opening.promise.catch(() => undefined);
   let worker: Worker | undefined;
 
   async function enqueueAgain(trx: Transaction<AppDatabase>, mails: readonly store.DueRow[]): Promise<void> {
@@ -66,6 +70,7 @@ export async function openMailQueue(parts: MailQueueParts): Promise<MailQueue> {
       priority: mailTypes[mail.type].priority,
       group: { id: domainOf(mail.email_norm) },
     }));
+    const { boss, fromKysely } = await opening.promise;
     await boss.insert(queueName, jobs, { db: fromKysely(trx) });
   }
 
@@ -79,6 +84,11 @@ export async function openMailQueue(parts: MailQueueParts): Promise<MailQueue> {
   }
 
   return {
+    open: async () => {
+      const opened = openBoss(parts);
+      opening.resolve(opened);
+      await opened;
+    },
     enqueue: async (trx, request) => {
       const { mail, code } = toRow(request, parts, codes);
       await store.insertMail(trx, mail, code);
@@ -93,6 +103,7 @@ export async function openMailQueue(parts: MailQueueParts): Promise<MailQueue> {
         return lost.length;
       }),
     work: async (deliver) => {
+      const { boss } = await opening.promise;
       worker = await startWorker({ ...parts, boss, codes, deliver });
     },
     isWorking: () => worker?.isWorking() ?? false,
@@ -103,16 +114,21 @@ export async function openMailQueue(parts: MailQueueParts): Promise<MailQueue> {
         await sweep();
       }
     },
-    clear: () => boss.deleteAllJobs(queueName),
+    clear: async () => (await opening.promise).boss.deleteAllJobs(queueName),
     close: async () => {
       await worker?.stop(5_000);
+      const { boss } = await opening.promise;
       await boss.stop({ graceful: true, timeout: 1_000 });
       log.debug("mail queue closed");
     },
   };
 }
 
-async function openBoss({ settings, processName, log }: MailQueueParts): Promise<PgBoss> {
+type Opened = { boss: PgBoss; fromKysely: typeof FromKysely };
+
+/** Loading pg-boss takes a third of a start, and nobody needs it before there is a mail. */
+async function openBoss({ settings, processName, log }: MailQueueParts): Promise<Opened> {
+  const { PgBoss, fromKysely } = await import("pg-boss");
   const boss = new PgBoss({
     connectionString: settings.databaseUrl,
     application_name: processName,
@@ -139,7 +155,7 @@ async function openBoss({ settings, processName, log }: MailQueueParts): Promise
   await boss.createQueue(queueName, options);
   // An existing queue keeps what it was made with.
   await boss.updateQueue(queueName, options);
-  return boss;
+  return { boss, fromKysely };
 }
 
 /**

@@ -125,7 +125,7 @@ export async function recordReport(
     return mail;
   });
   if (!bounced) return;
-  context.mailMetrics.count("bounced");
+  context.metrics.countMail("bounced");
   context.log.warn({ mail: mailId, type: bounced.type }, "a mail came back; it is listed among the failed ones");
 }
 

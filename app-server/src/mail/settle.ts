@@ -58,7 +58,7 @@ async function attempt(parts: SettleParts, row: store.ClaimedMail, stored: Promi
 function report({ log, metrics }: SettleParts, row: store.ClaimedMail, settlement: store.Settlement): void {
   const { status, nextTryAt } = settlement;
   const what = { mail: row.id, type: row.type, tries: row.attempts + 1 };
-  metrics.count(status);
+  metrics.countMail(status);
   if (status === "failed") log.warn(what, "a mail was given up; it is listed among the failed ones");
   else if (status === "deferred") log.warn({ ...what, next_try_at: nextTryAt }, "a mail was deferred");
   else log.debug(what, "a mail was accepted");

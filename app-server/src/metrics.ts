@@ -1,0 +1,66 @@
+import type { Clock } from "@anteroom/shared/runtime/clock";
+import type { Kysely } from "kysely";
+import type { Registry } from "prom-client";
+import type { AppDatabase } from "./database.ts";
+import * as mails from "./mail/store.ts";
+import type { MailStatus } from "./mail/types.ts";
+
+type Outcome = Exclude<MailStatus, "queued">;
+
+export interface Metrics {
+  /** What a try to deliver a mail came to, or that one came back. */
+  countMail(outcome: Outcome): void;
+  /** What `GET /metrics` shows. */
+  render(): Promise<{ text: string; contentType: string }>;
+}
+
+/**
+ * The state of the queue is read from the database when it is asked for; outcomes are those of this process. What
+ * writes it all down is loaded by the first who asks.
+ */
+export function createMetrics(db: Kysely<AppDatabase>, clock: Clock): Metrics {
+  const outcomes: Record<Outcome, number> = { accepted: 0, deferred: 0, failed: 0, bounced: 0 };
+  let registry: Promise<Registry> | undefined;
+  return {
+    countMail: (outcome) => void outcomes[outcome]++,
+    render: async () => {
+      registry ??= createRegistry(db, clock, outcomes);
+      const loaded = await registry;
+      return { text: await loaded.metrics(), contentType: loaded.contentType };
+    },
+  };
+}
+
+async function createRegistry(db: Kysely<AppDatabase>, clock: Clock, outcomes: Record<Outcome, number>) {
+  const { Counter, collectDefaultMetrics, Gauge, Registry } = await import("prom-client");
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  new Counter({
+    name: "anteroom_mail_outcomes_total",
+    help: "What tries to deliver a mail came to in this process, and mails that came back.",
+    labelNames: ["outcome"],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [outcome, count] of Object.entries(outcomes)) this.inc({ outcome }, count);
+    },
+  });
+  const gauge = (name: string, help: string, read: () => Promise<number>) =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      async collect() {
+        this.set(await read());
+      },
+    });
+  gauge("anteroom_mails_due", "Mails that are due or under way.", () => mails.countDue(db));
+  gauge("anteroom_mail_oldest_due_seconds", "How long the oldest of them has been due.", async () => {
+    const since = await mails.findOldestDue(db);
+    return since === null ? 0 : Math.max(0, clock.now() - since);
+  });
+  gauge("anteroom_mails_given_up", "Mails that failed or came back and were not sent again.", () =>
+    mails.countGivenUp(db),
+  );
+  return registry;
+}

@@ -24,14 +24,22 @@ export const queries = new QueryClient({
 
 /** Who is signed in; null for nobody, undefined while that is not known yet. */
 export function useSession(): SessionInfo | null | undefined {
-  return useQuery({ queryKey: ["session"], queryFn: readSession, staleTime: 30_000 }).data;
+  return useQuery(sessionQuery).data;
 }
+
+/** Why it is not known who is signed in, once the server has been asked in vain. */
+export function useSessionFailure(): { error: Error; again: () => void } | undefined {
+  const { data, error, refetch } = useQuery(sessionQuery);
+  return data === undefined && error ? { error, again: () => void refetch() } : undefined;
+}
+
+const sessionQuery = { queryKey: ["session"], queryFn: readSession, staleTime: 30_000 };
 
 async function readSession(): Promise<SessionInfo | null> {
   const answer = await app("GET /auth/session_info/");
   if (answer.ok) return "user" in answer.values ? answer.values : null;
   if (answer.error === "invalid_session") return null;
-  throw new Error(answer.detail);
+  throw new Error(answer.detail, { cause: answer.error });
 }
 
 /** A session that has ended meanwhile is noticed by the whole page, not only by the part that was refused. */

@@ -1,6 +1,8 @@
 import { type ReactNode, useEffect, useRef } from "react";
 import { Link } from "wouter";
+import { useSessionFailure } from "../api.ts";
 import { texts, useTexts } from "../i18n.tsx";
+import { type ErrorCode, messages } from "../messages.ts";
 import { site } from "../site.ts";
 
 const words = texts({
@@ -9,12 +11,16 @@ const words = texts({
     missing: "There is no such page",
     missingMore: "The address may be mistyped, or the page has moved.",
     home: "Go to the start page",
+    unreachable: "We cannot look just now",
+    again: "Try again",
   },
   nl: {
     loading: "Laden…",
     missing: "Deze pagina bestaat niet",
     missingMore: "Misschien is het adres verkeerd getypt, of is de pagina verhuisd.",
     home: "Naar de startpagina",
+    unreachable: "We kunnen nu even niet kijken",
+    again: "Probeer het opnieuw",
   },
 });
 
@@ -58,6 +64,33 @@ export function Loading() {
       {loading}
     </div>
   );
+}
+
+interface UnreachableProps {
+  /** Its cause is the code of what went wrong. */
+  error: Error;
+  onAgain: () => void;
+}
+
+/** Instead of a page that the server did not give. */
+export function Unreachable({ error, onAgain }: UnreachableProps) {
+  const text = useTexts(words);
+  const message = useTexts(messages);
+  return (
+    <Page title={text.unreachable} lead={message[(error.cause as ErrorCode | undefined) ?? "internal_error"]}>
+      <p>
+        <button type="button" className="button" onClick={onAgain}>
+          {text.again}
+        </button>
+      </p>
+    </Page>
+  );
+}
+
+/** Until it is known who is signed in. */
+export function SessionPending() {
+  const failure = useSessionFailure();
+  return failure ? <Unreachable error={failure.error} onAgain={failure.again} /> : <Loading />;
 }
 
 export function NotFound() {

@@ -9,7 +9,7 @@ import { AccountNames } from "../components/account-names.tsx";
 import { AccountPassword } from "../components/account-password.tsx";
 import { AccountSessions } from "../components/account-sessions.tsx";
 import { useCleanAddress } from "../components/clean-address.ts";
-import { Loading, Page } from "../components/page.tsx";
+import { Page, SessionPending } from "../components/page.tsx";
 import { texts, useTexts } from "../i18n.tsx";
 import "../styles/account.css";
 
@@ -74,7 +74,7 @@ export function AccountPage() {
     );
   if (given.change && !isLinkDone)
     return <ConfirmEmail token={given.change} code={given.code} onDone={() => setLinkDone(true)} />;
-  if (session === undefined) return <Loading />;
+  if (session === undefined) return <SessionPending />;
   if (session === null) return <Redirect to="/account/login?next=/account" replace />;
   const { user } = session;
   return (

@@ -2,7 +2,7 @@ import { lazy, Suspense } from "react";
 import { Link, Redirect, Route, Switch, useLocation } from "wouter";
 import { useSession } from "../api.ts";
 import { Messages } from "../components/admin-messages.tsx";
-import { Loading, NotFound, Page } from "../components/page.tsx";
+import { Loading, NotFound, Page, SessionPending } from "../components/page.tsx";
 import { texts, useTexts } from "../i18n.tsx";
 import { DecisionsPage } from "./admin-decisions.tsx";
 import { MailPage } from "./admin-mail.tsx";
@@ -44,7 +44,7 @@ const words = texts({
 export function AdminPages() {
   const session = useSession();
   const [path] = useLocation();
-  if (session === undefined) return <Loading />;
+  if (session === undefined) return <SessionPending />;
   if (session === null) return <Redirect to={`/account/login?next=${encodeURIComponent(path)}`} replace />;
   if (!session.user.permissions.includes("admin")) return <Refused email={session.user.email} />;
   return (

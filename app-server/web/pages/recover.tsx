@@ -4,10 +4,9 @@ import { Link, useLocation } from "wouter";
 import { app, sessionChanged } from "../api.ts";
 import { useCleanAddress } from "../components/clean-address.ts";
 import { AddressField, CodeField, cleanCode, type Failure, Form, useSubmission } from "../components/form.tsx";
-import { Loading, Page } from "../components/page.tsx";
+import { Loading, Page, Unreachable } from "../components/page.tsx";
 import { PasswordField } from "../components/password.tsx";
 import { texts, useTexts } from "../i18n.tsx";
-import { messages } from "../messages.ts";
 
 const words = texts({
   en: {
@@ -28,7 +27,6 @@ const words = texts({
     set: "Set the password",
     again: "Ask for another link",
     back: "Back to signing in",
-    unreachable: "We cannot look just now",
   },
   nl: {
     title: "Kies een nieuw wachtwoord",
@@ -48,7 +46,6 @@ const words = texts({
     set: "Stel het wachtwoord in",
     again: "Vraag een andere link",
     back: "Terug naar aanmelden",
-    unreachable: "We kunnen nu even niet kijken",
   },
 });
 
@@ -74,14 +71,13 @@ interface FromLinkProps {
 
 function FromLink({ token, code, onOver }: FromLinkProps) {
   const text = useTexts(words);
-  const message = useTexts(messages);
-  const { data, isError } = useQuery({
+  const { data, error, refetch } = useQuery({
     queryKey: ["password-link", token],
     queryFn: () => readLink(token),
     staleTime: Number.POSITIVE_INFINITY,
     refetchOnWindowFocus: false,
   });
-  if (data === undefined) return isError ? <Page title={text.unreachable} lead={message.unreachable} /> : <Loading />;
+  if (data === undefined) return error ? <Unreachable error={error} onAgain={() => void refetch()} /> : <Loading />;
   if (data === null) return <AskForLink isOver />;
   return (
     <Page title={text.newTitle} lead={text.newLead(data)}>
@@ -95,7 +91,7 @@ async function readLink(token: string): Promise<string | null> {
   const answer = await app("POST /account/password_link_status", { token });
   if (answer.ok) return answer.values.email;
   if (answer.error === "link_not_valid" || answer.error === "invalid_field") return null;
-  throw new Error(answer.detail);
+  throw new Error(answer.detail, { cause: answer.error });
 }
 
 function AskForLink({ isOver }: { isOver: boolean }) {

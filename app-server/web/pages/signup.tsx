@@ -6,9 +6,8 @@ import { app, useSession } from "../api.ts";
 import { Activation } from "../components/activation.tsx";
 import { keepForReload, useCleanAddress } from "../components/clean-address.ts";
 import { AddressField, CodeField, cleanCode, type Failure, Form, useSubmission } from "../components/form.tsx";
-import { Loading, Page } from "../components/page.tsx";
+import { Loading, Page, Unreachable } from "../components/page.tsx";
 import { texts, useTexts } from "../i18n.tsx";
-import { type ErrorCode, messages } from "../messages.ts";
 
 const words = texts({
   en: {
@@ -40,8 +39,6 @@ const words = texts({
     codeLabel: "Code from the mail",
     go: "Go on",
     notFound: "No sign-up waits for this address and code. Compare the code with the newest mail you got.",
-    unreachable: "We cannot look just now",
-    again: "Try again",
   },
   nl: {
     waiting: "Je aanvraag wacht op een beslissing",
@@ -72,8 +69,6 @@ const words = texts({
     codeLabel: "Code uit de mail",
     go: "Verder",
     notFound: "Bij dit adres en deze code wacht geen registratie. Vergelijk de code met de nieuwste mail die je kreeg.",
-    unreachable: "We kunnen nu even niet kijken",
-    again: "Probeer het opnieuw",
   },
 });
 
@@ -125,7 +120,7 @@ function WaitingRoom({ handle, onHandle }: RoomProps) {
   if (isWithdrawn) return <Ended title={text.withdrawn} lead={text.withdrawnLead} />;
   const { data } = status;
   if (data === undefined)
-    return status.isError ? <Unseen error={status.error} onAgain={() => void status.refetch()} /> : <Loading />;
+    return status.isError ? <Unreachable error={status.error} onAgain={() => void status.refetch()} /> : <Loading />;
   if (data === "gone") return <Ended title={text.gone} lead={text.goneLead} />;
   if (data.state === "rejected") return <Page title={text.rejected} lead={text.rejectedLead} />;
   if (data.signup_token)
@@ -175,20 +170,6 @@ async function readStatus({ token, code }: Handle): Promise<Seen> {
   if (answer.ok) return answer.values;
   if (answer.error === "registration_not_found") return "gone";
   throw new Error(answer.detail, { cause: answer.error });
-}
-
-function Unseen({ error, onAgain }: { error: Error; onAgain: () => void }) {
-  const text = useTexts(words);
-  const message = useTexts(messages);
-  return (
-    <Page title={text.unreachable} lead={message[(error.cause as ErrorCode | undefined) ?? "internal_error"]}>
-      <p>
-        <button type="button" className="button" onClick={onAgain}>
-          {text.again}
-        </button>
-      </p>
-    </Page>
-  );
 }
 
 function Withdraw({ token, onWithdrawn }: { token: string; onWithdrawn: () => void }) {

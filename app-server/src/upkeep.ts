@@ -14,7 +14,7 @@ import { expireRegistrations } from "./registration/store.ts";
 export function startUpkeep(context: AppContext): () => Promise<void> {
   const stopRecovery = repeat(context, "recovery", 1_000, () => recoverOpenings(context));
   const stopSweep = repeat(context, "mail sweep", 1_000, () => context.mail.sweep());
-  const stopBatches = repeat(context, "batches of decisions", 500, () => workBatches(context));
+  const stopBatches = repeat(context, "batches of decisions", 500, (isStopping) => workBatches(context, isStopping));
   const stopPurge = repeat(context, "purge", 60_000, () => purge(context));
   return async () => {
     await Promise.all([stopRecovery(), stopSweep(), stopBatches(), stopPurge()]);
@@ -41,12 +41,17 @@ export async function purge(context: AppContext): Promise<void> {
  * One run after the other, never two at once; a failing run is logged and the next one comes all the same. A run that
  * says true has left something to do, and the next follows at once.
  */
-function repeat(context: AppContext, name: string, pause: number, run: () => Promise<unknown>): () => Promise<void> {
+function repeat(
+  context: AppContext,
+  name: string,
+  pause: number,
+  run: (isStopping: () => boolean) => Promise<unknown>,
+): () => Promise<void> {
   let isStopped = false;
   let timer: NodeJS.Timeout | undefined;
   let current: Promise<void> = Promise.resolve();
   const next = () => {
-    current = run()
+    current = run(() => isStopped)
       .catch((error: unknown) => context.log.error({ err: error }, `${name} failed; it runs again soon`))
       .then((isUnfinished) => {
         if (!isStopped) timer = setTimeout(next, isUnfinished === true ? 0 : pause);

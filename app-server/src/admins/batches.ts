@@ -32,17 +32,26 @@ export async function requestBatch(context: AppContext, request: BatchRequest): 
   return id;
 }
 
-/** Makes the next decisions. True while there were some to make. */
-export async function workBatches(context: AppContext): Promise<boolean> {
+/** How many are taken from the database in one go. */
+const takenTogether = 16;
+
+/**
+ * Makes the next decisions. True while there were some to make. What is taken and not begun when this process stops is
+ * free for others as soon as it has ended.
+ */
+export async function workBatches(context: AppContext, isStopping: () => boolean): Promise<boolean> {
   const { db, clock, processName } = context;
-  const items = await store.claimItems(db, { processName, now: clock.now(), limit: atOnce });
+  const items = await store.claimItems(db, { processName, now: clock.now(), limit: takenTogether });
   const administrators = items.length > 0 ? await listAdministrators(db, clock.now()) : [];
-  await Promise.all(
-    items.map(async (item) => {
+  const next = items.values();
+  const work = async () => {
+    for (const item of next) {
+      if (isStopping()) return;
       const isAllowed = administrators.includes(item.actor);
       await store.settleItem(db, item, isAllowed ? await decide(context, item) : failed("missing_permission"));
-    }),
-  );
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
   await store.finishBatches(db, clock.now());
   return items.length > 0;
 }

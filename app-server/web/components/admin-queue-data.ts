@@ -17,6 +17,15 @@ const pageSize = 100;
 /** With more pages than this in hand, looking again by itself would cost more than it tells. */
 const mostPagesReadAgain = 3;
 
+/** Milliseconds between two looks for those who have come meanwhile. */
+const pause = 60_000;
+
+type Held = InfiniteData<QueuePage, string>;
+
+function isShort(held: { pages: unknown[] } | undefined): boolean {
+  return held !== undefined && held.pages.length <= mostPagesReadAgain;
+}
+
 export function useQueue(list: ListName, search: string) {
   return useInfiniteQuery({
     queryKey: ["queue", list, search],
@@ -32,7 +41,8 @@ export function useQueue(list: ListName, search: string) {
     placeholderData: keepPreviousData,
     // Comparing thousands of rows with what was there before costs more than drawing the few in sight.
     structuralSharing: false,
-    refetchOnWindowFocus: ({ state }) => (state.data?.pages.length ?? 0) <= mostPagesReadAgain,
+    refetchOnWindowFocus: ({ state }) => isShort(state.data),
+    refetchInterval: ({ state }) => isShort(state.data) && pause,
   });
 }
 
@@ -42,8 +52,6 @@ export function countsOf(page: QueuePage | undefined): Record<ListName, number> 
   const count = (name: ListName) => lists[name].reduce((sum, state) => sum + page.counts[state], 0);
   return { waiting: count("waiting"), approved: count("approved"), rejected: count("rejected") };
 }
-
-type Held = InfiniteData<QueuePage, string>;
 
 /** Takes somebody out of the list they have left, without reading the list again. The others are read when looked at. */
 export function moveBetweenLists(row: QueueRow, from: ListName, to: ListName | undefined): void {

@@ -1,17 +1,14 @@
-import { lazy, Suspense } from "react";
 import { Link, Redirect, Route, Switch, useLocation } from "wouter";
 import { useSession } from "../api.ts";
 import { Messages } from "../components/admin-messages.tsx";
-import { Loading, NotFound, Page, SessionPending } from "../components/page.tsx";
+import { NotFound, Page, SessionPending } from "../components/page.tsx";
 import { texts, useTexts } from "../i18n.tsx";
 import { DecisionsPage } from "./admin-decisions.tsx";
 import { MailPage } from "./admin-mail.tsx";
+import { OverviewPage } from "./admin-overview.tsx";
 import { PeoplePage } from "./admin-people.tsx";
 import { QueuePage } from "./admin-queue.tsx";
 import "../styles/admin.css";
-
-// It brings a library for charts along.
-const OverviewPage = lazy(() => import("./admin-overview.tsx").then((page) => ({ default: page.OverviewPage })));
 
 const words = texts({
   en: {
@@ -50,16 +47,14 @@ export function AdminPages() {
   return (
     <Messages>
       <Rooms />
-      <Suspense fallback={<Loading />}>
-        <Switch>
-          <Route path="/admin" component={QueuePage} />
-          <Route path="/admin/people" component={PeoplePage} />
-          <Route path="/admin/mail" component={MailPage} />
-          <Route path="/admin/decisions" component={DecisionsPage} />
-          <Route path="/admin/overview" component={OverviewPage} />
-          <Route component={NotFound} />
-        </Switch>
-      </Suspense>
+      <Switch>
+        <Route path="/admin" component={QueuePage} />
+        <Route path="/admin/people" component={PeoplePage} />
+        <Route path="/admin/mail" component={MailPage} />
+        <Route path="/admin/decisions" component={DecisionsPage} />
+        <Route path="/admin/overview" component={OverviewPage} />
+        <Route component={NotFound} />
+      </Switch>
     </Messages>
   );
 }

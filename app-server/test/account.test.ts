@@ -33,7 +33,7 @@ async function signInAs(address: string, userAgent: string): Promise<Session> {
   return { cookie: (reply.headers.get("set-cookie") ?? "").split(";")[0] ?? "" };
 }
 
-test("E-18: names are changed, trimmed and shown; the rest of the account stays", async () => {
+test.concurrent("E-18: names are changed, trimmed and shown; the rest of the account stays", async () => {
   const { session } = await walk.activate("names@example.com");
   const before = (await info(session)).body.user;
   const names = { firstname: "  Augusta Ada ", lastname: "King" };
@@ -46,7 +46,7 @@ test("E-18: names are changed, trimmed and shown; the rest of the account stays"
   expect((await client.app.post("/account/profile", { firstname: "", lastname: "King" }, session)).status).toBe(400);
 });
 
-test("S-34, R33: nothing of an account is shown or changed without a session, nor by a GET", async () => {
+test.concurrent("S-34, R33: nothing of an account is shown or changed without a session, nor by a GET", async () => {
   const bodies: Record<string, object> = {
     profile: { firstname: "A", lastname: "B" },
     change_email: { email: "a@example.com", password: "x" },
@@ -64,7 +64,7 @@ test("S-34, R33: nothing of an account is shown or changed without a session, no
     expect((await client.app.get(`/account/${path}`)).status, path).toBe(401);
 });
 
-test("R29: one sees where one is signed in, by device and last use, and ends one of them or all others", async () => {
+test.concurrent("R29: one sees where one is signed in, by device and last use, and ends one of them or all others", async () => {
   const address = "devices@example.com";
   await walk.activate(address);
   const [phone, laptop, library] = [
@@ -90,7 +90,7 @@ test("R29: one sees where one is signed in, by device and last use, and ends one
   expect([(await info(phone)).status, (await info(laptop)).status]).toEqual([401, 200]);
 });
 
-test("S-34: nobody ends a session of somebody else", async () => {
+test.concurrent("S-34: nobody ends a session of somebody else", async () => {
   const one = await walk.activate("mine@example.com");
   const two = await walk.activate("theirs@example.com");
   const [theirs] = await sessionsOf(two.session);
@@ -112,7 +112,7 @@ test("R29: who signed in some time ago shows the password before ending others, 
   expect((await client.app.post("/auth/actions", direct, session)).status).toBe(400);
 });
 
-test("R28, E-20: a changed password ends every session but this one; a wrong old one changes nothing", async () => {
+test.concurrent("R28, E-20: a changed password ends every session but this one; a wrong old one changes nothing", async () => {
   const address = "rotate@example.com";
   const { session } = await walk.activate(address);
   const other = await signInAs(address, "Other/1");
@@ -130,7 +130,7 @@ test("R28, E-20: a changed password ends every session but this one; a wrong old
   expect(await client.signIn(address, "eleven wet umbrellas here")).toEqual(expect.any(String));
 });
 
-test("the export holds what is kept of a person, as a file, and nothing secret", async () => {
+test.concurrent("the export holds what is kept of a person, as a file, and nothing secret", async () => {
   const address = "export@example.com";
   const { session, sessionToken, userId } = await walk.activate(address);
   await client.app.post("/account/preferences/", { language: "nl" }, session);
@@ -163,7 +163,7 @@ test("the export holds what is kept of a person, as a file, and nothing secret",
   for (const secret of secrets) expect(JSON.stringify(body)).not.toContain(secret);
 });
 
-test("R30, E-41: deleting an account takes the password, ends every session and leaves no trace of the person", async () => {
+test.concurrent("R30, E-41: deleting an account takes the password, ends every session and leaves no trace of the person", async () => {
   const address = "leaver@example.com";
   const { session, userId } = await walk.activate(address);
   const other = await signInAs(address, "Other/1");

@@ -9,7 +9,9 @@ let client: Client;
 let walk: Walk;
 
 beforeAll(async () => {
-  stack = await startStack({ env: { AUTH_USER_CHECK_INTERVAL: "0s" } });
+  stack = await startStack({
+    env: { AUTH_USER_CHECK_INTERVAL: "0s", AUTH_TEMPORARY_PASSWORD_HASH: "argon2id.1.64.1.32" },
+  });
   client = createClient(stack);
   walk = await createWalk(stack, client);
 });
@@ -50,7 +52,7 @@ async function canSignIn(address: string, password: string): Promise<boolean> {
 const sessionStatus = async (session: Record<string, string>) =>
   (await client.app.get("/auth/session_info/", session)).status;
 
-test("M-16, K-21: whoever asks gets one mail with a link and a code; looking at the link changes nothing", async () => {
+test.concurrent("M-16, K-21: whoever asks gets one mail with a link and a code; looking at the link changes nothing", async () => {
   const { session } = await walk.activate("ask@example.com");
   await request(" Ask@Example.com ");
   const mails = await resets("ask@example.com");
@@ -67,7 +69,7 @@ test("M-16, K-21: whoever asks gets one mail with a link and a code; looking at 
   expect((await use({ token, code })).status).toBe(200);
 });
 
-test("M-19, M-20, M-21, M-22: the link sets the password once, ends every session, opens none, and is told by mail", async () => {
+test.concurrent("M-19, M-20, M-21, M-22: the link sets the password once, ends every session, opens none, and is told by mail", async () => {
   const address = "twice@example.com";
   const { session } = await walk.activate(address);
   const elsewhere = { cookie: await client.setSession(await client.signIn(address, goodPassword)) };
@@ -86,7 +88,7 @@ test("M-19, M-20, M-21, M-22: the link sets the password once, ends every sessio
   expect((await walk.mailsTo(address)).filter(({ type }) => type === "password_updated")).toHaveLength(1);
 });
 
-test("M-18: a link that was made up, belongs to nobody or is incomplete is refused alike", async () => {
+test.concurrent("M-18: a link that was made up, belongs to nobody or is incomplete is refused alike", async () => {
   const { code } = await (async () => {
     await walk.activate("stray@example.com");
     return askFor("stray@example.com");
@@ -98,7 +100,7 @@ test("M-18: a link that was made up, belongs to nobody or is incomplete is refus
   expect((await use({ code })).body.code).toBe("missing_field");
 });
 
-test("K-10: only the newest link works", async () => {
+test.concurrent("K-10: only the newest link works", async () => {
   await walk.activate("newest@example.com");
   const first = await askFor("newest@example.com");
   const second = await askFor("newest@example.com");
@@ -108,7 +110,7 @@ test("K-10: only the newest link works", async () => {
   expect((await use(second)).status).toBe(200);
 });
 
-test("K-13: a wrong code or a password that is refused leaves the link alive, and the code is needed each time", async () => {
+test.concurrent("K-13: a wrong code or a password that is refused leaves the link alive, and the code is needed each time", async () => {
   await walk.activate("patient@example.com");
   const link = await askFor("patient@example.com");
   expect((await use({ ...link, code: "ABCDEFGHJKLM" })).body.code).toBe("incorrect_code");
@@ -118,7 +120,7 @@ test("K-13: a wrong code or a password that is refused leaves the link alive, an
   expect((await use({ ...link, code: ` ${link.code.toLowerCase()} ` })).status).toBe(200);
 });
 
-test("C1: the code can be typed with the address instead; unknown addresses are answered as wrong codes", async () => {
+test.concurrent("C1: the code can be typed with the address instead; unknown addresses are answered as wrong codes", async () => {
   await walk.activate("typed@example.com");
   const { code } = await askFor("typed@example.com");
   await request("nobody-typed@example.com");
@@ -190,7 +192,7 @@ test("D-37: the sixth mail to an address is refused, whether anybody has it or n
   expect(unknown).toEqual(known);
 });
 
-test("M-22: a link ends when the password is changed by other means", async () => {
+test.concurrent("M-22: a link ends when the password is changed by other means", async () => {
   const { sessionToken } = await walk.activate("changed@example.com");
   const link = await askFor("changed@example.com");
   const begun = await client.auth("create_user_password_update", { session_token: sessionToken });
@@ -201,7 +203,7 @@ test("M-22: a link ends when the password is changed by other means", async () =
   expect((await look(link.token)).body.code).toBe("link_not_valid");
 });
 
-test("S-21: nobody who is disabled gets a mail, and the answer is the same", async () => {
+test.concurrent("S-21: nobody who is disabled gets a mail, and the answer is the same", async () => {
   await walk.activate("disabled@example.com");
   await stack.sql`update users set disabled = true, disabled_counter = disabled_counter + 1
     where email_norm = 'disabled@example.com'`;
@@ -210,7 +212,7 @@ test("S-21: nobody who is disabled gets a mail, and the answer is the same", asy
   expect(await resets("disabled@example.com")).toEqual([]);
 });
 
-test("S-6: neither handle nor code nor the auth server's token can be read in the database", async () => {
+test.concurrent("S-6: neither handle nor code nor the auth server's token can be read in the database", async () => {
   await walk.activate("rest@example.com");
   const { token, code } = await askFor("rest@example.com");
   const [row] = await stack.sql`select t::text as row, auth_token, code_mac from account_links t

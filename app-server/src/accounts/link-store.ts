@@ -84,7 +84,10 @@ export async function deleteLink(db: Db, id: string): Promise<void> {
   await db.deleteFrom("account_links").where("id", "=", id).execute();
 }
 
-/** For the call back of the auth server: the link that waits for this mail, which from now on belongs to its code. */
+/**
+ * For the call back of the auth server: the link that waits for this mail, which from now on belongs to its code. A mail
+ * about a new address comes while its link is being opened; one about a password may be a moment late.
+ */
 export async function takeLink(
   trx: Transaction<AppDatabase>,
   mail: { kind: LinkKind; emailNorm: string; macOf: (linkId: string) => Uint8Array },
@@ -96,7 +99,7 @@ export async function takeLink(
     .where("kind", "=", mail.kind)
     .where("email_norm", "=", mail.emailNorm)
     .where("code_mac", "is", null)
-    .where("expires_at", ">", now)
+    .where((eb) => (mail.kind === "email_change" ? isOpening : eb("expires_at", ">", now)))
     .orderBy("created_at")
     .limit(1)
     .forUpdate()

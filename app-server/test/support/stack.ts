@@ -187,9 +187,15 @@ export interface MailFile {
 const types = Object.keys(mailTypes);
 const stampLength = "YYYYmmdd_HHMMSS_ffffff".length;
 
+const inFileNames = (address: string) =>
+  address
+    .replaceAll("@", "_at_")
+    .replaceAll(".", "_")
+    .replace(/[^\w+-]/g, "_");
+
 /** The mails written so far, oldest first; all of them or those to one address. */
 export async function readMails(stack: Stack, address?: string): Promise<MailFile[]> {
-  const end = address === undefined ? ".txt" : `_${address.replaceAll("@", "_at_").replaceAll(".", "_")}.txt`;
+  const end = address === undefined ? ".txt" : `_${inFileNames(address)}.txt`;
   const names = (await readdir(stack.emailsDir)).filter((name) => name.endsWith(end)).sort();
   return Promise.all(
     names.map(async (name) => {

@@ -14,7 +14,7 @@ export async function createWalk(stack: Stack, client: Client) {
 
   async function mailsTo(address: string): Promise<MailFile[]> {
     await client.drainMail();
-    return (await readMails(stack)).filter(({ to }) => to === address);
+    return (await readMails(stack, address)).filter(({ to }) => to === address);
   }
 
   /** Registered and approved. The token is that of the registration, the code that of the mail. */

@@ -1,3 +1,4 @@
+import type { AppFailure } from "@anteroom/shared/client/app";
 import { type FormEvent, type InputHTMLAttributes, type ReactNode, useId, useRef, useState } from "react";
 import { noticeSignOut } from "../api.ts";
 import { texts, useTexts } from "../i18n.tsx";
@@ -12,6 +13,13 @@ const words = texts({
 export interface Failure {
   error: ErrorCode;
   field?: string;
+}
+
+/** The field that the server minds, if it names one, is the one to mark. */
+export function failureOf({ error, fields }: AppFailure): Failure {
+  const field = fields?.[0]?.field;
+  if (field === undefined) return { error };
+  return { error: error === "invalid_field" && field === "email" ? "invalid_email_address" : error, field };
 }
 
 export interface Submission {

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { Link, useLocation } from "wouter";
 import { app } from "../api.ts";
-import { AddressField, type Failure, Field, Form, useSubmission } from "../components/form.tsx";
+import { AddressField, type Failure, Field, Form, failureOf, useSubmission } from "../components/form.tsx";
 import { Page } from "../components/page.tsx";
 import { texts, useLanguage, useTexts } from "../i18n.tsx";
 
@@ -38,7 +38,7 @@ export function RegisterPage() {
   const set = (name: keyof typeof person) => (value: string) => setPerson((before) => ({ ...before, [name]: value }));
   const submission = useSubmission(async (): Promise<Failure | undefined> => {
     const result = await app("POST /auth/request_registration", { ...person, language });
-    if (!result.ok) return { error: result.error, ...(result.fields?.[0] ? { field: result.fields[0].field } : {}) };
+    if (!result.ok) return failureOf(result);
     navigate(`/account/signup?token=${encodeURIComponent(result.values.registration_token)}`);
     return undefined;
   });

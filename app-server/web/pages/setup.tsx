@@ -1,8 +1,8 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { useLocation } from "wouter";
 import { app } from "../api.ts";
 import { useCleanAddress } from "../components/clean-address.ts";
-import { AddressField, type Failure, Field, Form, useSubmission } from "../components/form.tsx";
+import { AddressField, type Failure, Field, Form, failureOf, useSubmission } from "../components/form.tsx";
 import { Page } from "../components/page.tsx";
 import { texts, useTexts } from "../i18n.tsx";
 
@@ -29,16 +29,26 @@ const words = texts({
   },
 });
 
+/** Of an address that differs behind `#` alone, browsers load nothing anew. */
+function useOtherLink(): void {
+  useEffect(() => {
+    const reload = () => location.reload();
+    addEventListener("hashchange", reload);
+    return () => removeEventListener("hashchange", reload);
+  }, []);
+}
+
 /** The token came behind `#`, so no server has seen it. */
 export function SetupPage() {
   const text = useTexts(words);
   const token = useCleanAddress(({ hash }) => hash.slice(1));
+  useOtherLink();
   const [, navigate] = useLocation();
   const [person, setPerson] = useState({ firstname: "", lastname: "", email: "" });
   const set = (name: keyof typeof person) => (value: string) => setPerson((before) => ({ ...before, [name]: value }));
   const submission = useSubmission(async (): Promise<Failure | undefined> => {
     const result = await app("POST /auth/setup_administrator", { setup_token: token ?? "", ...person });
-    if (!result.ok) return { error: result.error, ...(result.fields?.[0] ? { field: result.fields[0].field } : {}) };
+    if (!result.ok) return failureOf(result);
     navigate(`/account/signup?token=${encodeURIComponent(result.values.registration_token)}`, { replace: true });
     return undefined;
   });

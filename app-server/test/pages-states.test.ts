@@ -1,0 +1,263 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { pagePaths } from "../src/pages.ts";
+import { type Site, startSite, type Visitor } from "./support/visitor.ts";
+import { goodPassword } from "./support/walk.ts";
+
+let site: Site;
+
+beforeAll(async () => {
+  site = await startSite();
+});
+
+afterAll(() => site.stop());
+
+const inDutch = { locale: "nl" };
+
+/** On the page of a registration, as its holder. */
+async function visitWaitingRoom(token: string, options = {}): Promise<Visitor> {
+  const visitor = await site.visit(options);
+  await visitor.open(`/account/signup?token=${token}`);
+  return visitor;
+}
+
+/** Everything that a script of the page, or somebody who looks over a shoulder, could find there. */
+async function leftBehind({ page }: Visitor): Promise<string> {
+  return page.evaluate(
+    "JSON.stringify([location.href, document.title, document.referrer, document.cookie, {...localStorage}, {...sessionStorage}])",
+  );
+}
+
+test("S-15, R32, R34: tokens and codes are neither in the address nor in storage nor in the title, and a reload keeps the place", async () => {
+  const waiting = await site.client.register("waits@example.com");
+  const visitor = await visitWaitingRoom(waiting);
+  await visitor.sees("Your request is waiting for a decision");
+  expect(visitor.page.url()).toBe(`${site.stack.urls.app}/account/signup`);
+  await visitor.page.reload();
+  await visitor.sees("Your request is waiting for a decision");
+  await visitor.page.getByRole("button", { name: "Nederlands" }).click();
+  await visitor.sees("Je aanvraag wacht op een beslissing");
+  expect(await leftBehind(visitor)).not.toContain(waiting);
+  const { token, code } = await site.walk.open("opens@example.com");
+  await visitor.open(`/account/signup?token=${token}&code=${code}`);
+  await visitor.sees("Activeer je account");
+  const left = await leftBehind(visitor);
+  for (const secret of [token, code]) expect(left).not.toContain(secret);
+  expect(JSON.parse(left).slice(2)).toEqual(["", "", { language: "nl" }, {}]);
+  const printed = site.stack.servers.app.output() + site.stack.servers.auth.output();
+  for (const secret of [waiting, token, code]) expect(printed).not.toContain(secret);
+  await visitor.leave();
+});
+
+test("R33: a page of another origin changes nothing, though the browser would send the cookie along", async () => {
+  const victim = await site.visitAs("victim@example.com");
+  // Another port is another origin, but the same site: its requests carry the cookie.
+  await victim.page.goto(`${site.stack.urls.auth}/alive`);
+  const attack = (init: string) =>
+    victim.page.evaluate(`fetch("${site.stack.urls.app}/account/profile", { method: "POST", credentials: "include", ${init} })
+      .then((answer) => answer.status, () => "no answer")`);
+  const body = `body: '{"firstname":"Mallory","lastname":""}'`;
+  expect(await attack(`mode: "no-cors", ${body}`)).toBe(0);
+  expect(await attack(`headers: { "content-type": "application/json" }, ${body}`)).toBe("no answer");
+  await victim.page.goto(`${site.stack.urls.app}/account`);
+  await victim.page.getByRole("link", { name: "Ada Lovelace" }).waitFor();
+  await victim.page.context().close();
+});
+
+test("R35: every page forbids foreign and inline scripts, frames and referrers", async () => {
+  for (const path of pagePaths) {
+    const { headers } = await site.client.app.get(path);
+    const policy = headers.get("content-security-policy") ?? "";
+    for (const rule of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'"])
+      expect(policy).toContain(rule);
+    expect(policy).not.toContain("unsafe");
+    expect([headers.get("x-content-type-options"), headers.get("referrer-policy")]).toEqual(["nosniff", "no-referrer"]);
+  }
+});
+
+test("G6: a code that ran out is renewed with one click; the new one works, the old one does not", async () => {
+  const address = "late@example.com";
+  const { token, code } = await site.walk.open(address);
+  const visitor = await site.visit();
+  await visitor.open(`/account/signup?token=${token}&code=${code}`);
+  await visitor.sees("Activate your account");
+  await site.client.advanceClocks(21 * 60);
+  await visitor.fill({ password: goodPassword });
+  await visitor.press("Activate my account");
+  await visitor.sees("Your code has run out");
+  await visitor.press("Send me a new code");
+  await visitor.sees("Activate your account");
+  expect(await visitor.page.locator("[name=code]").inputValue()).toBe("");
+  const newCode = (await site.walk.mailsTo(address)).at(-1)?.code ?? "";
+  expect(newCode).not.toBe(code);
+  await visitor.fill({ code, password: goodPassword });
+  await visitor.press("Activate my account");
+  await visitor.reads("This code is not right.");
+  await visitor.page.reload();
+  await visitor.fill({ code: newCode, password: goodPassword });
+  await visitor.press("Activate my account");
+  await visitor.sees("Welcome");
+  await visitor.leave();
+});
+
+test("the form says what is wrong with code and password, and when there were too many tries", async () => {
+  const { token, code } = await site.walk.open("clumsy@example.com");
+  const visitor = await visitWaitingRoom(token, inDutch);
+  await visitor.sees("Activeer je account");
+  await visitor.press("laat hem opnieuw sturen");
+  await visitor.reads("Een nieuwe mail is onderweg.");
+  const tryWith = async (values: Record<string, string>) => {
+    await visitor.fill(values);
+    await visitor.press("Activeer mijn account");
+    await visitor.page.getByRole("button", { name: "Activeer mijn account" }).waitFor();
+  };
+  await tryWith({ code, password: "kort" });
+  await visitor.reads("Maak het wachtwoord langer.");
+  await tryWith({ password: "passwordpassword" });
+  await visitor.reads("Veel mensen gebruiken dit wachtwoord");
+  expect(await visitor.page.locator("[name=password]").evaluate((field) => field.matches(":focus"))).toBe(true);
+  await visitor.page.getByRole("button", { name: "Toon het wachtwoord" }).click();
+  expect(await visitor.page.locator("[name=password]").getAttribute("type")).toBe("text");
+  await visitor.reads("Sterkte: heel makkelijk te raden");
+  const other = await site.walk.open("guesser@example.com");
+  await visitor.open(`/account/signup?token=${other.token}`);
+  for (let guess = 0; guess < 5; guess++) await tryWith({ code: "ABCD2345", password: goodPassword });
+  await visitor.reads("Deze code klopt niet.");
+  await tryWith({ code: other.code });
+  await visitor.reads("Te veel pogingen in korte tijd.");
+  await visitor.leave();
+});
+
+test("a request can be withdrawn; what was rejected, withdrawn or never there says what to do", async () => {
+  const visitor = await visitWaitingRoom(await site.client.register("regrets@example.com"));
+  await visitor.page.locator("summary").click();
+  await visitor.page.locator("form button").click();
+  await visitor.sees("Your request is withdrawn");
+  await visitor.page.reload();
+  await visitor.sees("This link leads nowhere any more");
+  await visitor.open("/account/signup?token=made-up");
+  await visitor.sees("This link leads nowhere any more");
+  await visitor.press("Ask for an account");
+  await visitor.sees("Ask for an account");
+
+  const refused = await visitWaitingRoom(await site.client.register("refused@example.com"), inDutch);
+  await refused.sees("Je aanvraag wacht op een beslissing");
+  await site.walk.decide("reject_user", "refused@example.com", { reason: "Niet gevonden." });
+  await refused.returnToTab();
+  await refused.sees("Je aanvraag is niet aangenomen");
+  await refused.leave();
+  await visitor.leave(["404 /auth/registration_status"]);
+});
+
+test("the waiting room asks less and less often, and not at all in a hidden tab", async () => {
+  const token = await site.client.register("patient@example.com");
+  const visitor = await site.visit();
+  const { page } = visitor;
+  await page.clock.install();
+  let looks = 0;
+  page.on("response", (response) => {
+    if (response.url().endsWith("/auth/registration_status")) looks++;
+  });
+  await visitor.open(`/account/signup?token=${token}`);
+  await visitor.sees("Your request is waiting for a decision");
+  const pass = async (seconds: number) => {
+    const before = looks;
+    for (let second = 0; second < seconds; second++) {
+      await page.clock.runFor(1_000);
+      await page.evaluate("fetch('/web/icon.svg').then((answer) => answer.text())");
+    }
+    return looks - before;
+  };
+  const atFirst = await pass(30);
+  expect(atFirst).toBeGreaterThanOrEqual(4);
+  expect(atFirst).toBeLessThanOrEqual(7);
+  await page.evaluate("Object.defineProperty(document, 'visibilityState', { value: 'hidden', configurable: true })");
+  await visitor.returnToTab();
+  await page.clock.runFor(11_000);
+  expect(await pass(20)).toBe(0);
+  await page.evaluate("delete document.visibilityState");
+  const comesBack = page.waitForResponse(/registration_status/);
+  await visitor.returnToTab();
+  await comesBack;
+  await visitor.leave();
+});
+
+test("/setup makes the first administrator, once; without a link it says how to get one", async () => {
+  const { url } = await site.client.command("app", "create_setup_link");
+  const visitor = await site.visit();
+  await visitor.open("/setup");
+  await visitor.sees("This page needs a setup link");
+  await visitor.open(url);
+  await visitor.sees("Become the first administrator");
+  expect(visitor.page.url()).toBe(`${site.stack.urls.app}/setup`);
+  await visitor.fill({ firstname: "Grace", lastname: "Hopper", email: "grace@example.com" });
+  await visitor.press("Go on");
+  await visitor.sees("Activate your account");
+  const code = (await site.walk.mailsTo("grace@example.com")).at(-1)?.code ?? "";
+  await visitor.fill({ code, password: goodPassword });
+  await visitor.press("Activate my account");
+  await visitor.sees("Welcome");
+  await visitor.page.getByRole("link", { name: "Administration" }).click();
+  await visitor.sees("Requests");
+  const late = await site.visit();
+  await late.open(url);
+  await late.fill({ firstname: "Eve", lastname: "Late", email: "eve@example.com" });
+  await late.press("Go on");
+  await late.reads("This setup link has expired or was used.");
+  await late.leave(["410 /auth/setup_administrator"]);
+  await visitor.leave();
+});
+
+test("signing in, registering and recovering say what is wrong, and do not tell who has an account", async () => {
+  await site.walk.activate("member@example.com");
+  const visitor = await site.visit();
+  const said: string[] = [];
+  for (const email of ["member@example.com", "nobody@example.com"]) {
+    await visitor.open("/account/login");
+    await visitor.fill({ email, password: "not the right password" });
+    await visitor.press("Sign in");
+    await visitor.page.locator(".note-bad").waitFor();
+    said.push(await visitor.page.locator("main").innerText());
+  }
+  expect(said[0]).toBe(said[1]);
+  await visitor.signIn("member@example.com", goodPassword);
+  await visitor.open("/account/login");
+  await visitor.reads("You are signed in already.");
+  await visitor.open("/admin");
+  await visitor.sees("This page is for administrators");
+  await visitor.open("/nowhere");
+  await visitor.sees("There is no such page");
+  await visitor.open("/account/register");
+  await visitor.fill({ firstname: "Ada", lastname: "Lovelace", email: `${"a".repeat(60)}@${"b".repeat(60)}.example` });
+  await visitor.press("Send my request");
+  await visitor.reads("This is not an e-mail address we can use.");
+  await visitor.leave(["404 /nowhere", "422 /auth/request_registration"]);
+});
+
+test("a server that does not answer is said, nothing is lost, and pages go on by themselves when it is back", async () => {
+  const [waiting, member] = [await site.client.register("still@example.com"), await site.visitAs("there@example.com")];
+  const visitor = await visitWaitingRoom(waiting);
+  await visitor.sees("Your request is waiting for a decision");
+  const newcomer = await site.visit();
+  await newcomer.open("/account/register");
+  await newcomer.fill({ firstname: "Ada", lastname: "Lovelace", email: "newcomer@example.com" });
+  await site.stack.servers.auth.kill();
+  await member.open("/account");
+  await member.sees("We cannot look just now");
+  await member.reads("Signing in and signing up are not available just now.");
+  await site.stack.servers.app.kill();
+  await newcomer.press("Send my request");
+  await newcomer.reads("The server cannot be reached.");
+  expect(await newcomer.page.locator("[name=email]").inputValue()).toBe("newcomer@example.com");
+  await visitor.returnToTab();
+  await visitor.reads("This page tries again by itself.");
+  await Promise.all([site.stack.servers.auth.start(), site.stack.servers.app.start()]);
+  await visitor.returnToTab();
+  await visitor.reads("This page looks again every few seconds.");
+  await newcomer.press("Send my request");
+  await newcomer.sees("Your request is waiting for a decision");
+  await member.press("Try again");
+  await member.sees("Your account");
+  await member.leave(["503 /auth/session_info/"]);
+  await newcomer.leave(["no answer /auth/request_registration"]);
+  await visitor.leave(["no answer /auth/registration_status"]);
+});

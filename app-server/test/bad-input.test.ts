@@ -72,6 +72,7 @@ const plausible: Record<string, unknown> = {
 /** Where everything may be odd that is text, something else is made wrong, so that nothing comes of it. */
 const spoilt: Record<string, object> = {
   "/auth/request_registration": { email: "no address" },
+  "/account/request_password_link": { email: "no address" },
   "/account/profile": { firstname: {}, lastname: {} },
   "/admin/decide_many/": { emails: [] },
 };

@@ -158,10 +158,27 @@ test("M-18: a link works until its last second and not at its end; its row is pu
   await setClocks(expires_at - 1);
   expect((await look(link.token)).status).toBe(200);
   await setClocks(expires_at);
-  expect([(await look(link.token)).status, (await use(link)).body.code]).toEqual([404, "link_not_valid"]);
+  expect([(await look(link.token)).body.code, (await use(link)).body.code]).toEqual(["link_expired", "link_not_valid"]);
+  await setClocks(expires_at + 86_399);
+  expect((await look(link.token)).body.code).toBe("link_expired");
+  await setClocks(expires_at + 86_400);
+  expect((await look(link.token)).body.code).toBe("link_not_valid");
   const [rows] = await stack.sql`select count(*)::int as rows from account_links where email_norm = 'late@example.com'`;
   expect(rows?.rows).toBe(0);
   await Promise.all([client.command("auth", "release_clock"), client.command("app", "release_clock")]);
+});
+
+test("G6: whoever holds an expired link has a new one sent with one press, and not twice", async () => {
+  await walk.activate("renewed@example.com");
+  const link = await askFor("renewed@example.com");
+  const renew = (token: string) => client.app.post("/account/request_password_link", { token });
+  expect((await renew(link.token)).body.code).toBe("link_not_valid");
+  await client.advanceClocks(20 * 60);
+  expect((await renew(link.token)).status).toBe(200);
+  expect((await renew(link.token)).body.code).toBe("link_not_valid");
+  expect((await use(link)).body.code).toBe("link_not_valid");
+  const { token, code } = read((await resets("renewed@example.com")).at(-1)?.link);
+  expect((await use({ token, code })).status).toBe(200);
 });
 
 test("twenty at once ask: one mail, and its link works; twenty at once use it: one password holds", async () => {

@@ -26,6 +26,7 @@ export type AppErrorCode =
   | "invalid_session"
   | "invalid_transition"
   | "last_administrator"
+  | "link_expired"
   | "link_not_valid"
   | "mail_not_found"
   | "method_not_allowed"
@@ -288,7 +289,8 @@ export interface AppRoutes {
   "POST /cookies/clear_session/": { body: Record<string, never>; values: Done };
   "GET /account/preferences/": { body: undefined; values: AccountPreferences };
   "POST /account/preferences/": { body: Partial<AccountPreferences>; values: AccountPreferences };
-  "POST /account/request_password_link": { body: { email: string }; values: DoneWithMessage };
+  /** With the token of a link that has expired, a new one goes to the same address. */
+  "POST /account/request_password_link": { body: { email: string } | { token: string }; values: DoneWithMessage };
   "POST /account/password_link_status": { body: { token: string }; values: PendingEmailChange };
   "POST /account/use_password_link": {
     body: { code: string; password: string } & ({ token: string } | { email: string });

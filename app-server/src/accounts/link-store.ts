@@ -158,8 +158,26 @@ export async function deletePasswordLinks(db: Db, emailNorm: string): Promise<vo
     .execute();
 }
 
+/** Seconds for which an expired link is remembered, so that its holder can have a new one sent. */
+const renewableFor = 86_400;
+
+/** The address of a link that has expired lately without having been used. */
+export async function findExpired(db: Db, kind: LinkKind, tokenHash: Uint8Array, now: number) {
+  return db
+    .selectFrom("account_links")
+    .select("email")
+    .where("kind", "=", kind)
+    .where("token_hash", "=", tokenHash)
+    .where("expires_at", "<=", now)
+    .where("expires_at", ">", now - renewableFor)
+    .executeTakeFirst();
+}
+
 export async function purgeLinks(db: Db, now: number): Promise<void> {
-  await db.deleteFrom("account_links").where("expires_at", "<=", now).execute();
+  await db
+    .deleteFrom("account_links")
+    .where("expires_at", "<=", now - renewableFor)
+    .execute();
 }
 
 /** What a change of address hangs on: when one of these counters has moved, it has ended. */

@@ -32,11 +32,14 @@ const passwordLinkRoutes: readonly Route[] = [
   defineRoute({
     method: "POST",
     path: "/account/request_password_link",
-    summary: "Mail a link for choosing a new password. Addresses with and without an account are answered alike.",
+    summary:
+      "Mail a link for choosing a new password, to an address or to that of an expired link. Addresses with and without an account are answered alike.",
     access: "anyone",
-    body: z.object({ email: newAddressField }),
-    handle: async ({ http, app, body }) => {
-      const refusal = await requestPasswordLink(app, body.email, callerHeaders(http, app));
+    body: z.object({ email: newAddressField.optional(), token: handleField.optional() }),
+    handle: async ({ http, app, body: { email, token } }) => {
+      const to = email ? { email } : token ? { token } : undefined;
+      if (!to) return answerProblem(http, problem(400, "missing_field", "Missing email or token"));
+      const refusal = await requestPasswordLink(app, to, callerHeaders(http, app));
       if (refusal) return answerProblem(http, refusal);
       return http.json({ success: true, message: "If there is an account with this address, a mail is on its way." });
     },

@@ -21,19 +21,24 @@ import {
  */
 
 export const linkNotValid = problem(404, "link_not_valid", "This link has expired or was used already.");
+const linkExpired = problem(404, "link_expired", "This link has expired. A new one can be sent to the same address.");
 export const incorrectCode = problem(422, "incorrect_code", "This code is not right.");
 
 /** Milliseconds after which a request for a link is answered, whatever was found: more than any needs. */
 const linkAnswerAfter = 160;
 
-/** For a visitor: known and unknown addresses are told the same, at the same time. */
+/**
+ * For a visitor: known and unknown addresses are told the same, at the same time. Who holds a link that has expired need
+ * not know its address.
+ */
 export async function requestPasswordLink(
   context: AppContext,
-  address: string,
+  to: { email: string } | { token: string },
   headers: CallerHeaders,
 ): Promise<Problem | undefined> {
   const startedAt = Date.now();
-  const refusal = await sendPasswordLink(context, address, headers);
+  const address = "email" in to ? to.email : (await findExpired(context, to.token))?.email;
+  const refusal = address === undefined ? linkNotValid : await sendPasswordLink(context, address, headers);
   await answerAfter(linkAnswerAfter, startedAt);
   return refusal;
 }
@@ -104,7 +109,7 @@ export async function readPasswordLink(
   headers: CallerHeaders,
 ): Promise<Outcome<{ email: string; expires_at: number }>> {
   const link = await findByToken(context, token);
-  if (!link) return { ok: false, problem: linkNotValid };
+  if (!link) return { ok: false, problem: (await findExpired(context, token)) ? linkExpired : linkNotValid };
   const named = { user_password_reset_token: tokenOf(context, link) };
   const reset = await takeStep(context, { headers }, "get_user_password_reset", named);
   if (!reset.ok) return endOrRefuse(context, link, reset.error);
@@ -170,6 +175,10 @@ async function endOrRefuse(context: AppContext, link: store.AccountLink, error: 
 
 function findByToken({ db, handles, clock }: AppContext, token: string) {
   return store.findLink(db, "password_reset", { tokenHash: handles.hashToken(token) }, clock.now());
+}
+
+function findExpired({ db, handles, clock }: AppContext, token: string) {
+  return store.findExpired(db, "password_reset", handles.hashToken(token), clock.now());
 }
 
 function findByAddress({ db, clock }: AppContext, email: string) {

@@ -13,6 +13,11 @@ const words = texts({
     title: "Choose a new password",
     lead: "Tell us the address of your account. If there is one, a mail with a link is written to it.",
     over: "This link has expired or was used already. Ask for a new one here.",
+    expired: "This link has expired",
+    expiredLead: "Links work for a short while only. One press, and a new one is sent to the same address.",
+    renew: "Send me a new link",
+    renewed: "A new link is on its way to the same address. The old one no longer works.",
+    otherAddress: "Use another address",
     email: "E-mail address",
     ask: "Send me a link",
     sentTitle: "Look into your mailbox",
@@ -32,6 +37,11 @@ const words = texts({
     title: "Kies een nieuw wachtwoord",
     lead: "Geef het adres van je account. Als er een is, gaat er een mail met een link naartoe.",
     over: "Deze link is verlopen of al gebruikt. Vraag hier een nieuwe.",
+    expired: "Deze link is verlopen",
+    expiredLead: "Links werken maar korte tijd. Eén druk op de knop, en er gaat een nieuwe naar hetzelfde adres.",
+    renew: "Stuur me een nieuwe link",
+    renewed: "Een nieuwe link is onderweg naar hetzelfde adres. De oude werkt niet meer.",
+    otherAddress: "Gebruik een ander adres",
     email: "E-mailadres",
     ask: "Stuur me een link",
     sentTitle: "Kijk in je mailbox",
@@ -78,20 +88,56 @@ function FromLink({ token, code, onOver }: FromLinkProps) {
     refetchOnWindowFocus: false,
   });
   if (data === undefined) return error ? <Unreachable error={error} onAgain={() => void refetch()} /> : <Loading />;
-  if (data === null) return <AskForLink isOver />;
+  if (data === "over") return <AskForLink isOver />;
+  if (data === "expired") return <Expired token={token} onOver={onOver} />;
   return (
-    <Page title={text.newTitle} lead={text.newLead(data)}>
-      <SetPassword by={{ token }} email={data} code={code} onOver={onOver} />
+    <Page title={text.newTitle} lead={text.newLead(data.email)}>
+      <SetPassword by={{ token }} email={data.email} code={code} onOver={onOver} />
     </Page>
   );
 }
 
-/** The address that the link is for; null when the link is no longer good. */
-async function readLink(token: string): Promise<string | null> {
+/** Whose password the link is for, while it is good. */
+async function readLink(token: string): Promise<{ email: string } | "expired" | "over"> {
   const answer = await app("POST /account/password_link_status", { token });
-  if (answer.ok) return answer.values.email;
-  if (answer.error === "link_not_valid" || answer.error === "invalid_field") return null;
-  throw new Error(answer.detail, { cause: answer.error });
+  if (answer.ok) return answer.values;
+  if (answer.error === "link_expired") return "expired";
+  if (answer.error === "link_not_valid" || answer.error === "invalid_field") return "over";
+  throw new Error(answer.detail);
+}
+
+/** One press sends a new link to where the old one went. */
+function Expired({ token, onOver }: { token: string; onOver: () => void }) {
+  const text = useTexts(words);
+  const [isSent, setSent] = useState(false);
+  const submission = useSubmission(async (): Promise<Failure | undefined> => {
+    const result = await app("POST /account/request_password_link", { token });
+    if (result.ok) setSent(true);
+    else if (result.error === "link_not_valid") onOver();
+    else return result;
+    return undefined;
+  });
+  if (isSent)
+    return (
+      <Page title={text.sentTitle} lead={text.renewed}>
+        <p>{text.sentMore}</p>
+      </Page>
+    );
+  return (
+    <Page title={text.expired} lead={text.expiredLead}>
+      <Form
+        submission={submission}
+        action={text.renew}
+        more={
+          <button type="button" className="link-button" onClick={onOver}>
+            {text.otherAddress}
+          </button>
+        }
+      >
+        {null}
+      </Form>
+    </Page>
+  );
 }
 
 function AskForLink({ isOver }: { isOver: boolean }) {

@@ -1,7 +1,7 @@
-import { lazy, Suspense } from "react";
 import { Route, Switch } from "wouter";
 import { ErrorBoundary } from "./components/error-boundary.tsx";
-import { Loading, NotFound } from "./components/page.tsx";
+import { fetchedPage } from "./components/fetched-page.tsx";
+import { NotFound } from "./components/page.tsx";
 import { Shell } from "./components/shell.tsx";
 import { HomePage } from "./pages/home.tsx";
 import { LoginPage } from "./pages/login.tsx";
@@ -11,26 +11,24 @@ import { SetupPage } from "./pages/setup.tsx";
 import { SignupPage } from "./pages/signup.tsx";
 
 // What few visitors need is fetched by those who do.
-const AccountPage = lazy(() => import("./pages/account.tsx").then((page) => ({ default: page.AccountPage })));
-const AdminPages = lazy(() => import("./pages/admin.tsx").then((page) => ({ default: page.AdminPages })));
+const AccountPage = fetchedPage(() => import("./pages/account.tsx").then((page) => page.AccountPage));
+const AdminPages = fetchedPage(() => import("./pages/admin.tsx").then((page) => page.AdminPages));
 
 export function App() {
   return (
     <Shell>
       <ErrorBoundary>
-        <Suspense fallback={<Loading />}>
-          <Switch>
-            <Route path="/" component={HomePage} />
-            <Route path="/account/register" component={RegisterPage} />
-            <Route path="/account/signup" component={SignupPage} />
-            <Route path="/account/login" component={LoginPage} />
-            <Route path="/account/recover" component={RecoverPage} />
-            <Route path="/setup" component={SetupPage} />
-            <Route path="/account" component={AccountPage} />
-            <Route path="/admin/*?" component={AdminPages} />
-            <Route component={NotFound} />
-          </Switch>
-        </Suspense>
+        <Switch>
+          <Route path="/" component={HomePage} />
+          <Route path="/account/register" component={RegisterPage} />
+          <Route path="/account/signup" component={SignupPage} />
+          <Route path="/account/login" component={LoginPage} />
+          <Route path="/account/recover" component={RecoverPage} />
+          <Route path="/setup" component={SetupPage} />
+          <Route path="/account" component={AccountPage} />
+          <Route path="/admin/*?" component={AdminPages} />
+          <Route component={NotFound} />
+        </Switch>
       </ErrorBoundary>
     </Shell>
   );

@@ -54,31 +54,43 @@ export async function listQueue(db: Db, { siteLanguage, ...filter }: QueueFilter
     .execute();
 }
 
+/** Each state's first are read from the index in their order, however many there are, and then the first of those. */
 function pageOf(db: Db, { states, search, after, limit }: Omit<QueueFilter, "siteLanguage">) {
-  let query = db
-    .selectFrom("registration_state")
-    .innerJoin("newusers", "newusers.registration_id", "registration_state.id")
-    .select([
-      "registration_state.id",
-      "registration_state.email",
-      "newusers.firstname",
-      "newusers.lastname",
-      "newusers.language",
-      "registration_state.accepted",
-      "registration_state.state",
-      "registration_state.created_at",
-      decidedBy.as("decided_by"),
-      decidedAt.as("decided_at"),
-      "registration_state.reason",
-    ])
-    .where("registration_state.state", "in", [...states])
-    .$narrowType<{ state: ListedRegistration["state"] }>();
-  if (search) query = query.where(searched("newusers"), "like", search);
-  if (after)
-    query = query.where(
-      sql<boolean>`(registration_state.created_at, registration_state.id) > (${after.createdAt}, ${after.id})`,
-    );
-  return query.orderBy("registration_state.created_at").orderBy("registration_state.id").limit(limit);
+  return db
+    .selectFrom(sql<{ state: string }>`unnest(${states}::text[])`.as<"wanted">(sql`wanted (state)`))
+    .innerJoinLateral(
+      (eb) => {
+        let query = eb
+          .selectFrom("registration_state")
+          .innerJoin("newusers", "newusers.registration_id", "registration_state.id")
+          .select([
+            "registration_state.id",
+            "registration_state.email",
+            "newusers.firstname",
+            "newusers.lastname",
+            "newusers.language",
+            "registration_state.accepted",
+            "registration_state.state",
+            "registration_state.created_at",
+            decidedBy.as("decided_by"),
+            decidedAt.as("decided_at"),
+            "registration_state.reason",
+          ])
+          .whereRef("registration_state.state", "=", "wanted.state")
+          .$narrowType<{ state: ListedRegistration["state"] }>();
+        if (search) query = query.where(searched("newusers"), "like", search);
+        if (after)
+          query = query.where(
+            sql<boolean>`(registration_state.created_at, registration_state.id) > (${after.createdAt}, ${after.id})`,
+          );
+        return query.orderBy("registration_state.created_at").orderBy("registration_state.id").limit(limit).as("found");
+      },
+      (join) => join.onTrue(),
+    )
+    .selectAll("found")
+    .orderBy("found.created_at")
+    .orderBy("found.id")
+    .limit(limit);
 }
 
 const newestMail = sql<MailSummary | null>`(

@@ -382,7 +382,7 @@ async function explainQueue(filter: Omit<QueueFilter, "siteLanguage">): Promise<
     createIntrospector: (db: Kysely<AppDatabase>) => new PostgresIntrospector(db),
     createQueryCompiler: () => new PostgresQueryCompiler(),
   };
-  const db = new Kysely<AppDatabase>({ dialect, log: ({ query }) => seen.push(query) });
+  const db = new Kysely<AppDatabase>({ dialect, log: ({ query }) => void seen.push(query) });
   await listQueue(db, { ...filter, siteLanguage: "en" });
   const { sql = "", parameters = [] } = seen[0] ?? {};
   const rows = await stack.sql.unsafe(`explain ${sql}`, [...parameters] as string[]);

@@ -18,6 +18,7 @@ const words = texts({
     noAccount: "No account yet?",
     signUp: "Sign up",
     reset: "Your new password is set, and you have been signed out everywhere. Sign in with it.",
+    resetHere: "The new password is set. Sign out here to use it.",
     already: "You are signed in already.",
     account: "Your account",
   },
@@ -32,6 +33,7 @@ const words = texts({
     noAccount: "Nog geen account?",
     signUp: "Registreer je",
     reset: "Je nieuwe wachtwoord is ingesteld, en je bent overal afgemeld. Meld je ermee aan.",
+    resetHere: "Het nieuwe wachtwoord is ingesteld. Meld je hier af om het te gebruiken.",
     already: "Je bent al aangemeld.",
     account: "Je account",
   },
@@ -61,6 +63,7 @@ export function LoginPage() {
   if (session && !submission.isBusy)
     return (
       <Page title={text.title} lead={text.already}>
+        {search.has("reset") && <p className="note note-good">{text.resetHere}</p>}
         <Link href="/account" className="button">
           {text.account}
         </Link>

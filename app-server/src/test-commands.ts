@@ -18,7 +18,8 @@ export function testCommands(context: AppContext, clock: AdjustableClock): Comma
   return {
     reset: command(z.object({}), async () => {
       await sql`truncate newusers, registration_state, tokens, users, permissions, setup_links, rate_limits,
-        mails, mail_suppressions, mail_preferences, account_links, batches, batch_items`.execute(context.db);
+        mails, mail_suppressions, mail_preferences, account_links`.execute(context.db);
+      await context.db.deleteFrom("batches").execute();
       await emptyDecisions(context.db);
       await context.mail.clear();
       return { success: true, message: "Storage cleared" };

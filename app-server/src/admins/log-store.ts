@@ -38,7 +38,7 @@ export const noteDecision = (action: "accept" | "reject", source: string, condit
   sql<
     Record<string, never>
   >`(insert into decisions (at, actor, actor_name, action, subject, reason, registration_id, requested_at)
-    select decided_at, coalesce(decided_by, 'cli'), ${nameOfUser(sql`decided_by`)}, ${sql.lit(action)}, email, reason,
+    select coalesce(decided_at, extract(epoch from now())::bigint), coalesce(decided_by, 'cli'), ${nameOfUser(sql`decided_by`)}, ${sql.lit(action)}, email, reason,
       id, created_at
     from ${sql.table(source)} where ${condition})`;
 
@@ -95,7 +95,7 @@ export async function purgeDecisions(db: Db, before: number): Promise<void> {
     .execute();
 }
 
-/** For tests, as the owner of the table. */
+/** For tests, as the owner of the table. Locks nothing else, so it can wait for nobody who waits for it. */
 export async function emptyDecisions(db: Kysely<AppDatabase>): Promise<void> {
   await db.transaction().execute(async (trx) => {
     await sql`alter table decisions disable trigger decisions_not_emptied`.execute(trx);

@@ -124,7 +124,8 @@ export function SearchField({ label, onSearch }: SearchProps) {
 }
 
 interface LoadedProps {
-  query: { isPending: boolean; error: Error | null; refetch: () => Promise<unknown> };
+  query: { data: unknown; isPending: boolean; error: Error | null; refetch: () => Promise<unknown> };
+  /** Shown as soon as there is anything, also while it could not be read again. */
   children: ReactNode;
 }
 
@@ -143,7 +144,7 @@ export function Loaded({ query, children }: LoadedProps) {
           </div>
         )}
       </div>
-      {children}
+      {query.data !== undefined && children}
     </>
   );
 }

@@ -1,11 +1,19 @@
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useId, useState } from "react";
+import { type ReactNode, useEffect, useId, useState } from "react";
 import { texts, useTexts } from "../i18n.tsx";
 import { ask, type QueueRow } from "./admin-api.ts";
+import { startBatch } from "./admin-batches.tsx";
+import type { Decisions } from "./admin-decide.ts";
 import { Dialog } from "./admin-dialog.tsx";
 import { nameOf } from "./admin-queue-row.tsx";
 import { queueWords } from "./admin-queue-words.ts";
 import { type Failure, Form, useSubmission } from "./form.tsx";
+
+/** The dialog that is open. */
+export type Asked =
+  | { what: "reject" | "approveMany"; people: readonly QueueRow[] }
+  | { what: "takeBack"; row: QueueRow }
+  | { what: "help" };
 
 interface DialogProps {
   onClose: () => void;
@@ -210,4 +218,65 @@ export function HelpDialog({ isOn, onSwitch, onClose }: HelpProps) {
       </label>
     </Dialog>
   );
+}
+
+interface OpenDialogProps extends DialogProps {
+  asked: Asked | undefined;
+  decisions: Decisions;
+  keys: { isOn: boolean; onSwitch: (isOn: boolean) => void };
+  /** They need not be selected any more. */
+  onDecided: (people: readonly QueueRow[]) => void;
+  /** The server has begun with many. */
+  onBegun: () => void;
+}
+
+export function OpenDialog({ asked, decisions, keys, onDecided, onBegun, onClose }: OpenDialogProps): ReactNode {
+  const text = useTexts(queueWords);
+  const decideMany = async (decision: "accept" | "reject", people: readonly QueueRow[], reason?: string) => {
+    const emails = people.map(({ email }) => email);
+    const failure = await startBatch(decision, emails, reason);
+    if (!failure) {
+      onDecided(people);
+      onBegun();
+    }
+    return failure;
+  };
+  const rejectOne = async (row: QueueRow, reason: string) => {
+    const failure = await decisions.reject(row, reason);
+    if (!failure) onDecided([row]);
+    return failure;
+  };
+  switch (asked?.what) {
+    case "reject": {
+      const [first] = asked.people;
+      const reject = (reason: string) =>
+        first && asked.people.length === 1 ? rejectOne(first, reason) : decideMany("reject", asked.people, reason);
+      return <RejectDialog people={asked.people} onReject={reject} onClose={onClose} />;
+    }
+    case "approveMany":
+      return (
+        <ConfirmDialog
+          title={text.approveMany(asked.people.length)}
+          lead={text.approveManyLead}
+          action={text.approve}
+          onConfirm={() => decideMany("accept", asked.people)}
+          onClose={onClose}
+        />
+      );
+    case "takeBack":
+      return (
+        <ConfirmDialog
+          title={text.removeTitle(nameOf(asked.row))}
+          lead={text.removeLead}
+          action={text.takeBack}
+          tone="danger"
+          onConfirm={() => decisions.takeBack(asked.row)}
+          onClose={onClose}
+        />
+      );
+    case "help":
+      return <HelpDialog {...keys} onClose={onClose} />;
+    case undefined:
+      return null;
+  }
 }

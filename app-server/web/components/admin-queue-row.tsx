@@ -24,8 +24,12 @@ interface RowProps {
   actions: RowActions;
 }
 
+/** Characters that would turn the text around a name. */
+const turning = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/** For sentences; on its own, a name is shown by `Name`. */
 export function nameOf({ firstname, lastname, email }: { firstname: string; lastname: string; email: string }): string {
-  return `${firstname} ${lastname}`.trim() || email;
+  return `${firstname} ${lastname}`.replace(turning, "").trim() || email;
 }
 
 export function listOf({ state }: Pick<QueueRow, "state">): ListName {
@@ -122,7 +126,8 @@ function Decided({ row, list }: { row: QueueRow; list: "approved" | "rejected" }
 /** Tells who decided: a person by name, or whatever else did. */
 export function useDecider(): (decided: { decided_by: string | null; decided_by_name: string | null }) => string {
   const text = useTexts(queueWords);
-  return ({ decided_by, decided_by_name }) => decided_by_name || text.automatic[decided_by ?? ""] || text.somebody;
+  return ({ decided_by, decided_by_name }) =>
+    decided_by_name?.replace(turning, "") || text.automatic[decided_by ?? ""] || text.somebody;
 }
 
 function Actions({ row, list, isBusy, actions }: Omit<RowProps, "isSelected"> & { list: ListName }) {

@@ -1,27 +1,19 @@
-import { type Dispatch, type ReactNode, type SetStateAction, useCallback, useMemo, useRef, useState } from "react";
+import { type Dispatch, type SetStateAction, useCallback, useMemo, useRef, useState } from "react";
 import { useSearchParams } from "wouter";
 import type { QueueRow } from "../components/admin-api.ts";
-import { Batches, mostInBatch, startBatch } from "../components/admin-batches.tsx";
+import { Batches } from "../components/admin-batches.tsx";
 import { type Decisions, useDecisions } from "../components/admin-decide.ts";
 import { useShortcuts, useShortcutsSwitch } from "../components/admin-keys.ts";
-import { Empty, Loaded, SearchField } from "../components/admin-parts.tsx";
+import { Loaded, SearchField } from "../components/admin-parts.tsx";
+import { Lists, NobodyHere, SelectionBar } from "../components/admin-queue-bars.tsx";
 import { countsOf, type ListName, lists, useQueue } from "../components/admin-queue-data.ts";
-import { ConfirmDialog, HelpDialog, RejectDialog } from "../components/admin-queue-dialogs.tsx";
+import { type Asked, OpenDialog } from "../components/admin-queue-dialogs.tsx";
 import { type ListHandle, QueueList } from "../components/admin-queue-list.tsx";
-import { nameOf, type RowActions, RowContent } from "../components/admin-queue-row.tsx";
+import { type RowActions, RowContent } from "../components/admin-queue-row.tsx";
 import { queueWords } from "../components/admin-queue-words.ts";
+import { nobody, type Selection, without, withRows } from "../components/admin-selection.ts";
 import { Page } from "../components/page.tsx";
-import { useFormats, useTexts } from "../i18n.tsx";
-
-type Selection = ReadonlyMap<string, QueueRow>;
-
-/** The dialog that is open. */
-type Asked =
-  | { what: "reject" | "approveMany"; people: readonly QueueRow[] }
-  | { what: "takeBack"; row: QueueRow }
-  | { what: "help" };
-
-const nobody: Selection = new Map();
+import { useTexts } from "../i18n.tsx";
 
 /** Who waits, who was approved or rejected; deciding about them, one by one or many at once. */
 export function QueuePage() {
@@ -88,10 +80,8 @@ export function QueuePage() {
         asked={asked}
         decisions={decisions}
         keys={{ isOn: isKeysOn, onSwitch: setKeysOn }}
-        onDecidedMany={() => {
-          setSelection(nobody);
-          setBegun((before) => before + 1);
-        }}
+        onDecided={(people) => setSelection((before) => without(before, people))}
+        onBegun={() => setBegun((before) => before + 1)}
         onClose={() => setAsked(undefined)}
       />
     </Page>
@@ -118,25 +108,15 @@ function useRowActions({ decisions, handle, setAsked, setSelection }: Parts): Ro
     approve: (row) => {
       // On to the next one at once: who decides about many does not wait for each.
       if (handle.current?.hasFocus() && handle.current.active?.id === row.id) handle.current.moveBy(1);
-      setSelection((before) => without(before, row));
+      setSelection((before) => without(before, [row]));
       return decisions.approve(row);
     },
     reject: (row) => setAsked({ what: "reject", people: [row] }),
     reopen: decisions.reopen,
     sendAgain: decisions.sendAgain,
     takeBack: (row) => setAsked({ what: "takeBack", row }),
-    select: (row) => setSelection((before) => (before.has(row.id) ? without(before, row) : withRows(before, [row]))),
+    select: (row) => setSelection((before) => (before.has(row.id) ? without(before, [row]) : withRows(before, [row]))),
   };
-}
-
-function without(selection: Selection, { id }: QueueRow): Selection {
-  return selection.has(id) ? new Map([...selection].filter(([other]) => other !== id)) : selection;
-}
-
-function withRows(selection: Selection, rows: readonly QueueRow[]): Selection {
-  const added = new Map(selection);
-  for (const row of rows) if (added.size < mostInBatch) added.set(row.id, row);
-  return added;
 }
 
 function useQueueKeys({
@@ -174,130 +154,4 @@ function useQueueKeys({
     },
     isOn,
   );
-}
-
-interface ListsProps {
-  shown: ListName;
-  counts: Record<ListName, number> | undefined;
-  onChoose: (list: ListName) => void;
-}
-
-function Lists({ shown, counts, onChoose }: ListsProps) {
-  const text = useTexts(queueWords);
-  const { number } = useFormats();
-  return (
-    <fieldset className="tabs">
-      <legend className="hidden">{text.which}</legend>
-      {(Object.keys(lists) as ListName[]).map((list) => (
-        <button key={list} type="button" aria-pressed={list === shown} onClick={() => onChoose(list)}>
-          {text.lists[list]} {counts && <span className="count">{number(counts[list])}</span>}
-        </button>
-      ))}
-    </fieldset>
-  );
-}
-
-function NobodyHere({ list, search }: { list: ListName; search: string }) {
-  const text = useTexts(queueWords);
-  return search ? (
-    <Empty title={text.nothingFound(search)}>
-      <p>{text.nothingFoundMore}</p>
-    </Empty>
-  ) : (
-    <Empty title={text.empty[list]}>
-      <p>{text.emptyMore[list]}</p>
-    </Empty>
-  );
-}
-
-interface SelectionProps {
-  selection: Selection;
-  rows: readonly QueueRow[];
-  onSelect: (selection: Selection) => void;
-  onAsk: (asked: Asked) => void;
-}
-
-/** Stays at the lower edge while anybody is selected. */
-function SelectionBar({ selection, rows, onSelect, onAsk }: SelectionProps) {
-  const text = useTexts(queueWords);
-  const { number } = useFormats();
-  const people = [...selection.values()];
-  const isFull = selection.size >= mostInBatch;
-  return (
-    <section className="selection" aria-label={text.bulk}>
-      <p role="status">
-        <strong>{text.selected(number(selection.size))}</strong>
-        {isFull && <span className="selection-more">{text.mostSelected(number(mostInBatch))}</span>}
-      </p>
-      <div className="selection-actions">
-        <button type="button" className="button small" onClick={() => onAsk({ what: "approveMany", people })}>
-          {text.approve}
-        </button>
-        <button type="button" className="button quiet small" onClick={() => onAsk({ what: "reject", people })}>
-          {text.reject}
-        </button>
-        {!isFull && (
-          <button type="button" className="link-button" onClick={() => onSelect(withRows(selection, rows))}>
-            {text.selectAll}
-          </button>
-        )}
-        <button type="button" className="link-button" onClick={() => onSelect(nobody)}>
-          {text.clear}
-        </button>
-      </div>
-    </section>
-  );
-}
-
-interface OpenDialogProps {
-  asked: Asked | undefined;
-  decisions: Decisions;
-  keys: { isOn: boolean; onSwitch: (isOn: boolean) => void };
-  onDecidedMany: () => void;
-  onClose: () => void;
-}
-
-function OpenDialog({ asked, decisions, keys, onDecidedMany, onClose }: OpenDialogProps): ReactNode {
-  const text = useTexts(queueWords);
-  const decideMany = async (decision: "accept" | "reject", people: readonly QueueRow[], reason?: string) => {
-    const emails = people.map(({ email }) => email);
-    const failure = await startBatch(decision, emails, reason);
-    if (!failure) onDecidedMany();
-    return failure;
-  };
-  switch (asked?.what) {
-    case "reject": {
-      const [first] = asked.people;
-      const reject = (reason: string) =>
-        first && asked.people.length === 1
-          ? decisions.reject(first, reason)
-          : decideMany("reject", asked.people, reason);
-      return <RejectDialog people={asked.people} onReject={reject} onClose={onClose} />;
-    }
-    case "approveMany":
-      return (
-        <ConfirmDialog
-          title={text.approveMany(asked.people.length)}
-          lead={text.approveManyLead}
-          action={text.approve}
-          onConfirm={() => decideMany("accept", asked.people)}
-          onClose={onClose}
-        />
-      );
-    case "takeBack":
-      return (
-        <ConfirmDialog
-          title={text.removeTitle(nameOf(asked.row))}
-          lead={text.removeLead}
-          action={text.takeBack}
-          tone="danger"
-          onConfirm={() => decisions.takeBack(asked.row)}
-          onClose={onClose}
-        />
-      );
-    case "help":
-      return <HelpDialog {...keys} onClose={onClose} />;
-    case undefined:
-      return null;
-  }
 }

@@ -183,6 +183,10 @@ export interface AccountLinkTable {
   standing: string | null;
   /** False while the auth server is asked for the mail; at most one per kind and address. */
   is_open: Generated<boolean>;
+  /** A newer one for the same purpose works instead. */
+  superseded: Generated<boolean>;
+  /** The application name of the connections of the process that asks it. */
+  opened_by: string;
   /** The auth server's token of the password reset, sealed. */
   auth_token: Uint8Array | null;
   /** HMAC of the code that was mailed with it. Null for an address that gets no mail. */

@@ -107,7 +107,7 @@ async function claimInTurn({ db }: AppContext, link: links.NewLink): Promise<boo
 }
 
 function newLink(
-  { handles, clock, settings }: AppContext,
+  { handles, clock, processName, settings }: AppContext,
   change: { email: string; userId: string; standing: string; sessionId: string },
 ): links.NewLink {
   const id = randomId();
@@ -121,6 +121,7 @@ function newLink(
     user_id: change.userId,
     session_id: change.sessionId,
     standing: change.standing,
+    opened_by: processName,
     created_at: now,
     expires_at: now + settings.policy.emailVerifyTtl,
   };

@@ -18,6 +18,7 @@ export type NewLink = Pick<
   | "user_id"
   | "session_id"
   | "standing"
+  | "opened_by"
   | "created_at"
   | "expires_at"
 >;
@@ -27,6 +28,9 @@ const isOpening = sql<boolean>`not is_open`;
 
 /** Seconds after which a link whose opening came to no end stands in nobody's way any more. */
 const openingLease = 30;
+
+/** A living process keeps a connection open under its name. */
+const hasEnded = sql<boolean>`not exists (select from pg_stat_activity where application_name = opened_by)`;
 
 /**
  * Takes the right to ask the auth server for a mail of this kind to this address, for one caller at a time: only so is it
@@ -38,7 +42,7 @@ export async function claimLink(db: Db, link: NewLink): Promise<boolean> {
     .where("kind", "=", link.kind)
     .where("email_norm", "=", link.email_norm)
     .where(isOpening)
-    .where("created_at", "<=", link.created_at - openingLease)
+    .where((eb) => eb.or([eb("created_at", "<=", link.created_at - openingLease), hasEnded]))
     .execute();
   const result = await db
     .insertInto("account_links")
@@ -72,7 +76,8 @@ export async function openLink(
         .set({ is_open: true, auth_token: opened.sealedToken, expires_at: opened.expiresAt })
         .where("id", "=", link.id),
     )
-    .deleteFrom("account_links")
+    .updateTable("account_links")
+    .set({ superseded: true })
     .where("kind", "=", link.kind)
     .where("id", "<>", link.id)
     .where("is_open", "=", true)
@@ -84,9 +89,13 @@ export async function deleteLink(db: Db, id: string): Promise<void> {
   await db.deleteFrom("account_links").where("id", "=", id).execute();
 }
 
+/** Seconds by which the mail of a password reset may come after the reset itself. */
+const mailDelay = 5;
+
 /**
  * For the call back of the auth server: the link that waits for this mail, which from now on belongs to its code. A mail
- * about a new address comes while its link is being opened; one about a password may be a moment late.
+ * about a new address comes while its link is being opened. One about a password may be a moment late, when there is a
+ * newer link already, so mails take links in the order in which they were asked for.
  */
 export async function takeLink(
   trx: Transaction<AppDatabase>,
@@ -99,8 +108,12 @@ export async function takeLink(
     .where("kind", "=", mail.kind)
     .where("email_norm", "=", mail.emailNorm)
     .where("code_mac", "is", null)
-    .where((eb) => (mail.kind === "email_change" ? isOpening : eb("expires_at", ">", now)))
+    .where((eb) =>
+      mail.kind === "email_change" ? isOpening : eb.or([isOpening, eb("created_at", ">", now - mailDelay)]),
+    )
     .orderBy("created_at")
+    .orderBy("superseded", "desc")
+    .orderBy("is_open", "desc")
     .limit(1)
     .forUpdate()
     .executeTakeFirst();
@@ -122,6 +135,7 @@ export async function findLink(db: Db, kind: LinkKind, by: By, now: number): Pro
     .selectAll()
     .where("kind", "=", kind)
     .where("is_open", "=", true)
+    .where("superseded", "=", false)
     .where("expires_at", ">", now)
     .where((eb) => {
       if ("tokenHash" in by) return eb("token_hash", "=", by.tokenHash);
@@ -168,6 +182,7 @@ export async function findExpired(db: Db, kind: LinkKind, tokenHash: Uint8Array,
     .select("email")
     .where("kind", "=", kind)
     .where("token_hash", "=", tokenHash)
+    .where("superseded", "=", false)
     .where("expires_at", "<=", now)
     .where("expires_at", ">", now - renewableFor)
     .executeTakeFirst();

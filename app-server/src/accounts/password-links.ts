@@ -84,7 +84,7 @@ async function createReset(context: AppContext, link: store.NewLink, headers: Ca
 /** Until it is known when the auth server's part ends. */
 const whileOpening = 600;
 
-function newLink({ handles, clock }: AppContext, address: string): store.NewLink {
+function newLink({ handles, clock, processName }: AppContext, address: string): store.NewLink {
   const id = randomId();
   const email = address.trim();
   const now = clock.now();
@@ -97,6 +97,7 @@ function newLink({ handles, clock }: AppContext, address: string): store.NewLink
     user_id: null,
     session_id: null,
     standing: null,
+    opened_by: processName,
     created_at: now,
     expires_at: now + whileOpening,
   };

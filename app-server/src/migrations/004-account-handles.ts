@@ -12,6 +12,8 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn("session_id", "text")
     .addColumn("standing", "text")
     .addColumn("is_open", "boolean", (column) => column.notNull().defaultTo(false))
+    .addColumn("superseded", "boolean", (column) => column.notNull().defaultTo(false))
+    .addColumn("opened_by", "text", (column) => column.notNull())
     .addColumn("auth_token", "bytea")
     .addColumn("code_mac", "bytea")
     .addColumn("used_at", "bigint")

@@ -5,6 +5,7 @@ import { texts, useTexts } from "../i18n.tsx";
 import { CodeField, cleanCode, type Failure, FailureNote, Form, useSubmission } from "./form.tsx";
 import { Page } from "./page.tsx";
 import { PasswordField } from "./password.tsx";
+import { Progress } from "./progress.tsx";
 
 const words = texts({
   en: {
@@ -54,7 +55,7 @@ export function Activation({ signupToken, email, code: given, onExpired }: Activ
     return undefined;
   });
   return (
-    <Page title={text.title} lead={given ? text.leadWithCode(email) : text.lead(email)}>
+    <Page title={text.title} lead={given ? text.leadWithCode(email) : text.lead(email)} above={<Progress at={2} />}>
       <Form submission={submission} action={text.action}>
         <input type="email" name="email" value={email} autoComplete="username" readOnly hidden />
         <CodeField label={text.code} value={code} onValue={setCode} failure={submission.failure} />

@@ -28,6 +28,8 @@ interface PageProps {
   title: string;
   /** Under the title. */
   lead?: ReactNode;
+  /** Over the title. */
+  above?: ReactNode;
   children?: ReactNode;
   /** `narrow` for forms, `wide` for lists. */
   width?: "narrow" | "wide";
@@ -37,7 +39,7 @@ interface PageProps {
  * One page, or one state of it. A new title becomes the document's and gets the focus, so that a screen reader says
  * where one is and the keyboard goes on from there.
  */
-export function Page({ title, lead, children, width = "narrow" }: PageProps) {
+export function Page({ title, lead, above, children, width = "narrow" }: PageProps) {
   const heading = useRef<HTMLHeadingElement>(null);
   const isFirst = useRef(document.activeElement === document.body && document.title === site.site);
   useEffect(() => {
@@ -47,6 +49,7 @@ export function Page({ title, lead, children, width = "narrow" }: PageProps) {
   }, [title]);
   return (
     <div className={`page page-${width}`}>
+      {above}
       <h1 ref={heading} tabIndex={-1}>
         {title}
       </h1>

@@ -3,6 +3,7 @@ import { Link, useLocation } from "wouter";
 import { app } from "../api.ts";
 import { AddressField, type Failure, Field, Form, failureOf, useSubmission } from "../components/form.tsx";
 import { Page } from "../components/page.tsx";
+import { Progress } from "../components/progress.tsx";
 import { texts, useLanguage, useTexts } from "../i18n.tsx";
 
 const words = texts({
@@ -44,7 +45,7 @@ export function RegisterPage() {
   });
   const { failure } = submission;
   return (
-    <Page title={text.title} lead={text.lead}>
+    <Page title={text.title} lead={text.lead} above={<Progress at={0} />}>
       <Form submission={submission} action={text.send}>
         <div className="field-row">
           <Field

@@ -7,6 +7,7 @@ import { Activation } from "../components/activation.tsx";
 import { keepForReload, useCleanAddress } from "../components/clean-address.ts";
 import { AddressField, CodeField, cleanCode, type Failure, Form, useSubmission } from "../components/form.tsx";
 import { Loading, Page, Unreachable } from "../components/page.tsx";
+import { Progress } from "../components/progress.tsx";
 import { texts, useTexts } from "../i18n.tsx";
 
 const words = texts({
@@ -17,6 +18,7 @@ const words = texts({
     checked: "This page looks again every few seconds.",
     unseen: "We cannot look just now. This page tries again by itself.",
     withdraw: "Withdraw my request",
+    withdrawMore: "Nobody decides about it any more. You can ask again whenever you like.",
     withdrawn: "Your request is withdrawn",
     withdrawnLead: "Nothing of it is kept but the note that there was one.",
     rejected: "Your request was not accepted",
@@ -47,6 +49,7 @@ const words = texts({
     checked: "Deze pagina kijkt om de paar seconden opnieuw.",
     unseen: "We kunnen nu even niet kijken. Deze pagina probeert het vanzelf opnieuw.",
     withdraw: "Trek mijn aanvraag in",
+    withdrawMore: "Er beslist dan niemand meer over. Opnieuw aanvragen mag altijd.",
     withdrawn: "Je aanvraag is ingetrokken",
     withdrawnLead: "Er blijft niets van bewaard, behalve dat er een was.",
     rejected: "Je aanvraag is niet aangenomen",
@@ -147,12 +150,14 @@ function WaitingRoom({ handle, onHandle }: RoomProps) {
       />
     );
   return (
-    <Page title={text.waiting} lead={text.waitingLead(data.email)}>
-      <p>{text.waitingMore}</p>
-      <p className="pulse" role="status">
-        <span className="pulse-dot" aria-hidden="true" />
-        {status.isError ? text.unseen : text.checked}
-      </p>
+    <Page title={text.waiting} lead={text.waitingLead(data.email)} above={<Progress at={1} />}>
+      <div className="card">
+        <p>{text.waitingMore}</p>
+        <p className="pulse" role="status">
+          <span className="pulse-dot" aria-hidden="true" />
+          {status.isError ? text.unseen : text.checked}
+        </p>
+      </div>
       <Withdraw token={handle.token} onWithdrawn={() => setWithdrawn(true)} />
     </Page>
   );
@@ -184,7 +189,7 @@ function Withdraw({ token, onWithdrawn }: { token: string; onWithdrawn: () => vo
     <details className="more">
       <summary>{text.withdraw}</summary>
       <Form submission={submission} action={text.withdraw} tone="danger">
-        {null}
+        <p>{text.withdrawMore}</p>
       </Form>
     </details>
   );
@@ -206,7 +211,7 @@ function Expired({ handle, email, onRenewed, onHaveCode }: ExpiredProps) {
     return undefined;
   });
   return (
-    <Page title={text.expired} lead={text.expiredLead(email)}>
+    <Page title={text.expired} lead={text.expiredLead(email)} above={<Progress at={2} />}>
       <Form
         submission={submission}
         action={text.renew}
@@ -254,7 +259,7 @@ function FindByCode({ onFound }: { onFound: (handle: Handle) => void }) {
     return undefined;
   });
   return (
-    <Page title={text.code} lead={text.codeLead}>
+    <Page title={text.code} lead={text.codeLead} above={<Progress at={2} />}>
       <Form submission={submission} action={text.go}>
         <AddressField label={text.email} value={email} onValue={setEmail} />
         <CodeField label={text.codeLabel} value={code} onValue={setCode} />

@@ -172,6 +172,7 @@ test("D-32, G17: who accepted may accept again, another administrator is told wh
 test("people are found by parts of name and address, newest first, with their permissions and newest mail", async () => {
   const { userId } = await walk.activate("searched.person@example.com");
   await post("/admin/add_permission/", { user_id: userId, permission: "editor" });
+  await client.drainMail();
   const { body } = await get("/admin/people/?search=SEARCHED.per");
   expect(body).toEqual({
     rows: [

@@ -1,0 +1,287 @@
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Site, startSite, type Visitor } from "./support/visitor.ts";
+import { goodPassword } from "./support/walk.ts";
+
+let site: Site;
+let axe: string;
+
+beforeAll(async () => {
+  [site, axe] = await Promise.all([
+    startSite(),
+    readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"),
+  ]);
+});
+
+afterAll(() => site.stop());
+
+/** What axe finds that is serious or critical: rule and place. It comes in past the policy, as a browser's own tools do. */
+async function findBarriers(page: Page): Promise<string[]> {
+  await page.evaluate(`window.axe ?? (() => { ${axe} })()`);
+  return page.evaluate(`axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) => violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => id + " " + target + " " + failureSummary)))`);
+}
+
+/** What does not fit into the window: its own width, and whatever sticks out without a way to scroll there. */
+const findOverflow = `(() => {
+  const width = document.documentElement.clientWidth;
+  const isScrolled = (element) => element && (/auto|scroll|hidden/.test(getComputedStyle(element).overflowX) || isScrolled(element.parentElement));
+  const out = [...document.querySelectorAll("body *")].filter((element) => {
+    const box = element.getBoundingClientRect();
+    return box.width > 1 && box.height > 1 && (box.right > width + 1 || box.left < -1) && !isScrolled(element.parentElement);
+  });
+  const wide = document.documentElement.scrollWidth > width ? ["the page is wider than its window"] : [];
+  return [...wide, ...out.map((element) => element.outerHTML.slice(0, 80))];
+})()`;
+
+/** At 320 px (a phone, or 1280 px at 400 %), and at 640 px with text of twice the size. */
+async function findCut(page: Page): Promise<string[]> {
+  const before = page.viewportSize();
+  await page.setViewportSize({ width: 320, height: 640 });
+  const narrow = await page.evaluate<string[]>(findOverflow);
+  await page.setViewportSize({ width: 640, height: 640 });
+  await page.evaluate("document.documentElement.style.fontSize = '200%'");
+  const zoomed = await page.evaluate<string[]>(findOverflow);
+  await page.evaluate("document.documentElement.style.fontSize = ''");
+  if (before) await page.setViewportSize(before);
+  return [...narrow.map((found) => `320 px: ${found}`), ...zoomed.map((found) => `200 %: ${found}`)];
+}
+
+/** Everything that moves, for somebody who asked that nothing does. */
+const findMotion = `document.getAnimations().filter((animation) => animation.playState === "running" &&
+  animation.effect.getComputedTiming().duration > 1).map((animation) => animation.animationName ?? "transition")`;
+
+const looks = [
+  { locale: "en", colorScheme: "light", reducedMotion: "reduce" },
+  { locale: "nl", colorScheme: "dark", reducedMotion: "reduce" },
+] as const;
+
+type Room = [name: string, enter: (visitor: Visitor) => Promise<unknown>];
+
+/** Looks at rooms in both languages and both colour schemes. */
+async function inspect(rooms: Room[], session?: { cookie: string }): Promise<void> {
+  for (const look of looks) {
+    const visitor = await site.visit(look);
+    if (session) await visitor.carry(session);
+    for (const [name, enter] of rooms) {
+      await enter(visitor);
+      await visitor.page.locator(".loading").first().waitFor({ state: "detached" });
+      const found = [
+        ...(await findBarriers(visitor.page)),
+        ...(await findCut(visitor.page)),
+        ...(await visitor.page.evaluate<string[]>(findMotion)),
+      ];
+      expect.soft({ name, ...look, found }).toEqual({ name, ...look, found: [] });
+    }
+    await visitor.page.context().close();
+  }
+}
+
+const at = (path: string): Room => [path, (visitor) => visitor.open(path)];
+const submit = ({ page }: Visitor) => page.locator("main form button[type=submit]").first().click();
+
+test("axe, 320 px, 200 % and still pages: everything that a registrant sees", async () => {
+  const waiting = await site.client.register("waits@example.com");
+  const open = await site.walk.open("opens@example.com");
+  await site.walk.activate("member@example.com");
+  await site.client.app.post("/account/request_password_link", { email: "member@example.com" });
+  const reset = (await site.walk.mailsTo("member@example.com")).at(-1)?.link ?? "";
+  const { url: setup } = await site.client.command("app", "create_setup_link");
+  await inspect([
+    at("/"),
+    at("/account/register"),
+    at(`/account/signup?token=${waiting}`),
+    [
+      "activation",
+      async (visitor) => {
+        await visitor.open(`/account/signup?token=${open.token}&code=ABCD2345`);
+        await visitor.fill({ password: "password1234" });
+        await visitor.page.locator("meter").waitFor();
+        await submit(visitor);
+        await visitor.page.locator(".field-message, .note-bad").first().waitFor();
+      },
+    ],
+    at("/account/signup"),
+    at("/account/signup?token=gone"),
+    [
+      "login",
+      async (visitor) => {
+        await visitor.open("/account/login");
+        await visitor.fill({ email: "nobody@example.com", password: "not the right one" });
+        await submit(visitor);
+        await visitor.page.locator(".note-bad").waitFor();
+      },
+    ],
+    at("/account/recover"),
+    ["reset", (visitor) => visitor.open(reset)],
+    ["setup", (visitor) => visitor.open(setup)],
+    at("/nowhere"),
+  ]);
+});
+
+test("axe, 320 px, 200 % and still pages: everything that a member sees", async () => {
+  const { session } = await site.walk.activate("account@example.com");
+  await site.client.app.post("/account/change_email", { email: "new@example.com", password: goodPassword }, session);
+  const change = (await site.walk.mailsTo("new@example.com")).at(-1)?.link ?? "";
+  await inspect(
+    [
+      at("/"),
+      [
+        "account",
+        async (visitor) => {
+          await visitor.open("/account");
+          await visitor.page.locator("#sessions li").first().waitFor();
+          await visitor.page.locator("#address [name=code]").waitFor();
+          for (const summary of await visitor.page.locator("summary").all()) await summary.click();
+        },
+      ],
+      ["change", (visitor) => visitor.open(change)],
+      at("/admin"),
+    ],
+    session,
+  );
+});
+
+test("axe, 320 px, 200 % and still pages: everything that an administrator sees", async () => {
+  for (const name of ["one", "two"]) await site.client.register(`${name}@queue.example`);
+  await site.client.register("bad@queue.example");
+  await site.walk.decide("reject_user", "bad@queue.example", { reason: "Not found." });
+  const list = (visitor: Visitor) => visitor.page.locator("article, li, table").first().waitFor();
+  const queue = async (visitor: Visitor, ...keys: string[]) => {
+    await visitor.open("/admin");
+    await list(visitor);
+    for (const key of keys) await visitor.page.keyboard.press(key);
+  };
+  await inspect(
+    [
+      ["queue", (visitor) => queue(visitor, "j", "x")],
+      [
+        "rejection",
+        async (visitor) => {
+          await queue(visitor, "j", "r");
+          await visitor.page.locator("dialog pre").waitFor();
+        },
+      ],
+      ["keys", (visitor) => queue(visitor, "?")],
+      at("/admin?show=rejected"),
+      at("/admin/people"),
+      at("/admin/mail"),
+      at("/admin/decisions"),
+      at("/admin/overview"),
+    ],
+    site.walk.admin,
+  );
+});
+
+/** Where the focus is: what is said of it, where it sits, and whether one can see that it is there. */
+const readFocus = `(() => {
+  const element = document.activeElement;
+  const frame = element.closest(".field-frame") ?? element;
+  const { left, top } = frame.getBoundingClientRect();
+  const style = getComputedStyle(frame);
+  return { name: element.getAttribute("aria-label") ?? (element.name || element.innerText.trim()),
+    left, top: top + scrollY, isShown: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2 };
+})()`;
+
+interface Focus {
+  name: string;
+  left: number;
+  top: number;
+  isShown: boolean;
+}
+
+/** Everything that Tab leads to, in its order, from the top of the page to its end. */
+async function walk({ page }: Visitor): Promise<Focus[]> {
+  const stops: Focus[] = [];
+  await page.evaluate("document.activeElement.blur()");
+  for (let turn = 0; turn < 60; turn++) {
+    await page.keyboard.press("Tab");
+    if (await page.evaluate<boolean>("document.activeElement === document.body")) break;
+    stops.push(await page.evaluate<Focus>(readFocus));
+  }
+  return stops;
+}
+
+/** Down the page, and along each line; a column to the right begins at the top again. */
+function isInOrder(before: Focus, after: Focus): boolean {
+  return after.top >= before.top - 24 || after.left > before.left + 100;
+}
+
+test("the Tab key leads through every page in the order one reads it, and one sees where it is", async () => {
+  const waiting = await site.client.register("tabs@example.com");
+  const open = await site.walk.open("tabs-open@example.com");
+  const { session } = await site.walk.activate("tabs-member@example.com");
+  const visitor = await site.visit();
+  const look = async (paths: string[]) => {
+    for (const path of paths) {
+      await visitor.open(path);
+      await visitor.page.locator("header nav").locator("a, button").first().waitFor();
+      const stops = await walk(visitor);
+      expect(stops[0]?.name).toBe("Skip to the content");
+      const astray = stops.slice(1).filter((stop, index) => index > 0 && !isInOrder(stops[index] as Focus, stop));
+      const unseen = stops.filter(({ isShown }) => !isShown);
+      expect.soft({ path, astray, unseen }).toEqual({ path, astray: [], unseen: [] });
+    }
+  };
+  await look(["/", "/account/register", `/account/signup?token=${waiting}`, `/account/signup?token=${open.token}`]);
+  await look(["/account/login", "/account/recover", "/setup#link"]);
+  await visitor.carry(session);
+  await look(["/account"]);
+  await visitor.page.context().clearCookies();
+  await visitor.carry(site.walk.admin);
+  await look(["/admin", "/admin/people", "/admin/mail", "/admin/overview"]);
+  await visitor.page.context().close();
+});
+
+test("from the home page to an account and out again with Tab, Enter and Space alone", async () => {
+  const address = "keyboard@example.com";
+  const visitor = await site.visit();
+  const { page } = visitor;
+  const { keyboard } = page;
+  const type = async (name: string, text: string) => {
+    await visitor.tabTo(page.locator(`main [name="${name}"]:visible`));
+    await keyboard.type(text);
+  };
+  const choose = async (label: string, key = "Enter") => {
+    await visitor.tabTo(page.locator("button:visible, a:visible, summary:visible", { hasText: label }).last());
+    await keyboard.press(key);
+  };
+  await visitor.open("/");
+  await keyboard.press("Tab");
+  await keyboard.press("Enter");
+  expect(await page.evaluate("location.hash")).toBe("#content");
+  await choose("Sign up");
+  await visitor.sees("Ask for an account");
+  await type("firstname", "Ada");
+  await type("lastname", "Lovelace");
+  await type("email", address);
+  await keyboard.press("Enter");
+  await visitor.sees("Your request is waiting for a decision");
+  await site.walk.decide("accept_user", address);
+  await visitor.returnToTab();
+  await visitor.sees("Activate your account");
+  expect(await page.evaluate("document.activeElement.tagName")).toBe("H1");
+  await type("code", (await site.walk.mailsTo(address)).at(-1)?.code ?? "");
+  await type("password", goodPassword);
+  await visitor.tabTo(page.getByRole("button", { name: "Show the password" }));
+  await keyboard.press("Space");
+  expect(await page.locator("[name=password]").getAttribute("type")).toBe("text");
+  await choose("Activate my account", "Space");
+  await visitor.sees("Welcome");
+  await type("lastname", " King");
+  await keyboard.press("Enter");
+  await visitor.reads("Your names are saved.");
+  await choose("Choose a new password", "Space");
+  await type("current", goodPassword);
+  await type("password", "seven quiet boats at dawn");
+  await type("again", "seven quiet boats at dawn");
+  await keyboard.press("Enter");
+  await visitor.reads("Your password is changed");
+  await visitor.open("/account");
+  await choose("Sign out", "Space");
+  await visitor.sees(/^Welcome to/);
+  await visitor.leave();
+});

@@ -71,7 +71,8 @@ async function inspect(rooms: Room[], session?: { cookie: string }): Promise<voi
       await visitor.page.locator(".loading").first().waitFor({ state: "detached" });
       const found = [
         ...(await findBarriers(visitor.page)),
-        ...(await findCut(visitor.page)),
+        // Dutch takes more room.
+        ...(look.locale === "nl" ? await findCut(visitor.page) : []),
         ...(await visitor.page.evaluate<string[]>(findMotion)),
       ];
       expect.soft({ name, ...look, found }).toEqual({ name, ...look, found: [] });

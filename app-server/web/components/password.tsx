@@ -91,7 +91,8 @@ function Strength({ password, context }: { password: string; context: string[] }
     <div className="strength">
       <meter
         className={`strength-${score}`}
-        min={0}
+        // Even the worst is a little of something, or it would look as if nothing had been measured.
+        min={-1}
         max={4}
         low={2}
         high={3}

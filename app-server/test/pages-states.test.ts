@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { pagePaths } from "../src/pages.ts";
 import { type Site, startSite, type Visitor } from "./support/visitor.ts";
@@ -231,6 +232,70 @@ test("signing in, registering and recovering say what is wrong, and do not tell 
   await visitor.press("Send my request");
   await visitor.reads("This is not an e-mail address we can use.");
   await visitor.leave(["404 /nowhere", "422 /auth/request_registration"]);
+});
+
+test("M-18: a link for a new password that expired is renewed with one click", async () => {
+  const address = "slow@example.com";
+  await site.walk.activate(address);
+  await site.client.app.post("/account/request_password_link", { email: address });
+  const linkOf = async () =>
+    (await site.walk.mailsTo(address)).findLast(({ type }) => type === "password_reset")?.link ?? "";
+  const old = await linkOf();
+  await site.client.advanceClocks(21 * 60);
+  const visitor = await site.visit();
+  await visitor.open(old);
+  await visitor.sees("This link has expired");
+  await visitor.press("Send me a new link");
+  await visitor.reads("A new link is on its way");
+  expect(await linkOf()).not.toBe(old);
+  await visitor.open(await linkOf());
+  await visitor.sees("Your new password");
+  await visitor.leave(["404 /account/password_link_status"]);
+});
+
+test("one’s data is a file, and an account is deleted with its password, for good", async () => {
+  const visitor = await site.visitAs("leaves@example.com");
+  await visitor.open("/account");
+  const [download] = await Promise.all([
+    visitor.page.waitForEvent("download"),
+    visitor.press("Save my data as a file"),
+  ]);
+  expect(JSON.parse(await readFile(await download.path(), "utf8")).account.email).toBe("leaves@example.com");
+  await visitor.page.getByText("Delete my account", { exact: true }).click();
+  const remove = async (password: string) => {
+    await visitor.page.locator("#data [name=password]").fill(password);
+    await visitor.press("Delete my account for good");
+  };
+  await remove("not my password at all");
+  await visitor.reads("This password is not right.");
+  await remove(goodPassword);
+  await visitor.sees("Your account is deleted");
+  await visitor.page.getByRole("link", { name: "Sign up" }).waitFor();
+  await visitor.leave(["403 /account/delete"]);
+});
+
+test("while the server thinks, pages say that they load; what cannot be read is said, with a way to try again", async () => {
+  const visitor = await site.visitAs("watcher@example.com", ["admin"]);
+  let answer = () => {};
+  const held = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  await visitor.page.route("**/auth/registration_status", (route) => held.then(() => route.continue()));
+  await visitor.page.goto(
+    `${site.stack.urls.app}/account/signup?token=${await site.client.register("slowly@example.com")}`,
+  );
+  await visitor.page.getByRole("status").getByText("Loading…").waitFor();
+  answer();
+  await visitor.sees("Your request is waiting for a decision");
+  await visitor.page.route("**/admin/registrations/*", (route) =>
+    route.fulfill({ status: 500, json: { code: "internal_error" } }),
+  );
+  await visitor.open("/admin");
+  await visitor.reads("Something went wrong on our side.");
+  await visitor.page.unroute("**/admin/registrations/*");
+  await visitor.press("Try again");
+  await visitor.reads("slowly@example.com");
+  await visitor.leave(["500 /admin/registrations/"]);
 });
 
 test("a server that does not answer is said, nothing is lost, and pages go on by themselves when it is back", async () => {

@@ -24,6 +24,7 @@ const words = texts({
     rejected: "Your request was not accepted",
     rejectedLead:
       "If you left a reachable address, a mail tells you why. If you think this is a mistake, write to the administrators.",
+    home: "To the start page",
     expired: "Your code has run out",
     expiredLead: (email: string) =>
       `You are still approved. Ask for a new code, and a new mail is written to ${email}.`,
@@ -55,6 +56,7 @@ const words = texts({
     rejected: "Je aanvraag is niet aangenomen",
     rejectedLead:
       "Is je adres bereikbaar, dan vertelt een mail je waarom. Denk je dat dit een vergissing is, schrijf dan de beheerders.",
+    home: "Naar de startpagina",
     expired: "Je code is verlopen",
     expiredLead: (email: string) =>
       `Je bent nog steeds goedgekeurd. Vraag een nieuwe code, dan gaat er een nieuwe mail naar ${email}.`,
@@ -125,7 +127,14 @@ function WaitingRoom({ handle, onHandle }: RoomProps) {
   if (data === undefined)
     return status.isError ? <Unreachable error={status.error} onAgain={() => void status.refetch()} /> : <Loading />;
   if (data === "gone") return <Ended title={text.gone} lead={text.goneLead} />;
-  if (data.state === "rejected") return <Page title={text.rejected} lead={text.rejectedLead} />;
+  if (data.state === "rejected")
+    return (
+      <Page title={text.rejected} lead={text.rejectedLead}>
+        <p>
+          <Link href="/">{text.home}</Link>
+        </p>
+      </Page>
+    );
   if (data.signup_token)
     return (
       <Activation

@@ -16,7 +16,10 @@ const mailSteps: Step[] = [
   ["commit", /^commit$/],
 ];
 
-const rejectionSteps: Step[] = [["decision", /^update "registration_state" set "state"/], ...mailSteps];
+const rejectionSteps: Step[] = [
+  ["decision", /^with "rejected" as \(update "registration_state" set "state"/],
+  ...mailSteps,
+];
 const hintSteps: Step[] = [
   ["decoy", /^insert into "registration_state"/],
   ["limit", /insert into "?rate_limits"?/],

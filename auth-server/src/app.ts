@@ -1,9 +1,7 @@
 import type { AdjustableClock } from "@anteroom/shared/runtime/clock";
 import { requireInternalSecret } from "@anteroom/shared/runtime/private-calls";
-import type { Network } from "@anteroom/shared/runtime/settings";
 import { parseInvocation, parseStrictJson } from "@anteroom/shared/wire/invocation";
 import { type Context, type Handler, Hono, type MiddlewareHandler } from "hono";
-import ipaddr from "ipaddr.js";
 import { readBody } from "./body.ts";
 import { readCaller } from "./caller.ts";
 import { runCommand } from "./commands.ts";
@@ -19,8 +17,8 @@ export function createPublicApp(context: AuthContext, checkReadiness: () => Prom
   const app = createApp(context);
   const headersFor = corsHeaders(context.settings);
   // Ahead of what all other answers pass through: it sends the same headers with its answers, which costs a tenth.
-  const { strict, trustedProxies } = context.settings;
-  app.post("/", invocationHandler(context, { actions: publicActions(strict), headersFor, trustedProxies }));
+  const actions = publicActions(context.settings.strict);
+  app.post("/", invocationHandler(context, { actions, headersFor, speaksForOthers: false }));
   app.use(addHeaders(headersFor));
   app.use(refuseOtherMethods);
   app.get("/alive", answerAlive);
@@ -35,7 +33,7 @@ export function createPrivateApp(context: AuthContext, clock: AdjustableClock): 
   const app = createApp(context);
   app.use(requireInternalSecret(context.settings.internalSecret));
   app.use(refuseOtherMethods);
-  const handling = { actions: servedActions, headersFor: () => ({}), trustedProxies: everyNetwork };
+  const handling = { actions: servedActions, headersFor: () => ({}), speaksForOthers: true };
   app.post("/", invocationHandler(context, handling));
   app.post("/command", commandHandler(context, clock));
   app.get("/alive", answerAlive);
@@ -66,25 +64,24 @@ const refuseOtherMethods: MiddlewareHandler = async (c, next) => {
   return method === "GET" || method === "POST" ? next() : c.body(null, 404);
 };
 
-/** Whoever has the internal secret is believed on behalf of whom they call: the app server hands on its visitors' calls. */
-const everyNetwork: readonly Network[] = [
-  [ipaddr.parse("0.0.0.0"), 0],
-  [ipaddr.parse("::"), 0],
-];
-
 interface Handling {
   actions: readonly string[];
   headersFor: HeadersFor;
-  trustedProxies: readonly Network[];
+  /** Whoever has the internal secret: the app server hands on its visitors' calls, and says whose they are. */
+  speaksForOthers: boolean;
 }
 
-function invocationHandler(context: AuthContext, { actions, headersFor, trustedProxies }: Handling): Handler {
+function invocationHandler(context: AuthContext, { actions, headersFor, speaksForOthers }: Handling): Handler {
+  const { trustedProxies } = context.settings;
   const served = new Set(actions);
   const carryOut = async (c: Context): Promise<Answer | 400 | 413> => {
     const body = await readBody(c.req.raw, context.settings.bodyLimit);
     if (body === undefined) return 413;
     const invocation = parseInvocation(body);
-    return (invocation && (await invoke(context, served, invocation, readCaller(c, trustedProxies)))) ?? 400;
+    return (
+      (invocation && (await invoke(context, served, invocation, readCaller(c, { trustedProxies, speaksForOthers })))) ??
+      400
+    );
   };
   return async (c) => {
     const headers = headersFor(c.req.header("origin"));

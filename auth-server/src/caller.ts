@@ -2,6 +2,7 @@ import { callerKey } from "@anteroom/shared/runtime/client-address";
 import type { Network } from "@anteroom/shared/runtime/settings";
 import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Context } from "hono";
+import ipaddr from "ipaddr.js";
 
 /** Who makes a request, as far as that shows. */
 export interface Caller {
@@ -15,14 +16,25 @@ export interface Caller {
  * Worked out when asked for: most requests are looks at a session, which count nobody. Functions rather than getters:
  * V8 keeps the shape of every object made with getters, and through them the whole request, until a full collection.
  *
- * @param trustedProxies whose word on the address they called from is believed
+ * @param trustedProxies whose word on the address they were called from is believed
+ * @param speaksForOthers whether that of this request's sender is, whoever they are
  */
-export function readCaller(c: Context, trustedProxies: readonly Network[]): Caller {
+export function readCaller(
+  c: Context,
+  { trustedProxies, speaksForOthers }: { trustedProxies: readonly Network[]; speaksForOthers: boolean },
+): Caller {
   return {
     key: () => {
       const forwarded = { forwarded: c.req.header("forwarded"), xForwardedFor: c.req.header("x-forwarded-for") };
-      return callerKey(getConnInfo(c).remote.address ?? "", forwarded, trustedProxies);
+      const remote = getConnInfo(c).remote.address ?? "";
+      return callerKey(remote, forwarded, speaksForOthers ? [...trustedProxies, networkOf(remote)] : trustedProxies);
     },
     userAgent: () => (c.req.header("user-agent") ?? "").slice(0, 200),
   };
+}
+
+/** That of one address. */
+function networkOf(address: string): Network {
+  const parsed = ipaddr.process(address);
+  return [parsed, parsed.kind() === "ipv4" ? 32 : 128];
 }

@@ -3,6 +3,7 @@ import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { createClient } from "./support/client.ts";
+import { type Stack, startStack } from "./support/stack.ts";
 
 let stack: Stack;
 let serial = 0;

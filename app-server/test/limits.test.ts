@@ -132,13 +132,14 @@ test("S-17: full buckets are cleared away", async () => {
 test("S-17: no more mails leave in a minute than the operator allows; the rest follows", async () => {
   const client = createClient(stack);
   const send = (mail: number) => client.email({ type: "password_updated", email: `m${mail}@example.com` });
+  const startedAt = Date.now();
   await Promise.all(Array.from({ length: 62 }, (_, mail) => send(mail)));
   const files = async () => (await readdir(stack.emailsDir)).filter((name) => name.endsWith(".txt"));
   await expect.poll(async () => (await files()).length, { timeout: 10_000 }).toBe(62);
   const written = await Promise.all(
     (await files()).map(async (name) => (await stat(join(stack.emailsDir, name))).mtimeMs),
   );
-  const [first = 0] = written.sort((a, b) => a - b);
+  written.sort((a, b) => a - b);
   // Sixty may go at once, and then one each second.
-  expect([60, 61].map((index) => (written[index] ?? 0) - first > (index - 59) * 1_000 - 100)).toEqual([true, true]);
+  expect([60, 61].map((index) => (written[index] ?? 0) - startedAt > (index - 59) * 1_000 - 100)).toEqual([true, true]);
 });

@@ -25,7 +25,7 @@ async function findBarriers(page: Page): Promise<string[]> {
     .flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => id + " " + target + " " + failureSummary)))`);
 }
 
-/** What does not fit into the window: its own width, and whatever sticks out without a way to scroll there. */
+/** What does not fit: the page into its window, whatever sticks out without a way to scroll there, text into its box. */
 const findOverflow = `(() => {
   const width = document.documentElement.clientWidth;
   const isScrolled = (element) => element && (/auto|scroll|hidden/.test(getComputedStyle(element).overflowX) || isScrolled(element.parentElement));
@@ -34,7 +34,9 @@ const findOverflow = `(() => {
     return box.width > 1 && box.height > 1 && (box.right > width + 1 || box.left < -1) && !isScrolled(element.parentElement);
   });
   const wide = document.documentElement.scrollWidth > width ? ["the page is wider than its window"] : [];
-  return [...wide, ...out.map((element) => element.outerHTML.slice(0, 80))];
+  const overfull = [...document.querySelectorAll("main *")].filter((element) => !element.firstElementChild && element.clientWidth > 1 &&
+    element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).overflowX === "visible");
+  return [...wide, ...[...out, ...overfull].map((element) => element.outerHTML.slice(0, 80))];
 })()`;
 
 /** At 320 px (a phone, or 1280 px at 400 %), and at 640 px with text of twice the size. */

@@ -2,7 +2,7 @@ import { texts, useTexts } from "../i18n.tsx";
 
 const words = texts({
   en: { label: "Your way to an account", done: "done: ", steps: ["Ask", "Wait", "Activate"] },
-  nl: { label: "Je weg naar een account", done: "gedaan: ", steps: ["Aanvragen", "Wachten", "Activeren"] },
+  nl: { label: "Je weg naar een account", done: "gedaan: ", steps: ["Vraag", "Wacht", "Activeer"] },
 });
 
 /** Where somebody who signs up is on their way. `at` counts from 0. */

@@ -4,7 +4,7 @@ import { type ReactNode, useMemo } from "react";
 import { Link } from "wouter";
 import { ask } from "../components/admin-api.ts";
 import { Chart } from "../components/admin-chart.tsx";
-import { Ago, Loaded } from "../components/admin-parts.tsx";
+import { Loaded } from "../components/admin-parts.tsx";
 import { Page } from "../components/page.tsx";
 import { texts, useFormats, useLanguage, useTexts } from "../i18n.tsx";
 
@@ -14,7 +14,6 @@ const words = texts({
     lead: "The last 30 days, counted by days in UTC.",
     waiting: "People waiting",
     oldest: "Longest wait",
-    since: "asked",
     nobody: "nobody waits",
     median: "Half are decided within",
     p90: "Nine of ten within",
@@ -46,7 +45,6 @@ const words = texts({
     lead: "De laatste 30 dagen, geteld in dagen volgens UTC.",
     waiting: "Wachtende mensen",
     oldest: "Langste wachttijd",
-    since: "gevraagd",
     nobody: "niemand wacht",
     median: "Over de helft is beslist binnen",
     p90: "Over negen van de tien binnen",
@@ -106,9 +104,7 @@ function Tiles({ overview: { waiting, hours_to_decision } }: { overview: Overvie
         {waiting.oldest_at === null ? (
           <span className="tile-none">{text.nobody}</span>
         ) : (
-          <>
-            <span className="tile-before">{text.since}</span> <Ago time={waiting.oldest_at} />
-          </>
+          span((Date.now() / 1_000 - waiting.oldest_at) / 3_600)
         )}
       </Tile>
       <Tile label={text.median}>

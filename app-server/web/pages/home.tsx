@@ -18,6 +18,7 @@ const words = texts({
     hello: (name: string) => `Hello ${name}`,
     signedIn: "You are signed in.",
     account: "Your account",
+    administration: "Who waits for a decision",
   },
   nl: {
     title: (name: string) => `Welkom bij ${name}`,
@@ -32,6 +33,7 @@ const words = texts({
     hello: (name: string) => `Hallo ${name}`,
     signedIn: "Je bent aangemeld.",
     account: "Je account",
+    administration: "Wie op een beslissing wacht",
   },
 });
 
@@ -41,8 +43,13 @@ export function HomePage() {
   if (session)
     return (
       <Page title={text.hello(session.user.firstname || session.user.email)} lead={text.signedIn}>
-        <p>
-          <Link href="/account" className="button">
+        <p className="form-actions">
+          {session.user.permissions.includes("admin") && (
+            <Link href="/admin" className="button">
+              {text.administration}
+            </Link>
+          )}
+          <Link href="/account" className={session.user.permissions.includes("admin") ? "button quiet" : "button"}>
             {text.account}
           </Link>
         </p>

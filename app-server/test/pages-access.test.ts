@@ -86,7 +86,7 @@ async function inspect(rooms: Room[], session?: { cookie: string }): Promise<voi
 const at = (path: string): Room => [path, (visitor) => visitor.open(path)];
 const submit = ({ page }: Visitor) => page.locator("main form button[type=submit]").first().click();
 
-test("axe, 320 px, 200 % and still pages: everything that a registrant sees", async () => {
+test("axe, 320 px, 200 % and still pages: everything that a registrant sees", { timeout: 60_000 }, async () => {
   const waiting = await site.client.register("waits@example.com");
   const open = await site.walk.open("opens@example.com");
   await site.walk.activate("member@example.com");
@@ -125,7 +125,7 @@ test("axe, 320 px, 200 % and still pages: everything that a registrant sees", as
   ]);
 });
 
-test("axe, 320 px, 200 % and still pages: everything that a member sees", async () => {
+test("axe, 320 px, 200 % and still pages: everything that a member sees", { timeout: 60_000 }, async () => {
   const { session } = await site.walk.activate("account@example.com");
   await site.client.app.post("/account/change_email", { email: "new@example.com", password: goodPassword }, session);
   const change = (await site.walk.mailsTo("new@example.com")).at(-1)?.link ?? "";
@@ -148,7 +148,7 @@ test("axe, 320 px, 200 % and still pages: everything that a member sees", async 
   );
 });
 
-test("axe, 320 px, 200 % and still pages: everything that an administrator sees", async () => {
+test("axe, 320 px, 200 % and still pages: everything that an administrator sees", { timeout: 60_000 }, async () => {
   for (const name of ["one", "two"]) await site.client.register(`${name}@queue.example`);
   await site.client.register("bad@queue.example");
   await site.walk.decide("reject_user", "bad@queue.example", { reason: "Not found." });
@@ -213,7 +213,9 @@ function isInOrder(before: Focus, after: Focus): boolean {
   return after.top >= before.top - 24 || after.left > before.left + 100;
 }
 
-test("the Tab key leads through every page in the order one reads it, and one sees where it is", async () => {
+test("the Tab key leads through every page in the order one reads it, and one sees where it is", {
+  timeout: 60_000,
+}, async () => {
   const waiting = await site.client.register("tabs@example.com");
   const open = await site.walk.open("tabs-open@example.com");
   const { session } = await site.walk.activate("tabs-member@example.com");

@@ -132,9 +132,12 @@ async function createVisitor(
   return visitor;
 }
 
+/** What becomes of a request to a server that is not there, or ends just then. */
+const noAnswer = /net::ERR_(CONNECTION_\w+|EMPTY_RESPONSE|SOCKET_NOT_CONNECTED)$/;
+
 /** The browser's own note of an answer that says no, or of none; those are collected by themselves. */
 function isOwn(complaint: string): boolean {
-  return !complaint.includes("Failed to load resource:") && !complaint.endsWith("net::ERR_CONNECTION_REFUSED");
+  return !complaint.includes("Failed to load resource:") && !noAnswer.test(complaint);
 }
 
 function collectRefusals(page: Page, origin: string, complaints: string[]): Set<string> {
@@ -149,8 +152,7 @@ function collectRefusals(page: Page, origin: string, complaints: string[]): Set<
     if (response.status() >= 400) refusals.add(`${response.status()} ${new URL(response.url()).pathname}`);
   });
   page.on("requestfailed", (request) => {
-    if (request.failure()?.errorText === "net::ERR_CONNECTION_REFUSED")
-      refusals.add(`no answer ${new URL(request.url()).pathname}`);
+    if (noAnswer.test(request.failure()?.errorText ?? "")) refusals.add(`no answer ${new URL(request.url()).pathname}`);
   });
   return refusals;
 }

@@ -5,12 +5,12 @@ import { NotFound } from "./components/page.tsx";
 import { Shell } from "./components/shell.tsx";
 import { HomePage } from "./pages/home.tsx";
 import { LoginPage } from "./pages/login.tsx";
-import { RecoverPage } from "./pages/recover.tsx";
 import { RegisterPage } from "./pages/register.tsx";
-import { SetupPage } from "./pages/setup.tsx";
 import { SignupPage } from "./pages/signup.tsx";
 
 // What few visitors need is fetched by those who do.
+const RecoverPage = fetchedPage(() => import("./pages/recover.tsx").then((page) => page.RecoverPage));
+const SetupPage = fetchedPage(() => import("./pages/setup.tsx").then((page) => page.SetupPage));
 const AccountPage = fetchedPage(() => import("./pages/account.tsx").then((page) => page.AccountPage));
 const AdminPages = fetchedPage(() => import("./pages/admin.tsx").then((page) => page.AdminPages));
 

@@ -100,6 +100,20 @@ test("G6: a code that ran out is renewed with one click; the new one works, the 
   await visitor.leave();
 });
 
+test("S-13: whoever has the code gets in, though others opened the page so often that it gives no form by itself", async () => {
+  const address = "crowded@example.com";
+  const { token, code } = await site.walk.open(address);
+  for (let turn = 0; turn < 20; turn++) await site.client.status(token);
+  const visitor = await visitWaitingRoom(token);
+  await visitor.press("Send me a new code");
+  await visitor.fill({ email: address, code });
+  await visitor.press("Go on");
+  await visitor.fill({ password: goodPassword });
+  await visitor.press("Activate my account");
+  await visitor.sees("Welcome");
+  await visitor.leave();
+});
+
 test("the form says what is wrong with code and password, and when there were too many tries", async () => {
   const { token, code } = await site.walk.open("clumsy@example.com");
   const visitor = await visitWaitingRoom(token, inDutch);

@@ -14,21 +14,26 @@ const settled = 2_000;
  */
 export async function runProcess(start: () => Promise<{ log: Log; stop: () => Promise<void> }>): Promise<void> {
   try {
-    const { log, stop } = await start();
+    const starting = start();
     let stopping = false;
+    // Asked for during the start, it waits for its end: a start that is broken off would have to be cleaned up after.
     const shutDown = async (reason: string) => {
       if (stopping) return;
       stopping = true;
-      log.info({ reason }, "stopping");
       setTimeout(() => process.exit(1), 9_000).unref();
+      const { log, stop } = await starting;
+      log.info({ reason }, "stopping");
       await stop();
       process.exit(0);
     };
-    process.once("SIGINT", () => void shutDown("SIGINT"));
-    process.once("SIGTERM", () => void shutDown("SIGTERM"));
-    process.once("disconnect", () => void shutDown("the launcher ended"));
+    const listen = (event: string, reason: string) =>
+      process.once(event, () => void shutDown(reason).catch(() => undefined));
+    listen("SIGINT", "SIGINT");
+    listen("SIGTERM", "SIGTERM");
+    listen("disconnect", "the launcher ended");
     // It may have ended while this process was starting, even before this line was loaded. Without a launcher: undefined.
-    if (process.connected === false) await shutDown("the launcher ended");
+    if (process.connected === false) void shutDown("the launcher ended").catch(() => undefined);
+    await starting;
     setTimeout(collectGarbage, settled).unref();
   } catch (error) {
     process.stderr.write(`${describe(error)}\n`);

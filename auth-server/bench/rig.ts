@@ -1,7 +1,7 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { join } from "node:path";
 import { checkout } from "@anteroom/shared/launch/checkout";
-import { nodeFlags } from "@anteroom/shared/launch/environment";
+import { memorySettings, nodeFlags } from "@anteroom/shared/launch/environment";
 import { freePort } from "@anteroom/shared/launch/ports";
 import { Pool } from "undici";
 import type { Databases } from "./database.ts";
@@ -90,7 +90,7 @@ async function startRepeatedly(starts: number, start: () => Promise<Program>) {
 
 function startServer(folder: string, name: ServerName, environment: Record<string, string>, url: string) {
   return startProgram({
-    args: [...nodeFlags[name], join(name, "src", "main.ts")],
+    args: [...nodeFlags, join(name, "src", "main.ts")],
     environment,
     log: join(folder, `${name}.log`),
     probe: `${url}/alive`,
@@ -117,7 +117,7 @@ function serverEnvironment(folder: string, databases: Databases, ports: number[]
   const [auth, authPrivate, app, appPrivate] = ports;
   return {
     NODE_COMPILE_CACHE: compileCache(folder),
-    MALLOC_ARENA_MAX: "2",
+    ...memorySettings,
     INTERNAL_SECRET: secret(),
     AUTH_SECRET: secret(),
     BACKEND_SECRET: secret(),

@@ -69,7 +69,7 @@ async function bringUp(launch: Launch, database: Database, name: ServerName, qui
 }
 
 function startServer(launch: Launch, database: Database, name: ServerName): Running {
-  const child = spawn(process.execPath, [...nodeFlags[name], join(name, "src", "main.ts")], {
+  const child = spawn(process.execPath, [...nodeFlags, join(name, "src", "main.ts")], {
     cwd: launch.checkout,
     env: serverEnvironment(name, launch, database.urls()),
     // A group of its own: Ctrl-C reaches the launcher alone, which stops the programs in order.

@@ -27,7 +27,7 @@ async function newestMail(address: string, type: string): Promise<{ code: string
   return { code: mail.code, link: mail.link };
 }
 
-test("D-1 … D-5, D-39, D-47, D-48, E-10, E-11: from the home page to an account and out again, with two devices", async () => {
+test("D-1, D-3, D-4, D-5, D-39, D-47, D-48, E-10, E-11: from the home page to an account and out again, with two devices", async () => {
   const address = "ada@example.com";
   const first = await site.visit();
   await first.open("/");
@@ -147,7 +147,7 @@ test("E-12, K-20, K-21, M-18, M-22: a forgotten password is replaced by link; ev
   await visitor.leave(["404 /account/password_link_status", "422 /account/use_password_link"]);
 });
 
-test("E-18, E-19, K-14 … K-17: names are in the header at once, a new address counts once it is confirmed elsewhere", async () => {
+test("E-18, E-19, K-14, K-16, K-17: names are in the header at once, a new address counts once it is confirmed elsewhere", async () => {
   const visitor = await site.visitAs("mover@example.com");
   await visitor.open("/account");
   await visitor.sees("Your account");

@@ -99,6 +99,20 @@ test("D-59: a link works once, also of twenty at once", async () => {
   );
 });
 
+test("D-59: two links at once for one address make one sign-up, and the other link stays good", async () => {
+  for (let time = 0; time < 5; time++) {
+    const links = [await newLink(), await newLink()];
+    const address = `twice${time}@example.com`;
+    const replies = await Promise.all(links.map((link) => setUp(link, address)));
+    expect(replies.map(({ status }) => status).filter((status) => status !== 200 && status !== 409)).toEqual([]);
+    expect(await stack.sql`select from registration_state where email = ${address}`).toHaveLength(1);
+    for (const [index, { status }] of replies.entries())
+      expect((await setUp(links[index] ?? "", `another${time}${index}@example.com`)).status).toBe(
+        status === 409 ? 200 : 410,
+      );
+  }
+});
+
 test("D-59: a link is good for one hour, not a second longer, and is kept as a hash", async () => {
   const now = Math.floor(Date.now() / 1000);
   await client.command("app", "set_clock", { now });

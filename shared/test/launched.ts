@@ -120,7 +120,9 @@ export function processesOf(place: Place, launcher: number): { auth: number; app
     const { command, parent, folder } = look(pid);
     if (parent === launcher && command.includes("auth-server")) found.auth = pid;
     if (parent === launcher && command.includes("app-server")) found.app = pid;
-    if (command.includes("bin/postgres\0-D") && folder.startsWith(place.folder)) found.postgres = pid;
+    // A process of its own that has just begun still bears its name.
+    const isFirst = command.includes("bin/postgres\0-D") && !look(parent).command.includes("postgres");
+    if (isFirst && folder.startsWith(place.folder)) found.postgres = pid;
   }
   return found;
 }

@@ -20,6 +20,9 @@ export async function createSetupLink(context: AppContext): Promise<string> {
   return `${context.settings.frontendOrigin}/setup#${token}`;
 }
 
+/** Another link was used for the same address at the same moment. Thrown to undo everything, so that this link stays good. */
+class SomebodyWasQuicker extends Error {}
+
 export type SetupResult = { ok: true; registrationToken: string } | { ok: false; problem: Problem };
 
 export async function setUpAdministrator(
@@ -30,14 +33,14 @@ export async function setUpAdministrator(
   const email = normalizeEmailAddress(request.email);
   const registrationId = randomId();
   const registrationToken = context.handles.registrationToken(registrationId);
-  const refusal = await context.db.transaction().execute(async (trx): Promise<Problem | undefined> => {
+  const work = context.db.transaction().execute(async (trx): Promise<Problem | undefined> => {
     const now = context.clock.now();
     // Checked before the link is used up, so that a mistake does not cost the link.
     const { isUser } = await registrations.findClaimsOnAddress(trx, email, now);
     if (isUser || (await registrations.findForDecision(trx, email))?.state === "OPEN") return addressInUse;
     if (!(await store.takeSetupLink(trx, sha256(setupToken), now))) return linkNotValid;
     await registrations.replaceLiveRegistration(trx, email);
-    await registrations.insertRegistration(trx, {
+    const isInserted = await registrations.insertRegistration(trx, {
       id: registrationId,
       token_hash: context.handles.hashToken(registrationToken),
       email,
@@ -51,6 +54,7 @@ export async function setUpAdministrator(
       // Already lapsed: if this process dies now, the recovery opens the sign-up.
       opening_until: now,
     });
+    if (!isInserted) throw new SomebodyWasQuicker();
     const { firstname, lastname, language } = request;
     await registrations.insertNewUser(trx, {
       registrationId,
@@ -64,6 +68,10 @@ export async function setUpAdministrator(
     const decision = { actor: "setup-link", action: "grant_permission", detail: "admin" } as const;
     await logDecision(trx, { ...decision, subject: email, now });
     return undefined;
+  });
+  const refusal = await work.catch((error: unknown) => {
+    if (error instanceof SomebodyWasQuicker) return addressInUse;
+    throw error;
   });
   if (refusal) return { ok: false, problem: refusal };
   await renewOpening(context, registrationId);

@@ -138,7 +138,8 @@ async function openBoss({ settings, processName, log }: MailQueueParts): Promise
     // Less than the interval of the supervision, so that no round of it is left out.
     monitorIntervalSeconds: 5,
   });
-  boss.on("error", (error) => log.error({ err: error }, "mail queue"));
+  // Its errors bring the whole connection along, with what only that should know.
+  boss.on("error", ({ message, stack }) => log.error({ err: { message, stack } }, "mail queue"));
   boss.on("warning", (warning) => log.warn({ warning: warning.message }, "mail queue"));
   await boss.start();
   const options = {

@@ -31,6 +31,14 @@ export function answerProblem(context: Context, { status, code, detail, members,
   });
 }
 
+/** What a rule came to: `{success: true, …}`, or its problem. */
+export function answerOutcome(
+  context: Context,
+  result: { ok: true; values: object } | { ok: false; problem: Problem },
+): Response {
+  return result.ok ? context.json({ success: true, ...result.values }) : answerProblem(context, result.problem);
+}
+
 export const notFound = problem(404, "not_found", "There is nothing here.");
 
 export function tooManyRequests(retryAfter: number): Problem {

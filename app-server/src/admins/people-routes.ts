@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { afterField, handleField, limitField, searchField } from "../fields.ts";
 import { defineRoute, noBody, type Route } from "../http.ts";
-import { answerProblem } from "../problems.ts";
+import { answerOutcome } from "../problems.ts";
 import { toPattern } from "../registration/queue-store.ts";
 import * as rules from "./people-rules.ts";
 import { listPeople } from "./people-store.ts";
@@ -51,7 +51,7 @@ export const peopleRoutes: readonly Route[] = [
       body: z.object({ user_id: handleField }),
       handle: async ({ http, app, body, caller }) => {
         const result = await decide(app, { userId: body.user_id, actor: caller.userId });
-        return result.ok ? http.json({ success: true, ...result.values }) : answerProblem(http, result.problem);
+        return answerOutcome(http, result);
       },
     }),
   ),

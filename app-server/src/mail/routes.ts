@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import { z } from "zod";
 import { addressField, handleField } from "../fields.ts";
 import { defineRoute, noBody, type Route } from "../http.ts";
-import { answerProblem, problem } from "../problems.ts";
+import { answerOutcome, answerProblem, problem } from "../problems.ts";
 import * as rules from "./rules.ts";
 import * as store from "./store.ts";
 import { mailStatuses } from "./types.ts";
@@ -55,7 +55,7 @@ export const mailRoutes: readonly Route[] = [
       if (body.all) return http.json({ success: true, ...(await rules.replayAll(app, caller.userId)) });
       if (body.id === undefined) return answerProblem(http, problem(400, "missing_field", "Missing id or all"));
       const result = await rules.replayMail(app, body.id, caller.userId);
-      return result.ok ? http.json({ success: true, ...result.values }) : answerProblem(http, result.problem);
+      return answerOutcome(http, result);
     },
   }),
   defineRoute({
@@ -82,7 +82,7 @@ export const mailRoutes: readonly Route[] = [
     body: z.object({ email: addressField }),
     handle: async ({ http, app, body, caller }) => {
       const result = await rules.clearAddress(app, body.email, caller.userId);
-      return result.ok ? http.json({ success: true, ...result.values }) : answerProblem(http, result.problem);
+      return answerOutcome(http, result);
     },
   }),
 ];

@@ -15,7 +15,7 @@ import {
   searchField,
 } from "../fields.ts";
 import { defineRoute, noBody, type Route } from "../http.ts";
-import { answerProblem, problem } from "../problems.ts";
+import { answerOutcome, answerProblem, problem } from "../problems.ts";
 import * as decisions from "./decisions.ts";
 import * as queue from "./queue-store.ts";
 import * as rules from "./rules.ts";
@@ -164,7 +164,7 @@ export const decisionRoutes: readonly Route[] = [
     body: z.object({ email: addressField }),
     handle: async ({ http, app, body, caller }) => {
       const result = await decisions.resendSignupEmail(app, body.email, caller.userId);
-      return result.ok ? http.json({ success: true, ...result.values }) : answerProblem(http, result.problem);
+      return answerOutcome(http, result);
     },
   }),
   defineRoute({
@@ -176,7 +176,7 @@ export const decisionRoutes: readonly Route[] = [
     handle: async ({ http, app, body, caller }) => {
       const decision = { address: body.email, reason: body.reason.trim(), actor: caller.userId };
       const result = await decisions.rejectRegistration(app, decision);
-      return result.ok ? http.json({ success: true, ...result.values }) : answerProblem(http, result.problem);
+      return answerOutcome(http, result);
     },
   }),
   defineRoute({
@@ -187,7 +187,7 @@ export const decisionRoutes: readonly Route[] = [
     body: z.object({ email: addressField }),
     handle: async ({ http, app, body, caller }) => {
       const result = await decisions.reopenRegistration(app, body.email, caller.userId);
-      return result.ok ? http.json({ success: true, ...result.values }) : answerProblem(http, result.problem);
+      return answerOutcome(http, result);
     },
   }),
   defineRoute({
@@ -198,7 +198,7 @@ export const decisionRoutes: readonly Route[] = [
     body: z.object({ email: addressField }),
     handle: async ({ http, app, body, caller }) => {
       const result = await decisions.deleteRegistration(app, body.email, caller.userId);
-      return result.ok ? http.json({ success: true, ...result.values }) : answerProblem(http, result.problem);
+      return answerOutcome(http, result);
     },
   }),
 ];

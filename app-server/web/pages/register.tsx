@@ -1,8 +1,9 @@
 import { useState } from "react";
 import { Link, useLocation } from "wouter";
 import { app } from "../api.ts";
-import { AddressField, type Failure, Field, Form, failureOf, useSubmission } from "../components/form.tsx";
+import { type Failure, Form, failureOf, useSubmission } from "../components/form.tsx";
 import { Page } from "../components/page.tsx";
+import { nobody, PersonFields } from "../components/person-fields.tsx";
 import { Progress } from "../components/progress.tsx";
 import { texts, useLanguage, useTexts } from "../i18n.tsx";
 
@@ -10,9 +11,6 @@ const words = texts({
   en: {
     title: "Ask for an account",
     lead: "An administrator looks at your request. You choose a password afterwards.",
-    firstname: "First name",
-    lastname: "Last name",
-    email: "E-mail address",
     emailHint: "This is where your code is sent, and what you sign in with.",
     send: "Send my request",
     already: "You have an account already?",
@@ -21,9 +19,6 @@ const words = texts({
   nl: {
     title: "Vraag een account aan",
     lead: "Een beheerder bekijkt je aanvraag. Je wachtwoord kies je daarna.",
-    firstname: "Voornaam",
-    lastname: "Achternaam",
-    email: "E-mailadres",
     emailHint: "Hierheen gaat je code, en hiermee meld je je aan.",
     send: "Verstuur mijn aanvraag",
     already: "Heb je al een account?",
@@ -35,47 +30,17 @@ export function RegisterPage() {
   const text = useTexts(words);
   const { language } = useLanguage();
   const [, navigate] = useLocation();
-  const [person, setPerson] = useState({ firstname: "", lastname: "", email: "" });
-  const set = (name: keyof typeof person) => (value: string) => setPerson((before) => ({ ...before, [name]: value }));
+  const [person, setPerson] = useState(nobody);
   const submission = useSubmission(async (): Promise<Failure | undefined> => {
     const result = await app("POST /auth/request_registration", { ...person, language });
     if (!result.ok) return failureOf(result);
     navigate(`/account/signup?token=${encodeURIComponent(result.values.registration_token)}`);
     return undefined;
   });
-  const { failure } = submission;
   return (
     <Page title={text.title} lead={text.lead} above={<Progress at={0} />}>
       <Form submission={submission} action={text.send}>
-        <div className="field-row">
-          <Field
-            label={text.firstname}
-            name="firstname"
-            value={person.firstname}
-            onValue={set("firstname")}
-            failure={failure}
-            autoComplete="given-name"
-            maxLength={100}
-            required
-          />
-          <Field
-            label={text.lastname}
-            name="lastname"
-            value={person.lastname}
-            onValue={set("lastname")}
-            failure={failure}
-            autoComplete="family-name"
-            maxLength={100}
-            required
-          />
-        </div>
-        <AddressField
-          label={text.email}
-          value={person.email}
-          onValue={set("email")}
-          failure={failure}
-          hint={text.emailHint}
-        />
+        <PersonFields person={person} onPerson={setPerson} failure={submission.failure} addressHint={text.emailHint} />
       </Form>
       <p className="aside">
         {text.already} <Link href="/account/login">{text.signIn}</Link>

@@ -2,17 +2,15 @@ import { useEffect, useState } from "react";
 import { useLocation } from "wouter";
 import { app } from "../api.ts";
 import { useCleanAddress } from "../components/clean-address.ts";
-import { AddressField, type Failure, Field, Form, failureOf, useSubmission } from "../components/form.tsx";
+import { type Failure, Form, failureOf, useSubmission } from "../components/form.tsx";
 import { Page } from "../components/page.tsx";
+import { nobody, PersonFields } from "../components/person-fields.tsx";
 import { texts, useTexts } from "../i18n.tsx";
 
 const words = texts({
   en: {
     title: "Become the first administrator",
     lead: "This link works once. Your address gets a code, with which you choose your password.",
-    firstname: "First name",
-    lastname: "Last name",
-    email: "E-mail address",
     go: "Go on",
     missing: "This page needs a setup link",
     missingLead: "Make one on the server, and open it here. It is good for an hour.",
@@ -20,9 +18,6 @@ const words = texts({
   nl: {
     title: "Word de eerste beheerder",
     lead: "Deze link werkt één keer. Je adres krijgt een code, waarmee je je wachtwoord kiest.",
-    firstname: "Voornaam",
-    lastname: "Achternaam",
-    email: "E-mailadres",
     go: "Verder",
     missing: "Voor deze pagina is een link nodig",
     missingLead: "Maak er een op de server, en open hem hier. Hij is een uur geldig.",
@@ -44,15 +39,13 @@ export function SetupPage() {
   const token = useCleanAddress(({ hash }) => hash.slice(1));
   useOtherLink();
   const [, navigate] = useLocation();
-  const [person, setPerson] = useState({ firstname: "", lastname: "", email: "" });
-  const set = (name: keyof typeof person) => (value: string) => setPerson((before) => ({ ...before, [name]: value }));
+  const [person, setPerson] = useState(nobody);
   const submission = useSubmission(async (): Promise<Failure | undefined> => {
     const result = await app("POST /auth/setup_administrator", { setup_token: token ?? "", ...person });
     if (!result.ok) return failureOf(result);
     navigate(`/account/signup?token=${encodeURIComponent(result.values.registration_token)}`, { replace: true });
     return undefined;
   });
-  const { failure } = submission;
   if (!token)
     return (
       <Page title={text.missing} lead={text.missingLead}>
@@ -62,29 +55,7 @@ export function SetupPage() {
   return (
     <Page title={text.title} lead={text.lead}>
       <Form submission={submission} action={text.go}>
-        <div className="field-row">
-          <Field
-            label={text.firstname}
-            name="firstname"
-            value={person.firstname}
-            onValue={set("firstname")}
-            failure={failure}
-            autoComplete="given-name"
-            maxLength={100}
-            required
-          />
-          <Field
-            label={text.lastname}
-            name="lastname"
-            value={person.lastname}
-            onValue={set("lastname")}
-            failure={failure}
-            autoComplete="family-name"
-            maxLength={100}
-            required
-          />
-        </div>
-        <AddressField label={text.email} value={person.email} onValue={set("email")} failure={failure} />
+        <PersonFields person={person} onPerson={setPerson} failure={submission.failure} />
       </Form>
     </Page>
   );

@@ -36,26 +36,3 @@ export function createMailer(send: Send, log: Log, waitForNotices: boolean) {
 export function isDeliveryUnknown(error: unknown): boolean {
   return error instanceof CallFailed && error.delivered === "unknown";
 }
-
-/** Spelled out, for `toLocaleDateString` sets up a formatter of its own on every call: half a millisecond each time. */
-const months = [
-  "January",
-  "February",
-  "March",
-  "April",
-  "May",
-  "June",
-  "July",
-  "August",
-  "September",
-  "October",
-  "November",
-  "December",
-] as const;
-
-/** UTC as in `January 2, 2026 15:04:05`. `now` in unix seconds. */
-export function formatTimestamp(now: number): string {
-  const date = new Date(now * 1000);
-  const day = `${months[date.getUTCMonth()]} ${date.getUTCDate()}, ${date.getUTCFullYear()}`;
-  return `${day} ${date.toISOString().slice(11, 19)}`;
-}

@@ -5,7 +5,7 @@ import { z } from "zod";
 import type { AppContext } from "../context.ts";
 import { type Call, defineRoute } from "../http.ts";
 import { answerProblem, authServerUnavailable, problem } from "../problems.ts";
-import { callerHeaders } from "./on-behalf.ts";
+import { callerHeaders, endLeftSession } from "./on-behalf.ts";
 import { clearSessionCookie, readSessionCookie, writeSessionCookie } from "./session.ts";
 
 /**
@@ -66,13 +66,13 @@ async function keepSession(
 ): Promise<Record<string, unknown>> {
   if (typeof token !== "string") return values;
   if (action === "complete_user_password_reset") {
-    await app.authServer.deleteSession(token);
+    await endLeftSession(app, token);
     return values;
   }
   const { expires_at: expiresAt } = values.session as { expires_at: number | null };
+  writeSessionCookie(http, token, expiresAt === null ? undefined : expiresAt - app.clock.now());
   // Signing in anew ends what this browser was signed in with before.
   const before = readSessionCookie(http);
-  if (before !== undefined) await app.authServer.deleteSession(before);
-  writeSessionCookie(http, token, expiresAt === null ? undefined : expiresAt - app.clock.now());
+  if (before !== undefined) await endLeftSession(app, before);
   return values;
 }

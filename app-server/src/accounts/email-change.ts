@@ -1,6 +1,7 @@
 import { equalInConstantTime, randomId } from "@anteroom/shared/runtime/crypto";
 import { isUniqueViolation } from "@anteroom/shared/runtime/database";
 import { type RateLimit, takeToken } from "@anteroom/shared/runtime/rate-limits";
+import { formatTimestamp } from "@anteroom/shared/wire/email";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Transaction } from "kysely";
 import type { AppContext } from "../context.ts";
@@ -193,16 +194,4 @@ async function change(
     },
   });
   return { ok: true, values: { email: link.email, already: false } };
-}
-
-const timestampFormat = new Intl.DateTimeFormat("en-US", {
-  dateStyle: "long",
-  timeStyle: "medium",
-  hourCycle: "h23",
-  timeZone: "UTC",
-});
-
-/** As the auth server writes times into mails: `January 2, 2026 15:04:05`. */
-function formatTimestamp(now: number): string {
-  return timestampFormat.format(new Date(now * 1_000)).replace(" at ", " ");
 }

@@ -87,6 +87,13 @@ export async function checkPassword(app: AppContext, visitor: Visitor, password:
   return verified.ok ? undefined : problemOf(verified.error);
 }
 
+/** Ends a session that nobody will use any more. What was done before it stands, also when this does not succeed. */
+export async function endLeftSession({ authServer, log }: AppContext, sessionToken: string): Promise<void> {
+  await authServer.deleteSession(sessionToken).catch((error: unknown) => {
+    log.warn({ err: error }, "a session that was left could not be ended; it ends by itself");
+  });
+}
+
 /** What the auth server and its clients know a session by; the other half of the token is the secret. */
 export function sessionIdOf(sessionToken: string): string {
   return sessionToken.split(".")[0] ?? "";

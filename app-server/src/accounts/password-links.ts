@@ -6,6 +6,7 @@ import * as store from "./link-store.ts";
 import {
   answerAfter,
   type CallerHeaders,
+  endLeftSession,
   type Outcome,
   problemOf,
   refused,
@@ -147,7 +148,7 @@ export async function choosePassword(
   const completed = await takeStep(context, visitor, "complete_user_password_reset", named);
   if (!completed.ok && completed.error !== "session_not_created") return refusal(context, link, completed.error);
   await store.deletePasswordLinks(context.db, link.email_norm);
-  if (completed.ok) await context.authServer.deleteSession(String(completed.values.session_token));
+  if (completed.ok) await endLeftSession(context, String(completed.values.session_token));
   return undefined;
 }
 

@@ -34,13 +34,26 @@ async function writeDown(parts: SettleParts, row: store.ClaimedMail, outcome: De
   } as const;
   if (outcome.status === "deferred" && outcome.concerns === "relay")
     await giveTurnBack(parts.db, parts.settings, domainOf(row.email_norm));
-  if (!(await store.settleMail(parts.db, settlement))) return;
-  report(parts, row, settlement);
   // An address that refuses for good counts like one whose mails come back; one that is suppressed was not asked.
-  if (outcome.status !== "failed" || row.suppressed_because !== null) return;
-  const { reason } = settlement;
-  const limit = parts.settings.bounceLimit;
-  await store.countBounce(parts.db, { emailNorm: row.email_norm, reason, limit, now });
+  const isRefusal = outcome.status === "failed" && row.suppressed_because === null;
+  const isStored = await (isRefusal
+    ? storeRefusal(parts, row.email_norm, settlement)
+    : store.settleMail(parts.db, settlement));
+  if (isStored) report(parts, row, settlement);
+}
+
+/** Both or neither: a mail that is settled is looked at by nobody again, so its refusal would never be counted. */
+function storeRefusal(
+  { db, settings }: SettleParts,
+  emailNorm: string,
+  settlement: store.Settlement,
+): Promise<boolean> {
+  const { reason, now } = settlement;
+  return db.transaction().execute(async (trx) => {
+    if (!(await store.settleMail(trx, settlement))) return false;
+    await store.countBounce(trx, { emailNorm, reason, limit: settings.bounceLimit, now });
+    return true;
+  });
 }
 
 async function attempt(parts: SettleParts, row: store.ClaimedMail, stored: Promise<void>): Promise<DeliveryOutcome> {

@@ -1,11 +1,11 @@
 import { derivedId } from "@anteroom/shared/runtime/crypto";
+import { formatTimestamp } from "@anteroom/shared/wire/email";
 import type { AuthResult, Signin as WireSignin } from "@anteroom/shared/wire/faroe";
 import type { User } from "@anteroom/shared/wire/user-server";
 import type { Caller } from "../caller.ts";
 import type { AuthContext } from "../context.ts";
 import { createCredential, isRightSecret, parseToken } from "../credentials.ts";
 import { mayTryPassword } from "../guesses.ts";
-import { formatTimestamp } from "../mailer.ts";
 import { done, failure, success } from "../result.ts";
 import {
   deleteSigninRow,

@@ -1,9 +1,9 @@
+import { formatTimestamp } from "@anteroom/shared/wire/email";
 import { largestCounter, type User } from "@anteroom/shared/wire/user-server";
 import type { Caller } from "../caller.ts";
 import type { AuthContext } from "../context.ts";
 import { createCredential, isRightSecret, parseToken } from "../credentials.ts";
 import { mayTryPassword, passwordWasRight } from "../guesses.ts";
-import { formatTimestamp } from "../mailer.ts";
 import { done, failure } from "../result.ts";
 import type { UserChangeKind } from "../store/database.ts";
 import type { Session } from "../store/sessions.ts";

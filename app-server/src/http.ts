@@ -88,11 +88,7 @@ async function admit(http: Context, app: AppContext, access: Route["access"]): P
 
 async function checkIpLimit(http: Context, app: AppContext, route: Route): Promise<Problem | undefined> {
   if (!route.ipLimit || !app.settings.ipLimits) return undefined;
-  const key = callerKey(
-    getConnInfo(http).remote.address ?? "",
-    { forwarded: http.req.header("forwarded"), xForwardedFor: http.req.header("x-forwarded-for") },
-    app.settings.trustedProxies,
-  );
+  const key = callerKey(getConnInfo(http).remote.address ?? "", (name) => http.req.header(name), app.settings);
   const isAllowed = await takeToken(app.db, route.ipLimit, key, app.clock.now());
   return isAllowed ? undefined : tooManyRequests(route.ipLimit.interval);
 }

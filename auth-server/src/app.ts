@@ -72,15 +72,14 @@ interface Handling {
 }
 
 function invocationHandler(context: AuthContext, { actions, headersFor, speaksForOthers }: Handling): Handler {
-  const { trustedProxies } = context.settings;
+  const proxies = context.settings;
   const served = new Set(actions);
   const carryOut = async (c: Context): Promise<Answer | 400 | 413> => {
     const body = await readBody(c.req.raw, context.settings.bodyLimit);
     if (body === undefined) return 413;
     const invocation = parseInvocation(body);
     return (
-      (invocation && (await invoke(context, served, invocation, readCaller(c, { trustedProxies, speaksForOthers })))) ??
-      400
+      (invocation && (await invoke(context, served, invocation, readCaller(c, { proxies, speaksForOthers })))) ?? 400
     );
   };
   return async (c) => {

@@ -1,4 +1,4 @@
-import { callerKey } from "@anteroom/shared/runtime/client-address";
+import { callerKey, type ProxyTrust } from "@anteroom/shared/runtime/client-address";
 import type { Network } from "@anteroom/shared/runtime/settings";
 import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Context } from "hono";
@@ -16,18 +16,20 @@ export interface Caller {
  * Worked out when asked for: most requests are looks at a session, which count nobody. Functions rather than getters:
  * V8 keeps the shape of every object made with getters, and through them the whole request, until a full collection.
  *
- * @param trustedProxies whose word on the address they were called from is believed
- * @param speaksForOthers whether that of this request's sender is, whoever they are
+ * @param proxies whose word on the address they were called from is believed
+ * @param speaksForOthers the other server's is, whoever it calls for; it has a header of its own for that
  */
 export function readCaller(
   c: Context,
-  { trustedProxies, speaksForOthers }: { trustedProxies: readonly Network[]; speaksForOthers: boolean },
+  { proxies, speaksForOthers }: { proxies: ProxyTrust; speaksForOthers: boolean },
 ): Caller {
   return {
     key: () => {
-      const forwarded = { forwarded: c.req.header("forwarded"), xForwardedFor: c.req.header("x-forwarded-for") };
       const remote = getConnInfo(c).remote.address ?? "";
-      return callerKey(remote, forwarded, speaksForOthers ? [...trustedProxies, networkOf(remote)] : trustedProxies);
+      const trust = speaksForOthers
+        ? { trustedProxies: [networkOf(remote)], trustedProxyHeader: "x-forwarded-for" }
+        : proxies;
+      return callerKey(remote, (name) => c.req.header(name), trust);
     },
     userAgent: () => (c.req.header("user-agent") ?? "").slice(0, 200),
   };

@@ -1,6 +1,6 @@
 import {
+  type Bucket,
   hasToken,
-  type RateLimit,
   runInTurn,
   type Step,
   takeToken,
@@ -8,7 +8,7 @@ import {
 } from "@anteroom/shared/runtime/rate-limits";
 import type { Caller } from "./caller.ts";
 import type { AuthContext } from "./context.ts";
-import { passwordAttempts } from "./limits.ts";
+import { limits } from "./limits.ts";
 import { countingPasswordTry, forgetPasswordTries } from "./store/password-tries.ts";
 
 /** Tries without a right one, after which a password is of no use until it is reset (NIST SP 800-63B 3.2.2). */
@@ -21,11 +21,11 @@ const mostTries = 100;
  * In Faroe everybody shares the subject's bucket, so five wrong guesses by anyone lock the owner out. Here every caller's
  * address has a bucket of its own, of the same size, and a larger one bounds all of them together.
  */
-export function mayGuess(context: AuthContext, limit: RateLimit, subject: string, caller: Caller): Promise<boolean> {
+export function mayGuess(context: AuthContext, limit: Bucket, subject: string, caller: Caller): Promise<boolean> {
   return runInTurn(context.db, payingForGuess(context, limit, subject, caller));
 }
 
-function payingForGuess(context: AuthContext, limit: RateLimit, subject: string, caller: Caller): Step[] {
+function payingForGuess(context: AuthContext, limit: Bucket, subject: string, caller: Caller): Step[] {
   const now = context.clock.now();
   if (!countsByCaller(context)) return [takingToken({ limit, key: subject }, now)];
   return [
@@ -35,13 +35,13 @@ function payingForGuess(context: AuthContext, limit: RateLimit, subject: string,
 }
 
 /** Whether a guess could be made, making none. */
-export function couldGuess(context: AuthContext, limit: RateLimit, subject: string, caller: Caller): Promise<boolean> {
+export function couldGuess(context: AuthContext, limit: Bucket, subject: string, caller: Caller): Promise<boolean> {
   const key = countsByCaller(context) ? `${subject} ${caller.key()}` : subject;
   return hasToken(context.db, limit, key, context.clock.now());
 }
 
 /** Whether this caller may have one more mail sent to somebody; always, where callers are not counted. */
-export async function mayAsk(context: AuthContext, limit: RateLimit, caller: Caller): Promise<boolean> {
+export async function mayAsk(context: AuthContext, limit: Bucket, caller: Caller): Promise<boolean> {
   return !countsByCaller(context) || takeToken(context.db, limit, caller.key(), context.clock.now());
 }
 
@@ -49,13 +49,13 @@ function countsByCaller({ settings }: AuthContext): boolean {
   return !settings.strict && settings.ipLimits;
 }
 
-function byEverybody(limit: RateLimit): RateLimit {
+function byEverybody(limit: Bucket): Bucket {
   return { kind: `${limit.kind}_by_everybody`, capacity: limit.capacity * 10, interval: limit.interval / 10 };
 }
 
 /** The same for passwords, which also stop working after too many wrong ones in a row. One statement. */
 export function mayTryPassword(context: AuthContext, userId: string, caller: Caller): Promise<boolean> {
-  const payment = payingForGuess(context, passwordAttempts, userId, caller);
+  const payment = payingForGuess(context, limits.passwordAttempts, userId, caller);
   const tries = context.settings.strict ? [] : [countingPasswordTry(userId, mostTries, context.clock.now())];
   return runInTurn(context.db, [...payment, ...tries]);
 }

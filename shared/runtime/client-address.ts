@@ -1,19 +1,28 @@
 import ipaddr from "ipaddr.js";
 import type { Network } from "./settings.ts";
 
+/** Whose word on the address they were called from is believed, and the one header in which they give it. */
+export interface ProxyTrust {
+  trustedProxies: readonly Network[];
+  /** In small letters. */
+  trustedProxyHeader: string;
+}
+
 /**
  * The key under which a caller's address is limited: an IPv4 address, or the /64 of an IPv6 address (one household).
- * Forwarding headers are believed only as far as the chain of trusted proxies reaches.
+ * Proxies write one header and hand every other on as it came, so the caller could write those: one header is believed,
+ * and only as far as the chain of trusted proxies reaches.
  *
  * @param remote the address of the connection
- * @param forwarded the values of `Forwarded` and `X-Forwarded-For`, if any
+ * @param header reads a header of the request
  */
 export function callerKey(
   remote: string,
-  forwarded: { forwarded?: string | undefined; xForwardedFor?: string | undefined },
-  trustedProxies: readonly Network[],
+  header: (name: string) => string | undefined,
+  { trustedProxies, trustedProxyHeader }: ProxyTrust,
 ): string {
-  const hops = forwarded.forwarded ? parseForwarded(forwarded.forwarded) : split(forwarded.xForwardedFor);
+  const value = header(trustedProxyHeader);
+  const hops = trustedProxyHeader === "forwarded" ? parseForwarded(value) : split(value);
   let caller = remote;
   while (isTrusted(caller, trustedProxies)) {
     const hop = hops.pop();
@@ -37,7 +46,7 @@ function isTrusted(address: string, networks: readonly Network[]): boolean {
 }
 
 /** RFC 7239: `for=192.0.2.1;proto=https, for="[2001:db8::1]:4711"`. */
-function parseForwarded(header: string): string[] {
+function parseForwarded(header: string | undefined): string[] {
   return split(header).flatMap((element) => {
     const match = /(?:^|;)\s*for="?([^";]+)"?/i.exec(element);
     return match?.[1] ? [withoutPort(match[1])] : [];

@@ -4,13 +4,39 @@ import { type Kysely, type RawBuilder, sql } from "kysely";
  * A token bucket, kept as one number: the time at which it is full again. That is Faroe's bucket without its two refill
  * faults (overflow, and refills counted from the wrong moment): with `k` tokens missing it is full within `k` intervals.
  */
-export interface RateLimit {
+export interface Bucket {
   /** Names the bucket's kind in the table. */
   kind: string;
   capacity: number;
   /** Seconds until one token comes back; may be a fraction. */
   interval: number;
 }
+
+/** A bucket as the servers' tables of limits list it: what it is for, and that it keeps nobody out by another's doing. */
+export interface RateLimit extends Bucket {
+  /** What it bounds, as docs/security.md says it. */
+  purpose: string;
+  /** What is counted: there is a bucket for each of these. `address` is a mail address, `caller` the one a request comes from. */
+  key: LimitKey;
+  /** Whose doing empties it. Where that may be a stranger, `harms` says why nobody is kept out. */
+  paidBy: Payer;
+  /** Who meets it when it is empty, and what that costs them. */
+  harms: string;
+}
+
+export type LimitKey =
+  | "caller"
+  | "user and caller"
+  | "user and device"
+  | "user"
+  | "address and caller"
+  | "address"
+  | "registration and caller"
+  | "registration"
+  | "all together";
+
+/** `owner`: only whoever has the password, the mailbox or the session. `site`: administrators and the servers themselves. */
+export type Payer = "caller" | "owner" | "site" | "anybody";
 
 export interface RateLimitTable {
   kind: string;
@@ -28,12 +54,12 @@ type Db = Kysely<any>;
 
 /** One token of a bucket. */
 export interface Token {
-  limit: RateLimit;
+  limit: Bucket;
   key: string;
 }
 
 /** Takes a token in one statement, for all instances at once. False when the bucket is empty; nothing changes then. */
-export async function takeToken(db: Db, limit: RateLimit, key: string, now: number): Promise<boolean> {
+export async function takeToken(db: Db, limit: Bucket, key: string, now: number): Promise<boolean> {
   const { rows } = await takingToken({ limit, key }, now)(nothing).execute(db);
   return rows.length === 1;
 }
@@ -64,7 +90,7 @@ export async function runInTurn(db: Db, steps: readonly Step[]): Promise<boolean
 }
 
 /** Whether a token is there, taking none. */
-export async function hasToken(db: Db, limit: RateLimit, key: string, now: number): Promise<boolean> {
+export async function hasToken(db: Db, limit: Bucket, key: string, now: number): Promise<boolean> {
   const table = db as Kysely<WithRateLimits>;
   const empty = await table
     .selectFrom("rate_limits")
@@ -77,7 +103,7 @@ export async function hasToken(db: Db, limit: RateLimit, key: string, now: numbe
 }
 
 /** Gives a token back, for an action that turned out not to happen. */
-export async function returnToken(db: Db, limit: RateLimit, key: string): Promise<void> {
+export async function returnToken(db: Db, limit: Bucket, key: string): Promise<void> {
   const table = db as Kysely<WithRateLimits>;
   await table
     .updateTable("rate_limits")

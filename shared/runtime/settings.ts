@@ -53,6 +53,9 @@ export function createSettingsReader(environment: Environment) {
     /** Addresses and CIDRs, for instance of proxies. */
     networks: (name: string) =>
       read<readonly Network[]>(name, (text) => every(split(text), parseNetwork), [], "a list of addresses or CIDRs"),
+    /** In small letters. */
+    headerName: (name: string, fallback: string) =>
+      read(name, parseHeaderName, fallback, "the name of a header, such as x-forwarded-for"),
     /** A required secret of at least 32 bytes in base64. */
     secret: (name: string): Buffer => {
       const bytes = Buffer.from(environment[name] ?? "", "base64");
@@ -101,6 +104,7 @@ export function readCommonSettings(reader: SettingsReader, prefix: "AUTH" | "BAC
     internalSecret,
     ipLimits: reader.choice(`${prefix}_IP_LIMITS`, ["on", "off"], "on") === "on",
     trustedProxies: reader.networks("TRUSTED_PROXIES"),
+    trustedProxyHeader: reader.headerName("TRUSTED_PROXY_HEADER", "x-forwarded-for"),
     testMode,
     logLevel: reader.choice("LOG_LEVEL", ["trace", "debug", "info", "warn", "error", "fatal", "silent"], "info"),
   };
@@ -151,6 +155,10 @@ function parseNetwork(text: string): Network | undefined {
   if (!ipaddr.isValid(text)) return undefined;
   const address = ipaddr.process(text);
   return [address, address.kind() === "ipv4" ? 32 : 128];
+}
+
+function parseHeaderName(text: string): string | undefined {
+  return /^[a-z][a-z0-9-]*$/i.test(text) ? text.toLowerCase() : undefined;
 }
 
 /** Refuses the secrets people paste from examples: too short, or hardly any different bytes. */

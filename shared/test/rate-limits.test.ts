@@ -2,10 +2,10 @@ import type { Kysely } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openDatabase } from "../runtime/database.ts";
 import {
+  type Bucket,
   createRateLimitTable,
   hasToken,
   purgeRateLimits,
-  type RateLimit,
   type RateLimitTable,
   returnToken,
   takeToken,
@@ -16,7 +16,7 @@ interface Tables {
   rate_limits: RateLimitTable;
 }
 
-const limit: RateLimit = { kind: "tries", capacity: 5, interval: 60 };
+const limit: Bucket = { kind: "tries", capacity: 5, interval: 60 };
 const noon = 1_790_000_000;
 
 let db: Kysely<Tables>;

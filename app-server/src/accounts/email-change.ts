@@ -1,11 +1,12 @@
 import { equalInConstantTime, randomId } from "@anteroom/shared/runtime/crypto";
 import { isUniqueViolation } from "@anteroom/shared/runtime/database";
-import { type RateLimit, takeToken } from "@anteroom/shared/runtime/rate-limits";
+import { takeToken } from "@anteroom/shared/runtime/rate-limits";
 import { formatTimestamp } from "@anteroom/shared/wire/email";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Transaction } from "kysely";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database.ts";
+import { limits } from "../limits.ts";
 import { type Problem, problem, tooManyRequests } from "../problems.ts";
 import * as links from "./link-store.ts";
 import {
@@ -28,11 +29,6 @@ import * as store from "./store.ts";
  * made the link's handle before, compares the code, and changes the address in the one transaction that also tells the
  * old one. Until then the old address stays in force.
  */
-
-/** Both are taken before anything is known of the address, so that running dry tells nothing of it. */
-const changesPerUser: RateLimit = { kind: "email_change_user", capacity: 5, interval: 1800 };
-const changesPerAddress: RateLimit = { kind: "email_change_address", capacity: 5, interval: 1800 };
-const codeAttempts: RateLimit = { kind: "email_change_code", capacity: 5, interval: 60 };
 
 /** Milliseconds after which a request is answered, whoever has the address. */
 const requestAnswerAfter = 160;
@@ -61,10 +57,10 @@ export async function requestEmailChange(
   const startedAt = Date.now();
   const now = context.clock.now();
   if (
-    !(await takeToken(context.db, changesPerUser, caller.userId, now)) ||
-    !(await takeToken(context.db, changesPerAddress, emailNorm, now))
+    !(await takeToken(context.db, limits.changesPerUser, caller.userId, now)) ||
+    !(await takeToken(context.db, limits.changesPerAddress, emailNorm, now))
   )
-    return { ok: false, problem: tooManyRequests(changesPerUser.interval) };
+    return { ok: false, problem: tooManyRequests(limits.changesPerUser.interval) };
   const refusal = await openChange(context, caller, visitor, email.trim());
   if (refusal) return { ok: false, problem: refusal };
   await answerAfter(requestAnswerAfter, startedAt);
@@ -149,7 +145,7 @@ export async function confirmEmail(
   const named = "token" in by ? { tokenHash: handles.hashToken(by.token) } : by;
   const link = await links.findLink(db, "email_change", named, now);
   if (!link) return { ok: false, problem: linkNotValid };
-  if (!(await takeToken(db, codeAttempts, link.id, now))) return refused("rate_limited");
+  if (!(await takeToken(db, limits.changeCodeAttempts, link.id, now))) return refused("rate_limited");
   const mac = handles.codeMac(link.id, code);
   if (!equalInConstantTime(mac, link.code_mac ?? Buffer.alloc(mac.length)))
     return { ok: false, problem: incorrectCode };

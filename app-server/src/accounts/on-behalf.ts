@@ -21,8 +21,8 @@ export type Outcome<T> = { ok: true; values: T } | { ok: false; problem: Problem
 export type Step = { ok: true; values: Record<string, unknown> } | { ok: false; error: string };
 
 export function callerHeaders(http: Context, app: AppContext): CallerHeaders {
-  const forwarded = { forwarded: http.req.header("forwarded"), xForwardedFor: http.req.header("x-forwarded-for") };
-  const address = callerKey(getConnInfo(http).remote.address ?? "", forwarded, app.settings.trustedProxies);
+  const remote = getConnInfo(http).remote.address ?? "";
+  const address = callerKey(remote, (name) => http.req.header(name), app.settings);
   return {
     "x-forwarded-for": address.replace(/\/64$/, ""),
     "user-agent": (http.req.header("user-agent") ?? "").slice(0, 200),

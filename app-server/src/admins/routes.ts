@@ -1,15 +1,13 @@
-import type { RateLimit } from "@anteroom/shared/runtime/rate-limits";
 import { z } from "zod";
 import { readPreferredLanguage } from "../accounts/language.ts";
 import { handleField, nameField, newAddressField, permissionField } from "../fields.ts";
 import { type Call, defineRoute, type Route } from "../http.ts";
+import { limits } from "../limits.ts";
 import { answerProblem } from "../problems.ts";
 import { oversightRoutes } from "./oversight-routes.ts";
 import { peopleRoutes } from "./people-routes.ts";
 import { addPermission, type PermissionChange, removePermission } from "./rules.ts";
 import { setUpAdministrator } from "./setup.ts";
-
-const setupsPerAddress: RateLimit = { kind: "ip_setup", capacity: 10, interval: 360 };
 
 const permissionBody = z.object({ user_id: handleField, permission: permissionField });
 
@@ -23,7 +21,7 @@ export const adminRoutes: readonly Route[] = [
     path: "/auth/setup_administrator",
     summary: "Use a one-time setup link: opens an approved registration that carries the permission `admin`.",
     access: "anyone",
-    ipLimit: setupsPerAddress,
+    ipLimit: limits.setupsPerAddress,
     body: z.object({
       setup_token: handleField,
       email: newAddressField,

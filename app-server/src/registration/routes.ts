@@ -1,4 +1,3 @@
-import type { RateLimit } from "@anteroom/shared/runtime/rate-limits";
 import type { ListedRegistration } from "@anteroom/shared/wire/app";
 import { z } from "zod";
 import { readPreferredLanguage } from "../accounts/language.ts";
@@ -15,14 +14,12 @@ import {
   searchField,
 } from "../fields.ts";
 import { defineRoute, noBody, type Route } from "../http.ts";
+import { limits } from "../limits.ts";
 import { answerOutcome, answerProblem, problem } from "../problems.ts";
 import * as decisions from "./decisions.ts";
 import * as queue from "./queue-store.ts";
 import * as rules from "./rules.ts";
 import { listRegistrations } from "./store.ts";
-
-const requestsPerAddress: RateLimit = { kind: "ip_registration", capacity: 10, interval: 360 };
-const lookupsPerAddress: RateLimit = { kind: "ip_lookup", capacity: 30, interval: 2 };
 
 /** For people who register. */
 export const registrationRoutes: readonly Route[] = [
@@ -31,7 +28,7 @@ export const registrationRoutes: readonly Route[] = [
     path: "/auth/request_registration",
     summary: "Register and wait for an administrator's decision. Answers alike whether or not the address is known.",
     access: "anyone",
-    ipLimit: requestsPerAddress,
+    ipLimit: limits.requestsPerAddress,
     body: z.object({
       email: newAddressField,
       firstname: nameField.default(""),
@@ -65,7 +62,7 @@ export const registrationRoutes: readonly Route[] = [
     path: "/auth/lookup_registration",
     summary: "Find the registration token by address and mailed code, for those who have no link at hand.",
     access: "anyone",
-    ipLimit: lookupsPerAddress,
+    ipLimit: limits.lookupsPerAddress,
     body: z.object({ email: addressField, code: handleField }),
     handle: async ({ http, app, body }) => {
       const result = await rules.lookupRegistration(app, body.email, body.code);

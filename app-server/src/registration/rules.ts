@@ -1,10 +1,11 @@
 import { randomId } from "@anteroom/shared/runtime/crypto";
-import { type RateLimit, returnToken, takeToken } from "@anteroom/shared/runtime/rate-limits";
+import { returnToken, takeToken } from "@anteroom/shared/runtime/rate-limits";
 import type { RegistrationStatus } from "@anteroom/shared/wire/app";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Transaction } from "kysely";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database.ts";
+import { limits } from "../limits.ts";
 import { findTokenByCode } from "../mail/codes.ts";
 import { listApprovers } from "../mail/preferences.ts";
 import type { Language } from "../mail/types.ts";
@@ -32,9 +33,6 @@ const answerAfter = 40;
 
 /** Further milliseconds for every administrator who is told, known address or not. */
 const answerAfterPerApprover = 5;
-
-const guessesPerAddress: RateLimit = { kind: "lookup_address", capacity: 5, interval: 60 };
-const hintsPerAddress: RateLimit = { kind: "registration_hint", capacity: 1, interval: 86_400 };
 
 /**
  * Registers a person who now waits for a decision. For an address that is a user's, already waiting or was rejected
@@ -81,7 +79,7 @@ async function register(
   }
   if (policy.duplicateReply === "dodeka_400") return { registrationId, duplicate: known.isUser ? "user" : "newuser" };
   await store.insertRegistration(trx, { ...row, state: "DECOY" });
-  if (known.isUser && (await takeToken(trx, hintsPerAddress, person.email, now)))
+  if (known.isUser && (await takeToken(trx, limits.hintsPerAddress, person.email, now)))
     await context.mail.enqueue(trx, { type: "registration_hint", email: person.email, values: {} });
   return { registrationId };
 }
@@ -160,11 +158,11 @@ export async function lookupRegistration(
   const email = normalizeEmailAddress(address);
   const now = context.clock.now();
   // A guess is paid for before it is checked, so that guesses made at once count too; a right one is given back.
-  if (!(await takeToken(context.db, guessesPerAddress, email, now)))
-    return { ok: false, problem: tooManyRequests(guessesPerAddress.interval) };
+  if (!(await takeToken(context.db, limits.guessesPerAddress, email, now)))
+    return { ok: false, problem: tooManyRequests(limits.guessesPerAddress.interval) };
   const registrationId = await findTokenByCode(context, email, code);
   if (registrationId === undefined) return { ok: true, values: { found: false } };
-  await returnToken(context.db, guessesPerAddress, email);
+  await returnToken(context.db, limits.guessesPerAddress, email);
   return { ok: true, values: { found: true, token: context.handles.registrationToken(registrationId) } };
 }
 

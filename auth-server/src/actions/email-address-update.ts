@@ -5,7 +5,7 @@ import type { Caller } from "../caller.ts";
 import type { AuthContext } from "../context.ts";
 import { createEmailVerificationCode, isRightCode, sealCode, unsealCode } from "../credentials.ts";
 import { couldGuess, mayGuess } from "../guesses.ts";
-import { codeAttempts, sentCodes } from "../limits.ts";
+import { limits } from "../limits.ts";
 import { isDeliveryUnknown } from "../mailer.ts";
 import { done, failure, success } from "../result.ts";
 import { deleteUserChange, insertUserChange, markUserChangeVerified, type UserChange } from "../store/user-changes.ts";
@@ -102,7 +102,7 @@ export async function verifyUserEmailAddressUpdateEmailAddressVerificationCode(
   if (!found.ok) return found;
   if (found.change.newEmailAddressVerified) return failure("email_address_already_verified");
   const { address, code } = open(context, found.change);
-  if (!(await mayGuess(context, codeAttempts, address, caller))) return failure("rate_limited");
+  if (!(await mayGuess(context, limits.codeAttempts, address, caller))) return failure("rate_limited");
   if (!isRightCode(code, args.email_address_verification_code))
     return failure("incorrect_email_address_verification_code");
   return (await markUserChangeVerified(db, found.change.id, "new_email_address_verified", clock.now()))
@@ -161,13 +161,13 @@ function find(context: AuthContext, args: ByTokens) {
 
 /** Too many wrong codes stop further mails too: the address may be under attack. */
 async function takeMailToken(context: AuthContext, address: string, caller: Caller): Promise<boolean> {
-  if (!(await couldGuess(context, codeAttempts, address, caller))) return false;
-  return takeToken(context.db, sentCodes, address, context.clock.now());
+  if (!(await couldGuess(context, limits.codeAttempts, address, caller))) return false;
+  return takeToken(context.db, limits.sentCodes, address, context.clock.now());
 }
 
 /** In Faroe a mail that was never sent has cost its token all the same. */
 async function giveBackMailToken({ db, settings }: AuthContext, address: string): Promise<void> {
-  if (!settings.strict) await returnToken(db, sentCodes, address);
+  if (!settings.strict) await returnToken(db, limits.sentCodes, address);
 }
 
 function mailCode(context: AuthContext, user: User, address: string, code: string): Promise<void> {

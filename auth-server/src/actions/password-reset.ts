@@ -6,7 +6,7 @@ import type { Caller } from "../caller.ts";
 import type { AuthContext } from "../context.ts";
 import { createTemporaryPassword } from "../credentials.ts";
 import { couldGuess, mayAsk, mayGuess, passwordWasRight } from "../guesses.ts";
-import { resetsByCaller, sentCodes, temporaryPasswordAttempts } from "../limits.ts";
+import { limits } from "../limits.ts";
 import { done, failure, success } from "../result.ts";
 import { endOtherSessions, insertSession } from "../store/sessions.ts";
 import { deleteUserChange, insertUserChange, markUserChangeVerified, type UserChange } from "../store/user-changes.ts";
@@ -52,17 +52,17 @@ async function create(
   const { settings, db, clock } = context;
   const address = readEmailAddress(settings, text);
   if (address === undefined) return failure("invalid_email_address");
-  if (!(await mayAsk(context, resetsByCaller, caller))) return failure("rate_limited");
+  if (!(await mayAsk(context, limits.resetsByCaller, caller))) return failure("rate_limited");
   const found = await context.users.getUserByEmailAddress(address);
   if (settings.strict && found === undefined) return failure("user_not_found");
   if (settings.strict && found?.disabled) return failure("user_disabled");
   const user = found?.disabled ? undefined : found;
   if (user) assertRoomToCount(user.password_hash_counter);
   const { change, token } = prepareReset(context, address, user);
-  if (!(await couldGuess(context, temporaryPasswordAttempts, subjectOf(change), caller)))
+  if (!(await couldGuess(context, limits.temporaryPasswordAttempts, subjectOf(change), caller)))
     return failure("rate_limited");
   using _place = context.hashQueue.takePlace();
-  if (!(await takeToken(db, sentCodes, address, clock.now()))) return failure("rate_limited");
+  if (!(await takeToken(db, limits.sentCodes, address, clock.now()))) return failure("rate_limited");
   const temporaryPassword = createTemporaryPassword();
   const reset = { ...change, temporaryPassword: await context.temporaryPasswords.hash(temporaryPassword) };
   await insertUserChange(db, reset);
@@ -127,7 +127,8 @@ export async function verifyUserPasswordResetTemporaryPassword(
   if (change.identityVerified) return failure("user_first_factor_already_verified");
   if (!change.temporaryPassword) throw new Error("A password reset lacks its temporary password.");
   using _place = hashQueue.takePlace();
-  if (!(await mayGuess(context, temporaryPasswordAttempts, subjectOf(change), caller))) return failure("rate_limited");
+  if (!(await mayGuess(context, limits.temporaryPasswordAttempts, subjectOf(change), caller)))
+    return failure("rate_limited");
   const isRight = await temporaryPasswords.verify(args.temporary_password, change.temporaryPassword);
   if (!isRight || !user) return failure("incorrect_temporary_password");
   return (await markUserChangeVerified(db, change.id, "identity_verified", clock.now()))

@@ -13,7 +13,7 @@ import {
   unsealCode,
 } from "../credentials.ts";
 import { couldGuess, mayGuess } from "../guesses.ts";
-import { codeAttempts, sentCodes } from "../limits.ts";
+import { limits } from "../limits.ts";
 import { isDeliveryUnknown } from "../mailer.ts";
 import { done, failure, success } from "../result.ts";
 import {
@@ -211,13 +211,13 @@ async function isVerifiedBySibling({ db }: AuthContext, signup: Signup): Promise
 
 /** Too many wrong codes stop further mails too: the address may be under attack. */
 async function takeMailToken(context: AuthContext, emailAddress: string, caller: Caller): Promise<boolean> {
-  if (!(await couldGuess(context, codeAttempts, emailAddress, caller))) return false;
-  return takeToken(context.db, sentCodes, emailAddress, context.clock.now());
+  if (!(await couldGuess(context, limits.codeAttempts, emailAddress, caller))) return false;
+  return takeToken(context.db, limits.sentCodes, emailAddress, context.clock.now());
 }
 
 /** In Faroe a mail that was never sent has cost its token all the same. */
 async function giveBackMailToken({ db, settings }: AuthContext, emailAddress: string): Promise<void> {
-  if (!settings.strict) await returnToken(db, sentCodes, emailAddress);
+  if (!settings.strict) await returnToken(db, limits.sentCodes, emailAddress);
 }
 
 /** Right and wrong codes cost a token each. */
@@ -227,7 +227,7 @@ async function findCodeFault(
   code: string,
   caller: Caller,
 ): Promise<"rate_limited" | "incorrect_email_address_verification_code" | undefined> {
-  if (!(await mayGuess(context, codeAttempts, signup.emailAddress, caller))) return "rate_limited";
+  if (!(await mayGuess(context, limits.codeAttempts, signup.emailAddress, caller))) return "rate_limited";
   const isRight = isRightCode(unsealCode(context.keys.codes, signup.sealedCode, signup.familyId), code);
   return isRight ? undefined : "incorrect_email_address_verification_code";
 }

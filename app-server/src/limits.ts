@@ -1,0 +1,78 @@
+import type { RateLimit } from "@anteroom/shared/runtime/rate-limits";
+
+/** Every bucket of this server. docs/security.md shows this table. */
+export const limits = {
+  requestsPerAddress: {
+    kind: "ip_registration",
+    capacity: 10,
+    interval: 360,
+    purpose: "registrations",
+    key: "caller",
+    paidBy: "caller",
+    harms: "the caller",
+  },
+  lookupsPerAddress: {
+    kind: "ip_lookup",
+    capacity: 30,
+    interval: 2,
+    purpose: "look-ups of a registration",
+    key: "caller",
+    paidBy: "caller",
+    harms: "the caller",
+  },
+  guessesPerAddress: {
+    kind: "lookup_address",
+    capacity: 5,
+    interval: 60,
+    purpose: "wrong look-ups of a registration",
+    key: "address",
+    paidBy: "anybody",
+    harms: "whoever looks the address up without the link",
+  },
+  hintsPerAddress: {
+    kind: "registration_hint",
+    capacity: 1,
+    interval: 86_400,
+    purpose: "hints that an address has an account",
+    key: "address",
+    paidBy: "anybody",
+    harms: "nobody: a hint is a courtesy",
+  },
+  setupsPerAddress: {
+    kind: "ip_setup",
+    capacity: 10,
+    interval: 360,
+    purpose: "uses of a setup link",
+    key: "caller",
+    paidBy: "caller",
+    harms: "the caller",
+  },
+  /** Both are taken before anything is known of the address, so that running dry tells nothing of it. */
+  changesPerUser: {
+    kind: "email_change_user",
+    capacity: 5,
+    interval: 1800,
+    purpose: "changes of address that a member asks for",
+    key: "user",
+    paidBy: "owner",
+    harms: "the member",
+  },
+  changesPerAddress: {
+    kind: "email_change_address",
+    capacity: 5,
+    interval: 1800,
+    purpose: "changes to one address",
+    key: "address",
+    paidBy: "anybody",
+    harms: "members who want the address",
+  },
+  changeCodeAttempts: {
+    kind: "email_change_code",
+    capacity: 5,
+    interval: 60,
+    purpose: "codes of a change of address",
+    key: "registration and caller",
+    paidBy: "owner",
+    harms: "whoever has the link",
+  },
+} as const satisfies Record<string, RateLimit>;

@@ -40,7 +40,7 @@ export function createPublicApp(context: AppContext, checkReadiness: () => Promi
     const readiness = await checkReadiness();
     return http.json(readiness, Object.values(readiness).every(Boolean) ? 200 : 503);
   });
-  app.get("/openapi.json", (http) => http.json(openApiDocument(publicRoutes)));
+  app.get("/openapi.json", (http) => http.json(openApiDocument(publicRoutes, frontendOrigin)));
   app.get("/docs", (http) => http.html(renderReference(publicRoutes)));
   mountRoutes(app, context, originCheckedRoutes);
   app.route("/", createPages(context.settings));

@@ -14,8 +14,8 @@ export interface Session {
 }
 
 const resultSchema = z.union([
-  z.object({ ok: z.literal(true), values: z.record(z.string(), z.unknown()) }),
-  z.object({ ok: z.literal(false), error_code: z.string() }),
+  z.object({ ok: z.literal(true), action_invocation_id: z.string(), values: z.record(z.string(), z.unknown()) }),
+  z.object({ ok: z.literal(false), action_invocation_id: z.string(), error_code: z.string() }),
 ]);
 
 const signupSchema = z

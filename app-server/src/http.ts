@@ -7,6 +7,7 @@ import { z } from "zod";
 import { type Caller, findCaller } from "./accounts/session.ts";
 import type { AppContext } from "./context.ts";
 import { answerProblem, authServerUnavailable, type Problem, problem, tooManyRequests } from "./problems.ts";
+import type { RouteErrors } from "./route-answers.ts";
 
 /** What a route's handler is given. `caller` is who is signed in, on routes that ask for it. */
 export interface Call<Body, Query = unknown> {
@@ -24,12 +25,21 @@ export interface Route {
   /** `user` and `admin`: 401 without a session. `admin`: 403 without the permission. */
   access: "anyone" | "user" | "admin";
   body: z.ZodObject;
+  /** Optional fields of the body of which one must be there. */
+  either?: readonly string[];
   /** What may follow `?`; what is not named here is ignored. */
   query?: z.ZodObject;
   /** Bytes; 16 kB unless told. */
   maxBody?: number;
   /** Taken per caller's address; 429 when empty. */
   ipLimit?: RateLimit;
+  /** Open to anyone, but looks at the session of whoever has one. */
+  usesSession?: true;
+  /** What it answers and may refuse with, where `routeAnswers` does not say so. */
+  answers?: z.ZodType | "page";
+  errors?: RouteErrors;
+  /** Refusals in a form of their own, which the source document has fixed. */
+  otherwise?: Partial<Record<number, z.ZodType>>;
   handle: (call: Call<never, never>) => Promise<Response>;
 }
 
@@ -62,7 +72,7 @@ async function serve(http: Context, app: AppContext, route: Route): Promise<Resp
   try {
     const caller = await admit(http, app, route.access);
     if ("status" in caller) return answerProblem(http, caller);
-    const body = route.method === "GET" ? { values: {} } : await readBody(http, route.body);
+    const body = route.method === "GET" ? { values: {} } : await readBody(http, route);
     if ("status" in body) return answerProblem(http, body);
     const query = check(route.query ?? noBody, http.req.query());
     if ("status" in query) return answerProblem(http, query);
@@ -94,14 +104,23 @@ async function checkIpLimit(http: Context, app: AppContext, route: Route): Promi
 }
 
 /** Missing fields and broken JSON are 400, as the source document has it; fields of a wrong kind are 422. */
-async function readBody(http: Context, schema: z.ZodObject): Promise<{ values: unknown } | Problem> {
-  const required = Object.keys(schema.shape).filter((name) => !schema.shape[name].safeParse(undefined).success);
+async function readBody(http: Context, { body: schema, either = [] }: Route): Promise<{ values: unknown } | Problem> {
   if (Object.keys(schema.shape).length === 0) return { values: {} };
   const json = parseObject(await http.req.text());
   if (json === undefined) return problem(400, "invalid_request", "Invalid request: the body must be a JSON object.");
-  if (required.some((name) => json[name] === undefined || json[name] === null || json[name] === ""))
-    return problem(400, "missing_field", `Missing ${required.join(" or ")}`);
+  const isMissing = (name: string) => json[name] === undefined || json[name] === null || json[name] === "";
+  const required = Object.keys(schema.shape).filter((name) => !schema.shape[name].safeParse(undefined).success);
+  const missing = required.filter(isMissing);
+  if (missing.length > 0) return missingFields(missing, required);
+  if (either.length > 0 && either.every(isMissing)) return missingFields([either.join(" or ")], either);
   return check(schema, json);
+}
+
+/** `error` is the source document's text, which names every field that the route needs. */
+function missingFields(missing: readonly string[], needed: readonly string[]): Problem {
+  const errors = missing.map((field) => ({ field, message: "This is needed." }));
+  const error = `Missing ${needed.join(" or ")}`;
+  return problem(400, "missing_field", `Missing ${missing.join(" and ")}.`, { error, errors });
 }
 
 function check(schema: z.ZodObject, given: Record<string, unknown>): { values: unknown } | Problem {

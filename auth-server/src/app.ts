@@ -1,4 +1,5 @@
 import type { AdjustableClock } from "@anteroom/shared/runtime/clock";
+import { randomId } from "@anteroom/shared/runtime/crypto";
 import { requireInternalSecret } from "@anteroom/shared/runtime/private-calls";
 import { parseInvocation, parseStrictJson } from "@anteroom/shared/wire/invocation";
 import { type Context, type Handler, Hono, type MiddlewareHandler } from "hono";
@@ -8,6 +9,7 @@ import { runCommand } from "./commands.ts";
 import type { AuthContext } from "./context.ts";
 import { HashQueueFull } from "./hash-queue.ts";
 import { type Answer, invoke, publicActions, servedActions } from "./invoke.ts";
+import { openApiDocument } from "./openapi.ts";
 import type { Settings } from "./settings.ts";
 
 /** What is ready, by part. */
@@ -22,6 +24,8 @@ export function createPublicApp(context: AuthContext, checkReadiness: () => Prom
   app.use(addHeaders(headersFor));
   app.use(refuseOtherMethods);
   app.get("/alive", answerAlive);
+  // Faroe has no such route.
+  if (!context.settings.strict) app.get("/openapi.json", (c) => c.json(openApiDocument(actions)));
   app.get("/ready", async (c) => {
     const parts = await checkReadiness();
     return c.json(parts, Object.values(parts).every(Boolean) ? 200 : 503);
@@ -45,12 +49,25 @@ export function createPrivateApp(context: AuthContext, clock: AdjustableClock): 
 
 function createApp(context: AuthContext): Hono {
   const app = new Hono();
-  app.notFound((c) => c.body(null, 404));
+  app.notFound(() => refuse(context, 404));
   app.onError((error, c) => {
     context.log.error({ err: error }, "a request failed");
     return c.body(null, 500);
   });
   return app;
+}
+
+const refusals = { 400: "invalid_request", 404: "not_found", 413: "request_too_large", 503: "server_busy" } as const;
+
+/** Faroe answers these without a body, on which its client's parser fails; outside strict mode they look like any refusal. */
+function refuse(
+  { settings }: AuthContext,
+  status: keyof typeof refusals,
+  headers: Record<string, string> = {},
+): Response {
+  if (settings.strict) return new Response(null, { status, headers });
+  const answer: Answer = { ok: false, action_invocation_id: randomId(), error_code: refusals[status] };
+  return Response.json(answer, { status, headers });
 }
 
 function answerAlive(c: Context): Response {
@@ -61,7 +78,7 @@ function answerAlive(c: Context): Response {
 const refuseOtherMethods: MiddlewareHandler = async (c, next) => {
   const { method } = c.req.raw;
   if (method === "OPTIONS") return c.body(null, 204);
-  return method === "GET" || method === "POST" ? next() : c.body(null, 404);
+  return method === "GET" || method === "POST" ? next() : c.notFound();
 };
 
 interface Handling {
@@ -86,11 +103,11 @@ function invocationHandler(context: AuthContext, { actions, headersFor, speaksFo
     const headers = headersFor(c.req.header("origin"));
     try {
       const answer = await carryOut(c);
-      if (typeof answer === "number") return new Response(null, { status: answer, headers });
+      if (typeof answer === "number") return refuse(context, answer, headers);
       return new Response(JSON.stringify(answer), { headers: { "content-type": "application/json", ...headers } });
     } catch (error) {
       if (!(error instanceof HashQueueFull)) throw error;
-      return new Response(null, { status: 503, headers: { "retry-after": "5", ...headers } });
+      return refuse(context, 503, { "retry-after": "5", ...headers });
     }
   };
 }

@@ -44,7 +44,8 @@ test.each([
   ["POST", "//"],
 ])("the public listener has nothing at %s %s", async (method, path) => {
   const { status, text } = await request(t.public, method, path, null, {});
-  expect([status, text]).toEqual([404, ""]);
+  expect(status).toBe(404);
+  if (method !== "HEAD") expect(JSON.parse(text).error_code).toBe("not_found");
 });
 
 test("OPTIONS is answered with 204 everywhere", async () => {
@@ -97,9 +98,12 @@ test.each([
   ["a byte order mark", `\uFEFF{"action":"get_session","arguments":{${token}}}`],
   ["something behind it", `{"action":"get_session","arguments":{${token}}} x`],
   ["deep nesting", `{"action":"get_session","arguments":{${token}},"x":${"[".repeat(100)}${"]".repeat(100)}}`],
-])("not an invocation: %s → 400 without a body", async (_, body) => {
+])("int 4: not an invocation: %s → 400, in the form of every refusal", async (_, body) => {
   const { status, text } = await toPublic(body);
-  expect([status, text]).toEqual([400, ""]);
+  expect([status, JSON.parse(text)]).toEqual([
+    400,
+    { ok: false, action_invocation_id: expect.any(String), error_code: "invalid_request" },
+  ]);
   expect(t.app.calls).toEqual([]);
 });
 

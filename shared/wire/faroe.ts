@@ -81,7 +81,7 @@ export interface SessionOverview {
 }
 
 /** Every member that an answer's `values` may have. Tokens are `<id>.<secret>`, 24 characters each. */
-interface ValueTypes {
+export interface AuthValueTypes {
   signup: Signup;
   signup_token: string;
   signin: Signin;
@@ -102,7 +102,7 @@ interface ValueTypes {
 interface ActionContract {
   readonly arguments: readonly string[];
   readonly optional?: readonly string[];
-  readonly values: readonly (keyof ValueTypes)[];
+  readonly values: readonly (keyof AuthValueTypes)[];
   readonly errors: readonly string[];
 }
 
@@ -405,7 +405,7 @@ type Optional<A extends AuthAction> = Contracts[A] extends { optional: readonly 
 
 export type AuthArguments<A extends AuthAction> = Record<Contracts[A]["arguments"][number], string> &
   Partial<Record<Optional<A>, string>>;
-export type AuthValues<A extends AuthAction> = Pick<ValueTypes, Contracts[A]["values"][number]>;
+export type AuthValues<A extends AuthAction> = Pick<AuthValueTypes, Contracts[A]["values"][number]>;
 /** The codes an action answers by decision. `internal_error` is not among them: it stands for a bug or an outage. */
 export type AuthError<A extends AuthAction> = Contracts[A]["errors"][number];
 

@@ -20,7 +20,16 @@ const withheld: readonly string[] = [
 ] satisfies AuthAction[];
 const served = Object.keys(authActions).filter((action) => !withheld.includes(action)) as AuthAction[];
 
-const body = z.object({ action: z.string(), arguments: z.record(z.string(), z.unknown()) });
+const body = z.object({
+  action: z.string().meta({ enum: served }),
+  arguments: z.record(z.string(), z.unknown()),
+});
+
+/** As the auth server answers; its own `/openapi.json` tells the values of each action. */
+const answers = z.union([
+  z.object({ ok: z.literal(true), action_invocation_id: z.string(), values: z.record(z.string(), z.unknown()) }),
+  z.object({ ok: z.literal(false), action_invocation_id: z.string(), error_code: z.string() }),
+]);
 
 /**
  * Faroe's actions for pages of this origin, which never see a session's token: it goes from the cookie to the auth
@@ -31,7 +40,9 @@ export const actionRoute = defineRoute({
   path: "/auth/actions",
   summary: "An action of the auth server, with the session taken from the cookie and put into it.",
   access: "anyone",
+  usesSession: true,
   body,
+  answers,
   handle: carryOut,
 });
 

@@ -36,9 +36,9 @@ const passwordLinkRoutes: readonly Route[] = [
       "Mail a link for choosing a new password, to an address or to that of an expired link. Addresses with and without an account are answered alike.",
     access: "anyone",
     body: z.object({ email: newAddressField.optional(), token: handleField.optional() }),
-    handle: async ({ http, app, body: { email, token } }) => {
-      const to = email ? { email } : token ? { token } : undefined;
-      if (!to) return answerProblem(http, problem(400, "missing_field", "Missing email or token"));
+    either: ["email", "token"],
+    handle: async ({ http, app, body: { email, token = "" } }) => {
+      const to = email ? { email } : { token };
       const refusal = await requestPasswordLink(app, to, callerHeaders(http, app));
       if (refusal) return answerProblem(http, refusal);
       return http.json({ success: true, message: "If there is an account with this address, a mail is on its way." });
@@ -65,9 +65,9 @@ const passwordLinkRoutes: readonly Route[] = [
       code: codeField,
       password: passwordField,
     }),
-    handle: async ({ http, app, body: { token, email, code, password } }) => {
-      const by = token ? { token } : email ? { email } : undefined;
-      if (!by) return answerProblem(http, problem(400, "missing_field", "Missing token or email"));
+    either: ["token", "email"],
+    handle: async ({ http, app, body: { token, email = "", code, password } }) => {
+      const by = token ? { token } : { email };
       return answerDone(http, await choosePassword(app, visitorOf(http, app), { by, code, password }));
     },
   }),
@@ -107,6 +107,7 @@ const emailChangeRoutes: readonly Route[] = [
     path: "/account/confirm_email",
     summary: "Confirm a new address with the code of a mailed link; without its token, one's own while signed in.",
     access: "anyone",
+    usesSession: true,
     body: z.object({ token: handleField.optional(), code: codeField }),
     handle: confirm,
   }),

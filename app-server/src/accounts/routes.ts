@@ -16,6 +16,8 @@ export const accountRoutes: readonly Route[] = [
     path: "/auth/session_info/",
     summary: "Who is signed in.",
     access: "anyone",
+    usesSession: true,
+    otherwise: { 401: z.object({ error: z.literal("invalid_session") }) },
     body: noBody,
     handle: async ({ http, app }) => {
       const found = await findCaller(http, app);
@@ -48,6 +50,7 @@ export const accountRoutes: readonly Route[] = [
     path: "/cookies/clear_session/",
     summary: "Sign out: ends the session on the auth server and clears the cookie.",
     access: "anyone",
+    usesSession: true,
     body: noBody,
     handle: async ({ http, app }) => {
       const token = readSessionCookie(http);

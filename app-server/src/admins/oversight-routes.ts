@@ -21,7 +21,10 @@ export const oversightRoutes: readonly Route[] = [
     maxBody: 320 * 1024,
     body: z.object({
       decision: z.enum(["accept", "reject"], "Use accept or reject."),
-      emails: z.array(addressField, "This must be a list.").min(1).max(mostAtOnce, `Use at most ${mostAtOnce}.`),
+      emails: z
+        .array(addressField.min(1, "Name an address."), "This must be a list.")
+        .min(1)
+        .max(mostAtOnce, `Use at most ${mostAtOnce}.`),
       reason: reasonField.default(""),
     }),
     handle: async ({ http, app, body, caller }) => {

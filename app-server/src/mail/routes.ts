@@ -1,5 +1,4 @@
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
-import type { Context } from "hono";
 import { z } from "zod";
 import { addressField, handleField } from "../fields.ts";
 import { defineRoute, noBody, type Route } from "../http.ts";
@@ -10,17 +9,10 @@ import { mailStatuses } from "./types.ts";
 
 const mostListed = 1_000;
 
-const querySchema = z.object({
-  status: z.enum(mailStatuses, `Use one of ${mailStatuses.join(", ")}.`).optional(),
-  email: addressField.optional(),
-  /** The `next` of the page before. */
-  after: z
-    .string()
-    .regex(/^\d{1,12}_[0-9a-f-]{36}$/, "Use what `next` was before.")
-    .refine((cursor) => rules.isMailId(cursor.split("_")[1] ?? ""), "Use what `next` was before.")
-    .optional(),
-  limit: z.coerce.number("Use a number.").int("Use a whole number.").min(1).max(mostListed).default(100),
-});
+const cursorField = z
+  .string()
+  .regex(/^\d{1,12}_[0-9a-f-]{36}$/, "Use what `next` was before.")
+  .refine((cursor) => rules.isMailId(cursor.split("_")[1] ?? ""), "Use what `next` was before.");
 
 /** For administrators who want to know what became of a mail. */
 export const mailRoutes: readonly Route[] = [
@@ -28,13 +20,16 @@ export const mailRoutes: readonly Route[] = [
     method: "GET",
     path: "/admin/mails/",
     summary:
-      "Mails and what became of each, newest first; with `?status=failed` the ones given up. Also `email`, `limit`, and `after`: the `next` of the page before.",
+      "Mails and what became of each, newest first; with `status=failed` the ones given up. `after`: the `next` of the page before.",
     access: "admin",
     body: noBody,
-    handle: async ({ http, app }) => {
-      const parsed = querySchema.safeParse(http.req.query());
-      if (!parsed.success) return answerInvalid(http, parsed.error);
-      const { status, email, after, limit } = parsed.data;
+    query: z.object({
+      status: z.enum(mailStatuses, `Use one of ${mailStatuses.join(", ")}.`).optional(),
+      email: addressField.optional(),
+      after: cursorField.optional(),
+      limit: z.coerce.number("Use a number.").int("Use a whole number.").min(1).max(mostListed).default(100),
+    }),
+    handle: async ({ http, app, query: { status, email, after, limit } }) => {
       const mails = await store.listMails(app.db, {
         statuses: status ? [status] : mailStatuses,
         email: email && normalizeEmailAddress(email),
@@ -50,11 +45,13 @@ export const mailRoutes: readonly Route[] = [
     path: "/admin/mails/replay/",
     summary: "Send a mail again that failed or came back: the one with `id`, or all with `all: true`.",
     access: "admin",
-    body: z.object({ id: handleField.optional(), all: z.literal(true, "Use true.").optional() }),
-    handle: async ({ http, app, body, caller }) => {
-      if (body.all) return http.json({ success: true, ...(await rules.replayAll(app, caller.userId)) });
-      if (body.id === undefined) return answerProblem(http, problem(400, "missing_field", "Missing id or all"));
-      const result = await rules.replayMail(app, body.id, caller.userId);
+    body: z.object({ id: handleField.min(1, "Name a mail.").optional(), all: z.literal(true, "Use true.").optional() }),
+    either: ["id", "all"],
+    handle: async ({ http, app, body: { id, all }, caller }) => {
+      if (id !== undefined && all)
+        return answerProblem(http, problem(422, "invalid_field", "all: Name one mail, or all of them."));
+      if (id === undefined) return http.json({ success: true, ...(await rules.replayAll(app, caller.userId)) });
+      const result = await rules.replayMail(app, id, caller.userId);
       return answerOutcome(http, result);
     },
   }),
@@ -90,10 +87,4 @@ export const mailRoutes: readonly Route[] = [
 function readCursor(cursor: string): { createdAt: number; id: string } {
   const [createdAt = "", id = ""] = cursor.split("_");
   return { createdAt: Number(createdAt), id };
-}
-
-function answerInvalid(http: Context, error: z.ZodError): Response {
-  const errors = error.issues.map((issue) => ({ field: issue.path.join("."), message: issue.message }));
-  const detail = errors.map(({ field, message }) => `${field}: ${message}`).join(" ");
-  return answerProblem(http, problem(422, "invalid_field", detail, { errors }));
 }

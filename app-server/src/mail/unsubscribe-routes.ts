@@ -1,10 +1,13 @@
 import type { Context } from "hono";
+import { z } from "zod";
 import { readPreferredLanguage } from "../accounts/language.ts";
 import { type Call, defineRoute, noBody, type Route } from "../http.ts";
 import { answerProblem, problem } from "../problems.ts";
 import { findPreferences, storeMailPreference } from "./preferences.ts";
 import { createUnsubscribeLinks, type Unsubscription } from "./unsubscribe.ts";
 import { renderUnsubscribePage, type UnsubscribeState, unsubscribePagePolicy } from "./unsubscribe-page.ts";
+
+const linkQuery = z.object({ token: z.string().default("") });
 
 /**
  * The links behind List-Unsubscribe (RFC 8058). Whoever has one may use it: without a session, and from any origin,
@@ -17,6 +20,9 @@ export const unsubscribeRoutes: readonly Route[] = [
     summary: "A page with a button that switches mails of one kind off. Looking at it changes nothing.",
     access: "anyone",
     body: noBody,
+    query: linkQuery,
+    answers: "page",
+    errors: { 400: ["unsubscribe_link_not_valid"] },
     handle: async (call) => {
       const asked = readToken(call);
       if (!asked) return answerNotValid(call);
@@ -31,6 +37,9 @@ export const unsubscribeRoutes: readonly Route[] = [
       "Switch mails of one kind off, as often as you like. The form field `preference=on` switches them on again.",
     access: "anyone",
     body: noBody,
+    query: linkQuery,
+    answers: "page",
+    errors: { 400: ["unsubscribe_link_not_valid"] },
     handle: async (call) => {
       const asked = readToken(call);
       if (!asked) return answerNotValid(call);

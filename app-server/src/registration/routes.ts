@@ -15,7 +15,7 @@ import {
 } from "../fields.ts";
 import { defineRoute, noBody, type Route } from "../http.ts";
 import { limits } from "../limits.ts";
-import { answerOutcome, answerProblem, problem } from "../problems.ts";
+import { answerOutcome, answerProblem } from "../problems.ts";
 import * as decisions from "./decisions.ts";
 import * as queue from "./queue-store.ts";
 import * as rules from "./rules.ts";
@@ -111,11 +111,9 @@ export const decisionRoutes: readonly Route[] = [
     summary: "People who wait or were approved, oldest first. `?state=REJECTED` lists another state.",
     access: "admin",
     body: noBody,
-    handle: async ({ http, app }) => {
-      const asked = http.req.query("state");
-      const states = asked === undefined ? liveStates : listable.filter((state) => state === asked);
-      if (states.length === 0)
-        return answerProblem(http, problem(422, "invalid_field", `state: Use one of ${listable.join(", ")}.`));
+    query: z.object({ state: z.enum(listable, `Use one of ${listable.join(", ")}.`).optional() }),
+    handle: async ({ http, app, query: { state } }) => {
+      const states = state === undefined ? liveStates : [state];
       return http.json(await listRegistrations(app.db, states, 10_000));
     },
   }),

@@ -1,3 +1,4 @@
+import { expectDeclared } from "./declared.ts";
 import type { Stack } from "./stack.ts";
 
 export interface Reply {
@@ -27,10 +28,15 @@ function json(body: unknown, headers: Record<string, string> = {}): RequestInit 
 export function createClient(stack: Stack) {
   const { urls, env } = stack;
   const bearer = { authorization: `Bearer ${env.INTERNAL_SECRET}` };
+  async function toApp(path: string, init: RequestInit): Promise<Reply> {
+    const reply = await send(urls.app + path, init);
+    expectDeclared(init.method ?? "GET", path, reply);
+    return reply;
+  }
   const app = {
-    post: (path: string, body: unknown, headers?: Record<string, string>) => send(urls.app + path, json(body, headers)),
-    get: (path: string, headers: Record<string, string> = {}) => send(urls.app + path, { headers }),
-    raw: (path: string, init: RequestInit) => send(urls.app + path, init),
+    post: (path: string, body: unknown, headers?: Record<string, string>) => toApp(path, json(body, headers)),
+    get: (path: string, headers: Record<string, string> = {}) => toApp(path, { headers }),
+    raw: (path: string, init: RequestInit) => toApp(path, init),
   };
   const auth = (action: string, args: Record<string, string>) =>
     send(`${urls.auth}/`, json({ action, arguments: args })).then((reply) => reply.body);

@@ -22,7 +22,10 @@ export const oversightRoutes: readonly Route[] = [
     body: z.object({
       decision: z.enum(["accept", "reject"], "Use accept or reject."),
       emails: z
-        .array(addressField.min(1, "Name an address."), "This must be a list.")
+        .array(
+          addressField.refine((address) => address !== "", "Name an address."),
+          "This must be a list.",
+        )
         .min(1)
         .max(mostAtOnce, `Use at most ${mostAtOnce}.`),
       reason: reasonField.default(""),

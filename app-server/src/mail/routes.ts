@@ -45,7 +45,10 @@ export const mailRoutes: readonly Route[] = [
     path: "/admin/mails/replay/",
     summary: "Send a mail again that failed or came back: the one with `id`, or all with `all: true`.",
     access: "admin",
-    body: z.object({ id: handleField.min(1, "Name a mail.").optional(), all: z.literal(true, "Use true.").optional() }),
+    body: z.object({
+      id: handleField.refine((id) => id !== "", "Name a mail.").optional(),
+      all: z.literal(true, "Use true.").optional(),
+    }),
     either: ["id", "all"],
     handle: async ({ http, app, body: { id, all }, caller }) => {
       if (id !== undefined && all)

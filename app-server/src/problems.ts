@@ -1,10 +1,11 @@
+import { currentRequest } from "@anteroom/shared/runtime/request-scope";
 import type { AppErrorCode } from "@anteroom/shared/wire/app";
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 
 /**
  * An answer that is not success, as RFC 9457 `application/problem+json`. `code` is stable and meant for programs;
- * `error` is the same text as `detail`, for callers that know the Dodeka backend.
+ * `error` is the same text as `detail`, for callers that know the Dodeka backend; `request_id` leads to its log lines.
  */
 export interface Problem {
   status: ContentfulStatusCode;
@@ -25,10 +26,16 @@ export function problem(
 }
 
 export function answerProblem(context: Context, { status, code, detail, members, headers }: Problem): Response {
-  return context.json({ type: "about:blank", status, code, detail, error: detail, ...members }, status, {
-    "content-type": "application/problem+json",
-    ...headers,
-  });
+  const body = {
+    type: "about:blank",
+    status,
+    code,
+    detail,
+    error: detail,
+    request_id: currentRequest()?.id,
+    ...members,
+  };
+  return context.json(body, status, { "content-type": "application/problem+json", ...headers });
 }
 
 /** What a rule came to: `{success: true, …}`, or its problem. */

@@ -91,8 +91,18 @@ async function openListeners(context: AppContext, clock: AdjustableClock): Promi
   const privateApp = createPrivateApp(context, createCommands(context, clock));
   const publicApp = createPublicApp(context, () => checkReadiness(context));
   return {
-    private: await listen(privateApp, settings.privateHost, settings.privatePort, "BACKEND_PRIVATE_PORT"),
-    public: await listen(publicApp, settings.host, settings.port, "BACKEND_PORT"),
+    private: await listen(privateApp, {
+      host: settings.privateHost,
+      port: settings.privatePort,
+      setting: "BACKEND_PRIVATE_PORT",
+      source: { from: "peer" },
+    }),
+    public: await listen(publicApp, {
+      host: settings.host,
+      port: settings.port,
+      setting: "BACKEND_PORT",
+      source: { from: "visitors", proxies: settings },
+    }),
     inbound: settings.inbound && (await openInbound(context)),
   };
 }

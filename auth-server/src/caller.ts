@@ -1,8 +1,6 @@
-import { callerKey, type ProxyTrust } from "@anteroom/shared/runtime/client-address";
-import type { Network } from "@anteroom/shared/runtime/settings";
+import { callerKey, type ProxyTrust, trustIn } from "@anteroom/shared/runtime/client-address";
 import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Context } from "hono";
-import ipaddr from "ipaddr.js";
 
 /** Who makes a request, as far as that shows. */
 export interface Caller {
@@ -26,17 +24,8 @@ export function readCaller(
   return {
     key: () => {
       const remote = getConnInfo(c).remote.address ?? "";
-      const trust = speaksForOthers
-        ? { trustedProxies: [networkOf(remote)], trustedProxyHeader: "x-forwarded-for" }
-        : proxies;
-      return callerKey(remote, (name) => c.req.header(name), trust);
+      return callerKey(remote, (name) => c.req.header(name), speaksForOthers ? trustIn(remote) : proxies);
     },
     userAgent: () => (c.req.header("user-agent") ?? "").slice(0, 200),
   };
-}
-
-/** That of one address. */
-function networkOf(address: string): Network {
-  const parsed = ipaddr.process(address);
-  return [parsed, parsed.kind() === "ipv4" ? 32 : 128];
 }

@@ -53,9 +53,19 @@ export async function startAuthServer(environment: Environment): Promise<AuthSer
   await loadBlocklists(context);
   lowerThreadPoolPriority();
   const publicApp = createPublicApp(context, () => checkReadiness(database, appServer));
-  const publicListener = await listen(publicApp, settings.host, settings.port, "AUTH_PORT");
+  const publicListener = await listen(publicApp, {
+    host: settings.host,
+    port: settings.port,
+    setting: "AUTH_PORT",
+    source: { from: "visitors", proxies: settings },
+  });
   const privateApp = createPrivateApp(context, clock);
-  const privateListener = await listen(privateApp, settings.privateHost, settings.privatePort, "AUTH_PRIVATE_PORT");
+  const privateListener = await listen(privateApp, {
+    host: settings.privateHost,
+    port: settings.privatePort,
+    setting: "AUTH_PRIVATE_PORT",
+    source: { from: "peer" },
+  });
   const stopPurge = startPurge(context);
   log.info({ public: publicListener.port, private: privateListener.port }, "listening");
   return {

@@ -8,6 +8,16 @@ export interface ProxyTrust {
   trustedProxyHeader: string;
 }
 
+/** The other server's word on the visitor it calls for; it has a header of its own for that. */
+export function trustIn(peer: string): ProxyTrust {
+  if (!ipaddr.isValid(peer)) return { trustedProxies: [], trustedProxyHeader: "x-forwarded-for" };
+  const address = ipaddr.process(peer);
+  return {
+    trustedProxies: [[address, address.kind() === "ipv4" ? 32 : 128]],
+    trustedProxyHeader: "x-forwarded-for",
+  };
+}
+
 /**
  * The key under which a caller's address is limited: an IPv4 address, or the /64 of an IPv6 address (one household).
  * Proxies write one header and hand every other on as it came, so the caller could write those: one header is believed,

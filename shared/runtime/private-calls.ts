@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { MiddlewareHandler } from "hono";
 import { Pool } from "./http-pool.ts";
+import { forwardingHeaders } from "./request-scope.ts";
 
 /**
  * A call to the other server that brought no answer. `delivered` is "no" when the request certainly never reached it,
@@ -16,7 +17,7 @@ export class CallFailed extends Error {
 }
 
 export interface Peer {
-  /** POSTs JSON. Resolves with any HTTP answer; `body` is undefined when it is not JSON. Throws CallFailed. */
+  /** POSTs JSON, with who makes the request under way and its id. Resolves with any HTTP answer; `body` is undefined when it is not JSON. Throws CallFailed. */
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<{ status: number; body: unknown }>;
   /** Whether the other server's process answers at all. */
   isAlive(): Promise<boolean>;
@@ -52,7 +53,7 @@ export function createPeer(options: PeerOptions): Peer {
       const response = await pool.request({
         method: "POST",
         path: prefix + path,
-        headers: { ...more, ...headers },
+        headers: { ...forwardingHeaders(), ...more, ...headers },
         body: JSON.stringify(body),
         signal: AbortSignal.timeout(options.timeout),
       });

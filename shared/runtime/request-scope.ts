@@ -1,0 +1,99 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { IncomingMessage } from "node:http";
+import { callerKey, type ProxyTrust, trustIn } from "./client-address.ts";
+import { randomId } from "./crypto.ts";
+
+/** The request under way, as far as whatever is done for it may want to know: who makes it, and what it is called. */
+export interface RequestScope {
+  /** Goes with the request from server to server, into every log line, and into its answer. */
+  readonly id: string;
+  /** The visitor's address as limits count it. */
+  readonly caller: string;
+  /** What the visitor's browser or program calls itself. */
+  readonly userAgent: string;
+  /** `<device id>:<user id>[,<user id>…]`: the users whose right password was shown from the visitor's device. */
+  readonly device?: string | undefined;
+}
+
+/**
+ * Whose requests a listener takes: visitors', whose address shows by way of proxies, and whose device by what `device`
+ * makes of their cookies; or the other server's, which says in headers of its own for whom it calls.
+ */
+export type RequestSource =
+  | { from: "visitors"; proxies: ProxyTrust; device?: (cookies: string | undefined) => string | undefined }
+  | { from: "peer" };
+
+const requests = new AsyncLocalStorage<RequestScope>();
+
+export function inRequest<T>(scope: RequestScope, work: () => T): T {
+  return requests.run(scope, work);
+}
+
+/** Undefined in whatever no request caused, such as work that is done by the clock. */
+export function currentRequest(): RequestScope | undefined {
+  return requests.getStore();
+}
+
+export function scopeOf(incoming: IncomingMessage, source: RequestSource): RequestScope {
+  return new IncomingRequest(incoming, source);
+}
+
+/** How the scope of a request goes on to the other server. */
+export function forwardingHeaders(): Record<string, string> {
+  const scope = requests.getStore();
+  if (scope === undefined) return {};
+  return {
+    "x-request-id": scope.id,
+    "x-forwarded-for": scope.caller.replace(/\/64$/, ""),
+    "user-agent": scope.userAgent,
+    ...(scope.device === undefined ? {} : { "x-anteroom-device": scope.device }),
+  };
+}
+
+/** Worked out when asked for: most requests are looks at a session, which count nobody. */
+class IncomingRequest implements RequestScope {
+  readonly #incoming: IncomingMessage;
+  readonly #source: RequestSource;
+  #id: string | undefined;
+  #caller: string | undefined;
+
+  constructor(incoming: IncomingMessage, source: RequestSource) {
+    this.#incoming = incoming;
+    this.#source = source;
+  }
+
+  get id(): string {
+    this.#id ??= this.#givenId() ?? randomId();
+    return this.#id;
+  }
+
+  get caller(): string {
+    this.#caller ??= this.#findCaller();
+    return this.#caller;
+  }
+
+  get userAgent(): string {
+    return (this.#header("user-agent") ?? "").slice(0, 200);
+  }
+
+  get device(): string | undefined {
+    if (this.#source.from === "peer") return this.#header("x-anteroom-device");
+    return this.#source.device?.(this.#header("cookie"));
+  }
+
+  #givenId(): string | undefined {
+    const id = this.#source.from === "peer" ? this.#header("x-request-id") : undefined;
+    return id !== undefined && /^[\w-]{1,64}$/.test(id) ? id : undefined;
+  }
+
+  #findCaller(): string {
+    const remote = this.#incoming.socket.remoteAddress ?? "";
+    const trust = this.#source.from === "peer" ? trustIn(remote) : this.#source.proxies;
+    return callerKey(remote, (name) => this.#header(name), trust);
+  }
+
+  #header(name: string): string | undefined {
+    const value = this.#incoming.headers[name];
+    return Array.isArray(value) ? value.join(", ") : value;
+  }
+}

@@ -1,0 +1,69 @@
+import { Hono } from "hono";
+import ipaddr from "ipaddr.js";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Listener, listen } from "../runtime/listener.ts";
+import { createPeer, type Peer } from "../runtime/private-calls.ts";
+import { currentRequest, type RequestSource } from "../runtime/request-scope.ts";
+
+const freshId = /^[a-km-np-z2-9]{24}$/;
+const proxies = { trustedProxies: [ipaddr.parseCIDR("127.0.0.1/32")], trustedProxyHeader: "x-forwarded-for" };
+
+let behind: Listener;
+let front: Listener;
+let peer: Peer;
+
+/** Two servers as ours are: the front one asks the one behind, and answers with what both know of the request. */
+beforeAll(async () => {
+  const second = new Hono();
+  second.post("/", (c) => c.json(seen()));
+  behind = await open(second, { from: "peer" });
+  peer = createPeer({ baseUrl: `http://127.0.0.1:${behind.port}`, secret: undefined, timeout: 5_000 });
+  const first = new Hono();
+  first.get("/", async (c) => c.json({ here: seen(), there: (await peer.post("/", {})).body }));
+  front = await open(first, { from: "visitors", proxies, device: (cookies) => cookies?.replace("device=", "") });
+});
+
+afterAll(async () => {
+  await peer.close();
+  await Promise.all([front.close(100), behind.close(100)]);
+});
+
+function open(app: Hono, source: RequestSource): Promise<Listener> {
+  return listen(app, { host: "127.0.0.1", port: 0, setting: "A_PORT", source });
+}
+
+function seen() {
+  const { id, caller, userAgent, device } = currentRequest() ?? {};
+  return { id, caller, userAgent, device };
+}
+
+async function ask(headers: Record<string, string>) {
+  const reply = await fetch(`http://127.0.0.1:${front.port}/`, { headers });
+  return { id: reply.headers.get("x-request-id"), ...((await reply.json()) as Record<"here" | "there", object>) };
+}
+
+test("R41: a request is known to both servers by one id, which its answer names, and with its visitor", async () => {
+  const reply = await ask({ "x-forwarded-for": "2001:db8:1:2:3::9", "user-agent": "Lynx", cookie: "device=d1:u1" });
+  const visit = { id: reply.id, caller: "2001:db8:1:2::/64", userAgent: "Lynx", device: "d1:u1" };
+  expect(reply).toEqual({ id: expect.stringMatching(freshId), here: visit, there: visit });
+});
+
+test("R41: no visitor names the request or proves a device by header", async () => {
+  const reply = await ask({ "x-request-id": "mine", "x-anteroom-device": "d2:u2", "user-agent": "Lynx" });
+  expect(reply.id).toMatch(freshId);
+  expect(reply.there).toEqual({ id: reply.id, caller: "127.0.0.1", userAgent: "Lynx" });
+});
+
+test("R41: what is no request has no scope, and ids that could not be ours are replaced", async () => {
+  expect(currentRequest()).toBeUndefined();
+  const { body } = await peer.post("/", {});
+  expect(body).toMatchObject({ id: expect.stringMatching(freshId), caller: "127.0.0.1" });
+  const odd = await peer.post("/", {}, { "x-request-id": "a b" });
+  expect(odd.body).toMatchObject({ id: expect.stringMatching(freshId) });
+});
+
+test("requests at once keep apart", async () => {
+  const replies = await Promise.all(Array.from({ length: 50 }, (_, n) => ask({ "user-agent": `agent ${n}` })));
+  expect(new Set(replies.map(({ id }) => id)).size).toBe(50);
+  for (const [n, { id, there }] of replies.entries()) expect(there).toMatchObject({ id, userAgent: `agent ${n}` });
+});

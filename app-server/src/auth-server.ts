@@ -1,4 +1,4 @@
-import { CallFailed, type Peer } from "@anteroom/shared/runtime/private-calls";
+import { CallFailed, causedBySite, type Peer } from "@anteroom/shared/runtime/private-calls";
 import { z } from "zod";
 
 /** An answer of the auth server. `error` is one of Faroe's codes, or `unknown_action` from one that lacks the action. */
@@ -34,8 +34,13 @@ const nothingSchema = z.object({}).transform(() => undefined);
 
 /** The actions this server uses. Each call is one request; all throw CallFailed when no proper answer comes back. */
 export function createAuthServer(peer: Peer) {
-  async function invoke<T>(action: string, args: Record<string, string>, values: z.ZodType<T>): Promise<AuthResult<T>> {
-    const response = await peer.post("/", { action, arguments: args });
+  async function invoke<T>(
+    action: string,
+    args: Record<string, string>,
+    values: z.ZodType<T>,
+    headers: Record<string, string> = {},
+  ): Promise<AuthResult<T>> {
+    const response = await peer.post("/", { action, arguments: args }, headers);
     if (response.status === 400) return { ok: false, error: "unknown_action" };
     const result = resultSchema.safeParse(response.body);
     if (response.status !== 200 || !result.success)
@@ -45,7 +50,8 @@ export function createAuthServer(peer: Peer) {
   }
 
   return {
-    createSignup: (email: string) => invoke("create_signup", { email_address: email }, signupSchema),
+    /** For an approval, whoever's call brings it about: a sign-up is opened once and again when it has run out. */
+    createSignup: (email: string) => invoke("create_signup", { email_address: email }, signupSchema, causedBySite),
     /** A sign-up of the caller's own beside an open one: same address and code, own token and progress. */
     createSiblingSignup: (signupToken: string, code: string | undefined) =>
       invoke(
@@ -53,8 +59,8 @@ export function createAuthServer(peer: Peer) {
         { signup_token: signupToken, ...(code ? { email_address_verification_code: code } : {}) },
         signupSchema,
       ),
-    sendCode: (signupToken: string) =>
-      invoke("send_signup_email_address_verification_code", { signup_token: signupToken }, nothingSchema),
+    sendCode: (signupToken: string, headers: Record<string, string> = {}) =>
+      invoke("send_signup_email_address_verification_code", { signup_token: signupToken }, nothingSchema, headers),
     deleteSignup: (signupToken: string) => invoke("delete_signup", { signup_token: signupToken }, nothingSchema),
     getSession: (sessionToken: string) => invoke("get_session", { session_token: sessionToken }, sessionSchema),
     deleteSession: (sessionToken: string) => invoke("delete_session", { session_token: sessionToken }, nothingSchema),

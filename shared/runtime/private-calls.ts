@@ -24,6 +24,12 @@ export interface Peer {
   close(): Promise<void>;
 }
 
+/**
+ * Sent with a call that no visitor causes: an administrator's, or this server's own. The mails it leads to are counted
+ * apart, so that no stranger can use them up. Private listeners believe it; public ones do not look.
+ */
+export const causedBySite = { "x-anteroom-cause": "site" } as const;
+
 export interface PeerOptions {
   baseUrl: string;
   /** Sent as a bearer token. */

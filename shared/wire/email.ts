@@ -21,6 +21,16 @@ export interface EmailRequest {
   newEmail?: string;
 }
 
+/**
+ * Also posted there: somebody's password is of no use any more, because it was guessed at too often. The app server mails
+ * its owner a way to a new one. Faroe posts no such thing; an app server that does not know it answers 400.
+ */
+export interface PasswordLocked {
+  type: "password_locked";
+  email: string;
+  displayName?: string;
+}
+
 export function isEmailType(text: unknown): text is EmailType {
   return emailTypes.some((type) => type === text);
 }

@@ -1,4 +1,5 @@
 import { equalInConstantTime, randomId } from "@anteroom/shared/runtime/crypto";
+import { causedBySite } from "@anteroom/shared/runtime/private-calls";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { AppContext } from "../context.ts";
 import { type Problem, problem } from "../problems.ts";
@@ -49,12 +50,12 @@ export async function requestPasswordLink(
  * is done, and likewise when the address has no account. While another request for the address is under way it stands for
  * this one too.
  *
- * @param headers of the visitor who asked; without them the auth server counts this server
+ * @param headers of the visitor who asked; without them it is an administrator or this server
  */
 export async function sendPasswordLink(
   context: AppContext,
   address: string,
-  headers: CallerHeaders = {},
+  headers: CallerHeaders = causedBySite,
 ): Promise<Problem | undefined> {
   const { db, handles } = context;
   const link = newLink(context, address);

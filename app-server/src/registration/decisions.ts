@@ -1,3 +1,4 @@
+import { causedBySite } from "@anteroom/shared/runtime/private-calls";
 import type { DecidedBefore } from "@anteroom/shared/wire/app";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Transaction } from "kysely";
@@ -125,7 +126,10 @@ export async function resendSignupEmail(
   if (row && (row.state === "OPEN" || row.state === "ACCEPTED"))
     await context.db.transaction().execute((trx) => log(context, trx, { actor, action: "resend", subject: email }));
   if (row?.state === "OPEN" && row.signupToken) {
-    const result = await context.authServer.sendCode(context.handles.unsealSignupToken(row.id, row.signupToken));
+    const result = await context.authServer.sendCode(
+      context.handles.unsealSignupToken(row.id, row.signupToken),
+      causedBySite,
+    );
     if (result.ok) return sent;
     if (result.error !== "invalid_signup_token") return refuse(cannotResend(result.error));
     await openings.storeSignupGone(context.db, row.id, row.signupToken);

@@ -96,6 +96,8 @@ export interface UserTable {
   password_hash: Uint8Array;
   password_hash_algorithm_id: string;
   password_salt: Uint8Array;
+  /** The registration that it came from; null for accounts older than this column. */
+  registration_id: string | null;
   disabled: Generated<boolean>;
   email_address_counter: Generated<number>;
   password_hash_counter: Generated<number>;
@@ -117,6 +119,8 @@ export interface PermissionTable {
 export interface SetupLinkTable {
   token_hash: Uint8Array;
   expires_at: number;
+  /** It works only while there is no administrator. */
+  only_first: Generated<boolean>;
 }
 
 /** Every mail from its cause until the purge, and what became of it. Its pg-boss job says only "this mail is due". */
@@ -127,6 +131,8 @@ export interface MailTable {
   /** As it was given: the recipient. */
   email: string;
   email_norm: string;
+  /** Whose it is, also when the address has become somebody else's. Null for those who have no account. */
+  user_id: string | null;
   registration_id: string | null;
   /** The row of `account_links` that its link leads to. */
   link_id: string | null;
@@ -207,6 +213,8 @@ export interface DecisionTable {
   action: DecisionAction;
   /** The address of whom it was about. */
   subject: string;
+  /** Their account, if they had one. */
+  user_id: string | null;
   reason: string | null;
   /** The permission, or the kind of mail. */
   detail: string | null;

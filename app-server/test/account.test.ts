@@ -147,6 +147,7 @@ test.concurrent("the export holds what is kept of a person, as a file, and nothi
     sessions: [expect.objectContaining({ current: true })],
     pending_email_change: { email: "export-new@example.com", expires_at: expect.any(Number) },
     mails: [
+      expect.objectContaining({ type: "email_update_verification", email: "export-new@example.com" }),
       expect.objectContaining({ type: "account_ready" }),
       expect.objectContaining({ type: "signup_verification" }),
     ],

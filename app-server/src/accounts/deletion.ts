@@ -57,9 +57,9 @@ export async function removeUser(db: Kysely<AppDatabase>, userId: string, now: n
 /** The same, for those who have made sure that it may be. */
 export async function eraseUser(
   trx: Transaction<AppDatabase>,
-  user: { id: string; email_norm: string },
+  user: store.Holder & { email_norm: string },
 ): Promise<boolean> {
   await deletePasswordLinks(trx, user.email_norm);
-  await store.forgetMails(trx, user.email_norm);
+  await store.forgetMails(trx, user);
   return store.deleteUser(trx, user.id);
 }

@@ -183,6 +183,7 @@ async function change(
   await context.mail.enqueue(trx, {
     type: "email_updated",
     email: user.email,
+    userId: user.id,
     values: {
       displayName: `${user.firstname} ${user.lastname}`.trim(),
       timestamp: formatTimestamp(now),

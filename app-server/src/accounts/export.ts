@@ -1,8 +1,6 @@
 import type { AccountExport } from "@anteroom/shared/wire/app";
-import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { AppContext } from "../context.ts";
-import { listMails } from "../mail/store.ts";
-import { mailStatuses } from "../mail/types.ts";
+import { listMailsOf } from "../mail/store.ts";
 import { findPendingChange } from "./email-change.ts";
 import { type Outcome, problemOf, type Visitor } from "./on-behalf.ts";
 import { listSessions } from "./own-sessions.ts";
@@ -34,13 +32,8 @@ export async function exportAccount(
       preferences,
       sessions: sessions.values,
       pending_email_change: await findPendingChange(context, user_id),
-      mails: await listMails(db, {
-        statuses: mailStatuses,
-        email: normalizeEmailAddress(caller.email),
-        after: undefined,
-        limit: mostMails,
-      }),
-      decisions: await store.listDecisionsAbout(db, normalizeEmailAddress(caller.email)),
+      mails: await listMailsOf(db, user, mostMails),
+      decisions: await store.listDecisionsAbout(db, user),
     },
   };
 }

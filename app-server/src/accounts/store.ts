@@ -37,7 +37,10 @@ export async function findUser(db: Db, by: { id: string } | { emailNorm: string 
     .executeTakeFirst();
 }
 
-type NewUser = Pick<UserTable, "id" | "email" | "email_norm" | "firstname" | "lastname" | "language" | "created_at"> & {
+type NewUser = Pick<
+  UserTable,
+  "id" | "email" | "email_norm" | "firstname" | "lastname" | "language" | "registration_id" | "created_at"
+> & {
   password_hash: Uint8Array;
   password_hash_algorithm_id: string;
   password_salt: Uint8Array;
@@ -152,16 +155,21 @@ export async function lockAdministrators(trx: Transaction<AppDatabase>, now: num
   return (await selectAdministrators(trx, now).forUpdate().execute()).map(({ id }) => id);
 }
 
-/** What became of the mails to an address, and the codes they carried. Those still on their way are left to arrive. */
-export async function forgetMails(db: Db, emailNorm: string): Promise<void> {
-  await db
-    .deleteFrom("mails")
-    .where("email_norm", "=", emailNorm)
-    .where("status", "not in", ["queued", "deferred"])
-    .execute();
+/** A person as mails and decisions know them: by their account, and by the registration it came from. */
+export type Holder = Pick<UserTable, "id" | "registration_id">;
+
+const isAbout = ({ id, registration_id }: Holder) =>
+  sql<boolean>`(user_id = ${id} or registration_id = ${registration_id})`;
+
+/**
+ * What became of a person's mails, whatever address they went to, and the codes that were mailed to the address. Mails
+ * still on their way are left to arrive.
+ */
+export async function forgetMails(db: Db, user: Holder & { email_norm: string }): Promise<void> {
+  await db.deleteFrom("mails").where(isAbout(user)).where("status", "not in", ["queued", "deferred"]).execute();
   await db
     .deleteFrom("tokens")
-    .where("key", "like", `%:${emailNorm.replace(/[\\%_]/g, "\\$&")}`)
+    .where("key", "like", `%:${user.email_norm.replace(/[\\%_]/g, "\\$&")}`)
     .execute();
 }
 
@@ -175,11 +183,6 @@ export async function listPermissions(db: Db, userId: string) {
 }
 
 /** What administrators decided about somebody, as far as it concerns them: not who it was. */
-export async function listDecisionsAbout(db: Db, emailNorm: string) {
-  return db
-    .selectFrom("decisions")
-    .select(["at", "action", "reason"])
-    .where("subject", "=", emailNorm)
-    .orderBy("id")
-    .execute();
+export async function listDecisionsAbout(db: Db, user: Holder) {
+  return db.selectFrom("decisions").select(["at", "action", "reason"]).where(isAbout(user)).orderBy("id").execute();
 }

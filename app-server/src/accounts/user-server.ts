@@ -82,6 +82,7 @@ async function createUser(
       firstname: registration.firstname,
       lastname: registration.lastname,
       language: registration.language,
+      registration_id: registration.id,
       password_hash: Buffer.from(args.password_hash, "base64"),
       password_hash_algorithm_id: args.password_hash_algorithm_id,
       password_salt: Buffer.from(args.password_salt, "base64"),

@@ -12,6 +12,9 @@ export interface NewDecision {
   action: DecisionAction;
   /** The address of whom it is about. */
   subject: string;
+  /** Whose account, or else whose registration, it is about: they see it in their export, and nobody else. */
+  userId?: string | null;
+  registrationId?: string | null;
   reason?: string | null;
   detail?: string;
   now: number;
@@ -23,10 +26,16 @@ export const nameOfUser = (userId: RawBuilder<unknown>) =>
     from users person where person.id = ${userId})`;
 
 export async function logDecision(db: Transaction<AppDatabase>, decision: NewDecision): Promise<void> {
-  const { now, ...columns } = decision;
+  const { now, userId = null, registrationId = null, ...columns } = decision;
   await db
     .insertInto("decisions")
-    .values({ ...columns, at: now, actor_name: nameOfUser(sql`${decision.actor}`) })
+    .values({
+      ...columns,
+      user_id: userId,
+      registration_id: registrationId,
+      at: now,
+      actor_name: nameOfUser(sql`${decision.actor}`),
+    })
     .execute();
 }
 

@@ -104,7 +104,7 @@ function decide(
     }
     const refusal = await carryOut(trx, user);
     if (refusal) return refuse(refusal);
-    await logDecision(trx, { actor, action, subject: user.email_norm, now });
+    await logDecision(trx, { actor, action, subject: user.email_norm, userId: user.id, now });
     return { ok: true, values: user } as const;
   });
 }

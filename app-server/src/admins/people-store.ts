@@ -29,10 +29,13 @@ const permissionsAt = (now: number) => sql<string[]>`array(
   select permission from permissions
   where user_id = users.id and (expires_at is null or expires_at > ${now}) order by permission)`;
 
+/** Of those to the person, whatever their address was. Each index gives its newest, and the newer one is taken. */
 const newestMail = sql<MailSummary | null>`(
   select json_build_object('type', mails.type, 'status', mails.status, 'reason', mails.reason, 'at', mails.updated_at,
     'next_try_at', mails.next_try_at)
-  from mails where mails.email_norm = users.email_norm order by mails.created_at desc, mails.id desc limit 1)`;
+  from ((select * from mails where user_id = users.id order by created_at desc, id desc limit 1)
+    union all (select * from mails where registration_id = users.registration_id order by created_at desc, id desc limit 1)
+  ) mails order by mails.created_at desc, mails.id desc limit 1)`;
 
 /** Name and language of whoever waits, was rejected lately or has an account under the address. */
 export async function findPerson(db: Db, emailNorm: string) {

@@ -29,6 +29,7 @@ export async function addPermission(context: AppContext, change: PermissionChang
       actor,
       action: "grant_permission",
       subject: user.email_norm,
+      userId,
       detail: permission,
       now,
     });
@@ -43,7 +44,8 @@ export async function removePermission(context: AppContext, change: PermissionCh
   await context.db.transaction().execute(async (trx) => {
     if (!(await store.revokePermission(trx, userId, permission))) return;
     const now = context.clock.now();
-    await logDecision(trx, { actor, action: "revoke_permission", subject: user.email_norm, detail: permission, now });
+    const whose = { subject: user.email_norm, userId };
+    await logDecision(trx, { actor, action: "revoke_permission", ...whose, detail: permission, now });
   });
   return undefined;
 }
@@ -69,7 +71,7 @@ export async function grantAdmin(context: AppContext, address: string): Promise<
       now,
       expiresAt: null,
     });
-    await logDecision(trx, { ...by, subject: user.email_norm });
+    await logDecision(trx, { ...by, subject: user.email_norm, userId: user.id });
   });
   return undefined;
 }

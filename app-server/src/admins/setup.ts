@@ -66,7 +66,7 @@ export async function setUpAdministrator(
       now,
     });
     const decision = { actor: "setup-link", action: "grant_permission", detail: "admin" } as const;
-    await logDecision(trx, { ...decision, subject: email, now });
+    await logDecision(trx, { ...decision, subject: email, registrationId, now });
     return undefined;
   });
   const refusal = await work.catch((error: unknown) => {

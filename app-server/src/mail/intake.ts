@@ -2,6 +2,7 @@ import { type EmailRequest, isEmailType } from "@anteroom/shared/wire/email";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Transaction } from "kysely";
 import { takeLink } from "../accounts/link-store.ts";
+import { findUser } from "../accounts/store.ts";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database.ts";
 import { markMailed } from "../registration/opening-store.ts";
@@ -32,15 +33,23 @@ export async function takeMail(context: AppContext, request: EmailRequest): Prom
     const registrationId =
       type === "signup_verification" ? await markMailed(trx, email, context.clock.now()) : undefined;
     const linkId = code ? await takeLinkFor(context, trx, { ...request, email, code }) : undefined;
+    const userId = await findMover(trx, request);
     await context.mail.enqueue(trx, {
       type,
       email: request.email.trim(),
+      ...(userId ? { userId } : {}),
       ...(code ? { code } : {}),
       ...(registrationId ? { registrationId } : {}),
       ...(linkId ? { linkId } : {}),
       values: valuesOf(request),
     });
   });
+}
+
+/** Whoever has just left the address that this mail goes to. */
+async function findMover(trx: Transaction<AppDatabase>, { type, newEmail }: EmailRequest): Promise<string | undefined> {
+  if (type !== "email_updated" || !newEmail) return undefined;
+  return (await findUser(trx, { emailNorm: normalizeEmailAddress(newEmail) }))?.id;
 }
 
 const linkKinds: Partial<Record<EmailRequest["type"], "password_reset" | "email_change">> = {

@@ -175,7 +175,7 @@ function newMailId(): string {
 }
 
 function toRow(request: MailRequest, parts: MailQueueParts, codes: CodeSeal) {
-  const { type, email, code, registrationId, linkId } = request;
+  const { type, email, code, userId, registrationId, linkId } = request;
   const id = newMailId();
   const now = parts.clock.now();
   const emailNorm = normalizeEmailAddress(email);
@@ -187,6 +187,7 @@ function toRow(request: MailRequest, parts: MailQueueParts, codes: CodeSeal) {
     type,
     email,
     email_norm: emailNorm,
+    user_id: userId,
     registration_id: registrationId ?? null,
     link_id: linkId ?? null,
     values,

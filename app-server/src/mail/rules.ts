@@ -42,7 +42,8 @@ export async function replayMail(
     const due = await store.requeue(trx, id, { now, tryUntil: now + tryFor });
     if (!due) return false;
     await context.mail.enqueueAgain(trx, [due]);
-    await logDecision(trx, { actor, action: "replay_mail", subject: mail.email_norm, detail: mail.type, now });
+    const whose = { subject: mail.email_norm, userId: mail.user_id, registrationId: mail.registration_id };
+    await logDecision(trx, { actor, action: "replay_mail", ...whose, detail: mail.type, now });
     return true;
   });
   return isQueued

@@ -18,13 +18,20 @@ const wake = sql`pg_notify(${sql.lit(wakeChannel)}, '')`.as("woken");
 export type NewMail = Pick<
   MailTable,
   "id" | "type" | "email" | "email_norm" | "registration_id" | "link_id" | "sealed_code" | "created_at" | "try_until"
-> & { values: Record<string, string> };
+> & {
+  values: Record<string, string>;
+  /** Undefined: of whoever asked for its link, or else has the address just now. */
+  user_id: string | undefined;
+};
+
+const ownerOf = ({ user_id, link_id, email_norm }: NewMail) => sql<string | null>`coalesce(${user_id ?? null}::text,
+  (select user_id from account_links where id = ${link_id}), (select id from users where email_norm = ${email_norm}))`;
 
 /** Stores a mail together with the code it carries, if it does: one statement. */
 export async function insertMail(db: Db, mail: NewMail, code: TokenTable | undefined): Promise<void> {
   // As text: the driver would encode a JSON parameter once more.
   const values = sql<string>`${JSON.stringify(mail.values)}::text::jsonb`;
-  const row = { ...mail, values, updated_at: mail.created_at };
+  const row = { ...mail, values, user_id: ownerOf(mail), updated_at: mail.created_at };
   if (!code) {
     await db.insertInto("mails").values(row).returning(wake).execute();
     return;
@@ -46,7 +53,6 @@ export async function insertMail(db: Db, mail: NewMail, code: TokenTable | undef
 /** A mail that a worker has taken, with what its template and its envelope need to know of the person. */
 export type ClaimedMail = StoredMail & {
   language: "en" | "nl" | null;
-  user_id: string | null;
   suppressed_because: string | null;
 };
 
@@ -77,16 +83,13 @@ export async function claimMails(db: Db, ids: string[], processName: string): Pr
     )
     .selectFrom("claimed")
     .leftJoin("newusers", "newusers.registration_id", "claimed.registration_id")
-    .leftJoin("users", "users.email_norm", "claimed.email_norm")
-    .leftJoin("account_links", "account_links.id", "claimed.link_id")
-    .leftJoin("users as changing", "changing.id", "account_links.user_id")
+    .leftJoin("users", "users.id", "claimed.user_id")
     .leftJoin("mail_suppressions as suppression", (join) =>
       join.onRef("suppression.email_norm", "=", "claimed.email_norm").on("suppression.suppressed_at", "is not", null),
     )
     .selectAll("claimed")
     .select((eb) => [
-      eb.fn.coalesce("newusers.language", "users.language", "changing.language").as("language"),
-      "users.id as user_id",
+      eb.fn.coalesce("newusers.language", "users.language").as("language"),
       "suppression.reason as suppressed_because",
     ])
     .execute();
@@ -312,6 +315,22 @@ export async function listMails(db: Db, { statuses, email, after, limit }: MailF
   return query.orderBy("created_at", "desc").orderBy("id", "desc").limit(limit).execute();
 }
 
+/** All of one person's, whatever address they went to; newest first. */
+export async function listMailsOf(
+  db: Db,
+  user: { id: string; registration_id: string | null },
+  limit: number,
+): Promise<ListedMail[]> {
+  return db
+    .selectFrom("mails")
+    .select(shownColumns)
+    .where((eb) => eb.or([eb("user_id", "=", user.id), eb("registration_id", "=", user.registration_id)]))
+    .orderBy("created_at", "desc")
+    .orderBy("id", "desc")
+    .limit(limit)
+    .execute();
+}
+
 /** A dead letter, with what decides whether it can be sent again. */
 export async function findForReplay(db: Db, id: string) {
   return db
@@ -319,7 +338,7 @@ export async function findForReplay(db: Db, id: string) {
     .leftJoin("mail_suppressions as suppression", (join) =>
       join.onRef("suppression.email_norm", "=", "mails.email_norm").on("suppression.suppressed_at", "is not", null),
     )
-    .select(["mails.id", "type", "mails.email", "mails.email_norm", "registration_id", "status"])
+    .select(["mails.id", "type", "mails.email", "mails.email_norm", "user_id", "registration_id", "status"])
     .select((eb) => eb("suppression.email_norm", "is not", null).as("is_suppressed"))
     .where("mails.id", "=", id)
     .executeTakeFirst();

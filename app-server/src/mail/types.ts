@@ -44,6 +44,8 @@ export type Language = (typeof languages)[number];
 export interface MailRequest {
   type: MailType;
   email: string;
+  /** Whose it is, where the address does not tell. */
+  userId?: string;
   /** Sealed on its way through the queue. */
   code?: string;
   /** The registration that the mailed link leads to. */

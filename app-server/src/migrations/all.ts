@@ -3,6 +3,7 @@ import * as waitingRoom from "./001-waiting-room.ts";
 import * as mails from "./002-mails.ts";
 import * as administration from "./003-administration.ts";
 import * as accountHandles from "./004-account-handles.ts";
+import * as people from "./005-people.ts";
 
 /** Listed by hand, in order; a migration that has been released is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -10,4 +11,5 @@ export const migrations: Record<string, Migration> = {
   "002-mails": mails,
   "003-administration": administration,
   "004-account-handles": accountHandles,
+  "005-people": people,
 };

@@ -124,7 +124,9 @@ export async function resendSignupEmail(
   const sent = { ok: true, values: { message: `The code for ${email} is on its way again.` } } as const;
   // Before the mail, which the auth server causes and no transaction of ours can hold together with the entry.
   if (row && (row.state === "OPEN" || row.state === "ACCEPTED"))
-    await context.db.transaction().execute((trx) => log(context, trx, { actor, action: "resend", subject: email }));
+    await context.db
+      .transaction()
+      .execute((trx) => log(context, trx, { actor, action: "resend", subject: email, registrationId: row.id }));
   if (row?.state === "OPEN" && row.signupToken) {
     const result = await context.authServer.sendCode(
       context.handles.unsealSignupToken(row.id, row.signupToken),
@@ -182,8 +184,9 @@ export async function reopenRegistration(
   const email = normalizeEmailAddress(address);
   const expiresAt = context.clock.now() + context.settings.policy.registrationTtl;
   const isReopened = await context.db.transaction().execute(async (trx) => {
-    if (!(await store.storeReopened(trx, email, expiresAt))) return false;
-    await log(context, trx, { actor, action: "reopen", subject: email });
+    const registrationId = await store.storeReopened(trx, email, expiresAt);
+    if (registrationId === undefined) return false;
+    await log(context, trx, { actor, action: "reopen", subject: email, registrationId });
     return true;
   });
   if (isReopened) return { ok: true, values: { message: `Registration of ${email} is waiting for a decision again.` } };
@@ -199,7 +202,7 @@ export async function deleteRegistration(
   const email = normalizeEmailAddress(address);
   const row = await store.findForDecision(context.db, email);
   const decision = { actor, action: "delete_registration", subject: email } as const;
-  if (row && (await withdraw(context, row.id, decision)))
+  if (row && (await withdraw(context, row.id, { ...decision, registrationId: row.id })))
     return { ok: true, values: { message: `Registration of ${email} deleted.` } };
   return refuseTransition(context, email, "deleted");
 }

@@ -185,8 +185,8 @@ export async function storeRejected(
 }
 
 /** REJECTED → REQUESTED, for the newest rejection, unless the address has a live registration or a user again. */
-export async function storeReopened(db: Db, email: string, expiresAt: number): Promise<boolean> {
-  const result = await db
+export async function storeReopened(db: Db, email: string, expiresAt: number): Promise<string | undefined> {
+  const row = await db
     .updateTable("registration_state")
     .set({ state: "REQUESTED", decided_by: null, decided_at: null, reason: null, expires_at: expiresAt })
     .where("id", "=", (eb) =>
@@ -211,8 +211,9 @@ export async function storeReopened(db: Db, email: string, expiresAt: number): P
         ),
       ),
     )
+    .returning("id")
     .executeTakeFirst();
-  return result.numUpdatedRows === 1n;
+  return row?.id;
 }
 
 /**

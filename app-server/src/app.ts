@@ -1,3 +1,4 @@
+import { isBrokenOff } from "@anteroom/shared/runtime/listener";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { MiddlewareHandler } from "hono/types";
@@ -12,6 +13,7 @@ import { openApiDocument, renderReference } from "./openapi.ts";
 import { createPages } from "./pages.ts";
 import { answerProblem, notFound, problem } from "./problems.ts";
 import { decisionRoutes, registrationRoutes } from "./registration/routes.ts";
+import { recordRefusals } from "./security-events.ts";
 
 const originCheckedRoutes = [...registrationRoutes, ...accountRoutes, ...decisionRoutes, ...mailRoutes, ...adminRoutes];
 
@@ -30,6 +32,7 @@ export function createPublicApp(context: AppContext, checkReadiness: () => Promi
   const app = new Hono({ strict: true });
   const { frontendOrigin } = context.settings;
   app.use(secureHeaders);
+  app.use(recordRefusals(context.events));
   if (context.settings.devMailbox) app.route("/dev/mailbox", createDevMailbox(context.settings));
   app.use("/mail/*", limitBody);
   mountRoutes(app, context, unsubscribeRoutes);
@@ -51,7 +54,8 @@ export function createPublicApp(context: AppContext, checkReadiness: () => Promi
 export function withErrors(app: Hono, context: AppContext): Hono {
   app.notFound((http) => answerProblem(http, notFound));
   app.onError((error, http) => {
-    context.log.error({ err: error, path: http.req.path }, "request failed");
+    if (isBrokenOff(http.env)) context.log.debug({ path: http.req.path }, "a request was broken off");
+    else context.log.error({ err: error, path: http.req.path }, "request failed");
     return answerProblem(http, problem(500, "internal_error", "Something went wrong on our side. Try again later."));
   });
   return app;

@@ -1,5 +1,6 @@
 import type { Clock } from "@anteroom/shared/runtime/clock";
 import type { Log } from "@anteroom/shared/runtime/log";
+import type { SecurityEvents } from "@anteroom/shared/runtime/security-events";
 import type { Kysely } from "kysely";
 import type { AuthServer } from "./auth-server.ts";
 import type { AppDatabase } from "./database.ts";
@@ -17,6 +18,7 @@ export interface AppContext {
   authServer: AuthServer;
   mail: MailQueue;
   metrics: Metrics;
+  events: SecurityEvents;
   log: Log;
   /** The name under which this process's database connections are seen by others. */
   processName: string;

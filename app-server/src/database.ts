@@ -136,6 +136,8 @@ export interface MailTable {
   registration_id: string | null;
   /** The row of `account_links` that its link leads to. */
   link_id: string | null;
+  /** The request that caused it, as the logs name it. */
+  request_id: string | null;
   /** What the template shows besides code and link; nothing secret. */
   values: JSONColumnType<Record<string, string>>;
   /** Gone once the mail is accepted or given up. */

@@ -67,6 +67,7 @@ export function mountRoutes(hono: Hono, app: AppContext, routes: readonly Route[
 const methodNotAllowed = problem(405, "method_not_allowed", "This is done with another method.");
 
 async function serve(http: Context, app: AppContext, route: Route): Promise<Response> {
+  http.set("route", route.path);
   const refused = await checkIpLimit(http, app, route);
   if (refused) return answerProblem(http, refused);
   try {

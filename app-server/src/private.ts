@@ -13,7 +13,7 @@ import { readEmailRequest, takeMail } from "./mail/intake.ts";
 export function createPrivateApp(context: AppContext, commands: Commands): Hono {
   const app = new Hono();
   app.get("/alive", (http) => http.json({ status: "alive" }));
-  app.use(requireInternalSecret(context.settings.internalSecret));
+  app.use(requireInternalSecret(context.settings.internalSecret, context.events));
   app.use(limitBody);
   app.get("/metrics", async (http) => {
     const { text, contentType } = await context.metrics.render();

@@ -26,6 +26,7 @@ export function problem(
 }
 
 export function answerProblem(context: Context, { status, code, detail, members, headers }: Problem): Response {
+  context.set("problem", code);
   const body = {
     type: "about:blank",
     status,

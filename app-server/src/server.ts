@@ -1,9 +1,10 @@
 import { type AdjustableClock, createClock } from "@anteroom/shared/runtime/clock";
-import { randomId } from "@anteroom/shared/runtime/crypto";
+import { deriveKey, randomId } from "@anteroom/shared/runtime/crypto";
 import { migrateToLatest, openDatabase, waitForDatabase } from "@anteroom/shared/runtime/database";
 import { type Listener, listen } from "@anteroom/shared/runtime/listener";
 import { createLog, type Log } from "@anteroom/shared/runtime/log";
-import { createPeer } from "@anteroom/shared/runtime/private-calls";
+import { createPeer, knowsInternalSecret } from "@anteroom/shared/runtime/private-calls";
+import { createSecurityEvents } from "@anteroom/shared/runtime/security-events";
 import type { Environment } from "@anteroom/shared/runtime/settings";
 import { type Kysely, sql } from "kysely";
 import { createPublicApp, type Readiness } from "./app.ts";
@@ -62,6 +63,7 @@ export async function startAppServer(environment: Environment): Promise<AppServe
     ),
     mail,
     metrics,
+    events: createSecurityEvents(log, deriveKey(settings.secret, "addresses in the log")),
     log,
     processName,
   };
@@ -72,6 +74,7 @@ export async function startAppServer(environment: Environment): Promise<AppServe
   const stopUpkeep = startUpkeep(context);
   const ports = { publicPort: listeners?.public.port ?? 0, privatePort: listeners?.private.port ?? 0 };
   log.info({ public: ports.publicPort, private: ports.privatePort, mail_worker: settings.mailWorker }, "listening");
+  context.events.record("sys_startup");
   return {
     context,
     log,
@@ -95,7 +98,7 @@ async function openListeners(context: AppContext, clock: AdjustableClock): Promi
       host: settings.privateHost,
       port: settings.privatePort,
       setting: "BACKEND_PRIVATE_PORT",
-      source: { from: "peer" },
+      source: { from: "peer", isPeer: knowsInternalSecret(settings.internalSecret) },
     }),
     public: await listen(publicApp, {
       host: settings.host,
@@ -146,6 +149,7 @@ async function stop(
   context: AppContext,
   last: (() => Promise<void>)[],
 ): Promise<void> {
+  context.events.record("sys_shutdown");
   await Promise.all([listeners?.public.close(5_000), listeners?.private.close(5_000), listeners?.inbound?.close()]);
   await stopUpkeep();
   await context.mail.close();

@@ -1,5 +1,6 @@
 import type { AdjustableClock } from "@anteroom/shared/runtime/clock";
 import { randomId } from "@anteroom/shared/runtime/crypto";
+import { isBrokenOff } from "@anteroom/shared/runtime/listener";
 import { requireInternalSecret } from "@anteroom/shared/runtime/private-calls";
 import { parseInvocation, parseStrictJson } from "@anteroom/shared/wire/invocation";
 import { type Context, type Handler, Hono, type MiddlewareHandler } from "hono";
@@ -35,7 +36,7 @@ export function createPublicApp(context: AuthContext, checkReadiness: () => Prom
 
 export function createPrivateApp(context: AuthContext, clock: AdjustableClock): Hono {
   const app = createApp(context);
-  app.use(requireInternalSecret(context.settings.internalSecret));
+  app.use(requireInternalSecret(context.settings.internalSecret, context.events));
   app.use(refuseOtherMethods);
   const handling = { actions: servedActions, headersFor: () => ({}), speaksForOthers: true };
   app.post("/", invocationHandler(context, handling));
@@ -51,7 +52,8 @@ function createApp(context: AuthContext): Hono {
   const app = new Hono();
   app.notFound(() => refuse(context, 404));
   app.onError((error, c) => {
-    context.log.error({ err: error }, "a request failed");
+    if (isBrokenOff(c.env)) context.log.debug("a request was broken off");
+    else context.log.error({ err: error }, "a request failed");
     return c.body(null, 500);
   });
   return app;

@@ -18,7 +18,7 @@ export async function runCommand(context: AuthContext, clock: AdjustableClock, b
 async function revokeUserSessions(context: AuthContext, userId: string): Promise<void> {
   await deleteSessionsOfUser(context.db, userId);
   context.userCache.forget(userId);
-  context.log.info({ user: userId }, "the user's sessions were revoked");
+  context.events.record("session_expired", { user: userId, action: "revoke_user_sessions" });
 }
 
 async function runTestCommand(

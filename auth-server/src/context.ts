@@ -1,5 +1,6 @@
 import type { Clock } from "@anteroom/shared/runtime/clock";
 import type { Log } from "@anteroom/shared/runtime/log";
+import type { SecurityEvents } from "@anteroom/shared/runtime/security-events";
 import type { Kysely } from "kysely";
 import type { EmailBlocklist } from "./email-blocklist.ts";
 import type { HashQueue } from "./hash-queue.ts";
@@ -30,6 +31,7 @@ export interface AuthContext {
   emailBlocklist: EmailBlocklist;
   keys: Keys;
   metrics: Metrics;
+  events: SecurityEvents;
   log: Log;
 }
 

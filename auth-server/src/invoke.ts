@@ -17,6 +17,7 @@ import * as deletion from "./actions/user-deletion.ts";
 import type { Caller } from "./caller.ts";
 import type { AuthContext } from "./context.ts";
 import { HashQueueFull } from "./hash-queue.ts";
+import { recordOutcome } from "./security-events.ts";
 
 type Rule<A extends AuthAction> = (
   context: AuthContext,
@@ -128,13 +129,17 @@ async function carryOut(
   try {
     result = await (rules[action] as AnyRule)(context, args, caller);
   } catch (error) {
-    if (error instanceof HashQueueFull) throw error;
+    if (error instanceof HashQueueFull) {
+      recordOutcome(context.events, action, "queue_full", args);
+      throw error;
+    }
     context.log.error({ err: error, action, action_invocation_id: id }, "internal_error");
     result = { ok: false, error: "internal_error" };
   }
   const milliseconds = performance.now() - start;
   const outcome = result.ok ? "ok" : result.error;
   context.metrics.observeInvocation(action, outcome, milliseconds / 1000);
+  recordOutcome(context.events, action, outcome, args);
   context.log.debug({ action, action_invocation_id: id, outcome, milliseconds }, "invocation");
   return result;
 }

@@ -3,6 +3,8 @@ import { deriveKey } from "@anteroom/shared/runtime/crypto";
 import { type Database, openDatabase } from "@anteroom/shared/runtime/database";
 import { listen } from "@anteroom/shared/runtime/listener";
 import { createLog, type Log } from "@anteroom/shared/runtime/log";
+import { knowsInternalSecret } from "@anteroom/shared/runtime/private-calls";
+import { createSecurityEvents } from "@anteroom/shared/runtime/security-events";
 import type { Environment } from "@anteroom/shared/runtime/settings";
 import { sql } from "kysely";
 import { createPrivateApp, createPublicApp, type Readiness } from "./app.ts";
@@ -64,15 +66,17 @@ export async function startAuthServer(environment: Environment): Promise<AuthSer
     host: settings.privateHost,
     port: settings.privatePort,
     setting: "AUTH_PRIVATE_PORT",
-    source: { from: "peer" },
+    source: { from: "peer", isPeer: knowsInternalSecret(settings.internalSecret) },
   });
   const stopPurge = startPurge(context);
   log.info({ public: publicListener.port, private: privateListener.port }, "listening");
+  context.events.record("sys_startup");
   return {
     publicPort: publicListener.port,
     privatePort: privateListener.port,
     log,
     stop: async () => {
+      context.events.record("sys_shutdown");
       await Promise.all([publicListener.close(grace), privateListener.close(grace), stopPurge()]);
       await context.mailer.settle();
       context.metrics.clear();
@@ -110,6 +114,7 @@ function createContext(
       shownUserIds: deriveKey(settings.secret, "shown user ids"),
     },
     metrics: createMetrics(hashQueue.waiting),
+    events: createSecurityEvents(log, deriveKey(settings.secret, "addresses in the log")),
     log,
   };
 }

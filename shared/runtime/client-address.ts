@@ -8,9 +8,11 @@ export interface ProxyTrust {
   trustedProxyHeader: string;
 }
 
+export const trustInNobody: ProxyTrust = { trustedProxies: [], trustedProxyHeader: "x-forwarded-for" };
+
 /** The other server's word on the visitor it calls for; it has a header of its own for that. */
 export function trustIn(peer: string): ProxyTrust {
-  if (!ipaddr.isValid(peer)) return { trustedProxies: [], trustedProxyHeader: "x-forwarded-for" };
+  if (!ipaddr.isValid(peer)) return trustInNobody;
   const address = ipaddr.process(peer);
   return {
     trustedProxies: [[address, address.kind() === "ipv4" ? 32 : 128]],

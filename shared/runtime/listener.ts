@@ -44,6 +44,12 @@ export function listen(app: Hono<any>, { host, port, setting, source }: Listener
   });
 }
 
+/** Whether the caller went away before the whole request was there: no fault of ours, however often it happens. */
+export function isBrokenOff(env: unknown): boolean {
+  const { incoming } = (env ?? {}) as Partial<HttpBindings>;
+  return incoming?.destroyed === true && !incoming.complete;
+}
+
 async function close(server: Server, graceMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();

@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { MiddlewareHandler } from "hono";
 import { Pool } from "./http-pool.ts";
 import { forwardingHeaders } from "./request-scope.ts";
+import type { SecurityEvents } from "./security-events.ts";
 
 /**
  * A call to the other server that brought no answer. `delivered` is "no" when the request certainly never reached it,
@@ -90,18 +91,28 @@ export function createPeer(options: PeerOptions): Peer {
   return { post, isAlive, close: () => pool.close() };
 }
 
+/** Whether an `authorization` header carries the internal secret; without a secret, every one does. */
+export function knowsInternalSecret(secret: string | undefined): (authorization: string | undefined) => boolean {
+  const expected = secret === undefined ? undefined : digest(`Bearer ${secret}`);
+  // Digests have one length, so the comparison tells nothing about the secret's.
+  return (authorization = "") => expected === undefined || timingSafeEqual(digest(authorization), expected);
+}
+
 /**
  * Answers 401 unless the request carries the internal secret. Without a secret every program that can reach the listener
  * may call; pages in a browser on this machine never may, for they name their origin.
  */
-export function requireInternalSecret(secret: string | undefined): MiddlewareHandler {
-  const expected = secret === undefined ? undefined : digest(`Bearer ${secret}`);
+export function requireInternalSecret(secret: string | undefined, events: SecurityEvents): MiddlewareHandler {
+  const isPeer = knowsInternalSecret(secret);
   return async (context, next) => {
-    if (context.req.header("origin") !== undefined || context.req.header("sec-fetch-site") !== undefined)
+    if (context.req.header("origin") !== undefined || context.req.header("sec-fetch-site") !== undefined) {
+      events.record("malicious_cors", { action: "private listener" });
       return context.json({ error: "This listener is not for browsers." }, 403);
-    // Digests have one length, so the comparison tells nothing about the secret's.
-    if (expected && !timingSafeEqual(digest(context.req.header("authorization") ?? ""), expected))
+    }
+    if (!isPeer(context.req.header("authorization"))) {
+      events.record("authz_fail", { action: "private listener", outcome: "wrong_internal_secret" });
       return context.json({ error: "The internal secret is missing or wrong." }, 401);
+    }
     return next();
   };
 }

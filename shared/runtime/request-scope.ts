@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { IncomingMessage } from "node:http";
-import { callerKey, type ProxyTrust, trustIn } from "./client-address.ts";
+import { callerKey, type ProxyTrust, trustIn, trustInNobody } from "./client-address.ts";
 import { randomId } from "./crypto.ts";
 
 /** The request under way, as far as whatever is done for it may want to know: who makes it, and what it is called. */
@@ -13,15 +13,24 @@ export interface RequestScope {
   readonly userAgent: string;
   /** `<device id>:<user id>[,<user id>…]`: the users whose right password was shown from the visitor's device. */
   readonly device?: string | undefined;
+  /** Whom the request turned out to be about. */
+  subject?: Subject;
+}
+
+export interface Subject {
+  user?: string | undefined;
+  /** A mail address. */
+  address?: string | undefined;
 }
 
 /**
  * Whose requests a listener takes: visitors', whose address shows by way of proxies, and whose device by what `device`
- * makes of their cookies; or the other server's, which says in headers of its own for whom it calls.
+ * makes of their cookies; or the other server's, which says in headers of its own for whom it calls. Whoever cannot
+ * prove to be that server is taken for a visitor.
  */
 export type RequestSource =
   | { from: "visitors"; proxies: ProxyTrust; device?: (cookies: string | undefined) => string | undefined }
-  | { from: "peer" };
+  | { from: "peer"; isPeer: (authorization: string | undefined) => boolean };
 
 const requests = new AsyncLocalStorage<RequestScope>();
 
@@ -29,9 +38,20 @@ export function inRequest<T>(scope: RequestScope, work: () => T): T {
   return requests.run(scope, work);
 }
 
+/** For what a request has left to be done later: the log names it then too. */
+export function inNameOf<T>(requestId: string | null, work: () => T): T {
+  return requestId === null ? work() : inRequest({ id: requestId, caller: "", userAgent: "" }, work);
+}
+
 /** Undefined in whatever no request caused, such as work that is done by the clock. */
 export function currentRequest(): RequestScope | undefined {
   return requests.getStore();
+}
+
+/** For those who answer for the whole request, such as its log. */
+export function noteSubject(subject: Subject): void {
+  const scope = requests.getStore();
+  if (scope !== undefined) scope.subject = subject;
 }
 
 export function scopeOf(incoming: IncomingMessage, source: RequestSource): RequestScope {
@@ -54,8 +74,10 @@ export function forwardingHeaders(): Record<string, string> {
 class IncomingRequest implements RequestScope {
   readonly #incoming: IncomingMessage;
   readonly #source: RequestSource;
+  #isPeer: boolean | undefined;
   #id: string | undefined;
   #caller: string | undefined;
+  subject?: Subject;
 
   constructor(incoming: IncomingMessage, source: RequestSource) {
     this.#incoming = incoming;
@@ -77,19 +99,28 @@ class IncomingRequest implements RequestScope {
   }
 
   get device(): string | undefined {
-    if (this.#source.from === "peer") return this.#header("x-anteroom-device");
-    return this.#source.device?.(this.#header("cookie"));
+    if (this.#source.from === "visitors") return this.#source.device?.(this.#header("cookie"));
+    return this.#speaksForOthers() ? this.#header("x-anteroom-device") : undefined;
+  }
+
+  #speaksForOthers(): boolean {
+    this.#isPeer ??= this.#source.from === "peer" && this.#source.isPeer(this.#header("authorization"));
+    return this.#isPeer;
   }
 
   #givenId(): string | undefined {
-    const id = this.#source.from === "peer" ? this.#header("x-request-id") : undefined;
+    const id = this.#speaksForOthers() ? this.#header("x-request-id") : undefined;
     return id !== undefined && /^[\w-]{1,64}$/.test(id) ? id : undefined;
   }
 
   #findCaller(): string {
     const remote = this.#incoming.socket.remoteAddress ?? "";
-    const trust = this.#source.from === "peer" ? trustIn(remote) : this.#source.proxies;
-    return callerKey(remote, (name) => this.#header(name), trust);
+    return callerKey(remote, (name) => this.#header(name), this.#trust(remote));
+  }
+
+  #trust(remote: string): ProxyTrust {
+    if (this.#source.from === "visitors") return this.#source.proxies;
+    return this.#speaksForOthers() ? trustIn(remote) : trustInNobody;
   }
 
   #header(name: string): string | undefined {

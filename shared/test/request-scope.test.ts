@@ -2,11 +2,13 @@ import { Hono } from "hono";
 import ipaddr from "ipaddr.js";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Listener, listen } from "../runtime/listener.ts";
-import { createPeer, type Peer } from "../runtime/private-calls.ts";
+import { createPeer, knowsInternalSecret, type Peer } from "../runtime/private-calls.ts";
 import { currentRequest, type RequestSource } from "../runtime/request-scope.ts";
 
 const freshId = /^[a-km-np-z2-9]{24}$/;
 const proxies = { trustedProxies: [ipaddr.parseCIDR("127.0.0.1/32")], trustedProxyHeader: "x-forwarded-for" };
+
+const secret = "a secret between two servers, 32+";
 
 let behind: Listener;
 let front: Listener;
@@ -16,8 +18,8 @@ let peer: Peer;
 beforeAll(async () => {
   const second = new Hono();
   second.post("/", (c) => c.json(seen()));
-  behind = await open(second, { from: "peer" });
-  peer = createPeer({ baseUrl: `http://127.0.0.1:${behind.port}`, secret: undefined, timeout: 5_000 });
+  behind = await open(second, { from: "peer", isPeer: knowsInternalSecret(secret) });
+  peer = createPeer({ baseUrl: `http://127.0.0.1:${behind.port}`, secret, timeout: 5_000 });
   const first = new Hono();
   first.get("/", async (c) => c.json({ here: seen(), there: (await peer.post("/", {})).body }));
   front = await open(first, { from: "visitors", proxies, device: (cookies) => cookies?.replace("device=", "") });
@@ -52,6 +54,15 @@ test("R41: no visitor names the request or proves a device by header", async () 
   const reply = await ask({ "x-request-id": "mine", "x-anteroom-device": "d2:u2", "user-agent": "Lynx" });
   expect(reply.id).toMatch(freshId);
   expect(reply.there).toEqual({ id: reply.id, caller: "127.0.0.1", userAgent: "Lynx" });
+});
+
+test("R41: whoever lacks the internal secret names neither request nor visitor on a private listener", async () => {
+  const stranger = createPeer({ baseUrl: `http://127.0.0.1:${behind.port}`, secret: undefined, timeout: 5_000 });
+  const said = { "x-request-id": "mine", "x-forwarded-for": "192.0.2.1", "x-anteroom-device": "d2:u2" };
+  const { body } = await stranger.post("/", {}, said);
+  expect(body).toEqual({ id: expect.stringMatching(freshId), caller: "127.0.0.1", userAgent: "" });
+  await stranger.close();
+  expect((await peer.post("/", {}, said)).body).toMatchObject({ id: "mine", caller: "192.0.2.1", device: "d2:u2" });
 });
 
 test("R41: what is no request has no scope, and ids that could not be ours are replaced", async () => {

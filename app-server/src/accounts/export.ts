@@ -23,6 +23,7 @@ export async function exportAccount(
   const [user, preferences] = [await store.findUser(db, { id: caller.userId }), await readPreferences(context, caller)];
   if (!user || !preferences) return { ok: false, problem: problemOf("invalid_session_token") };
   const { userId: user_id, ...shown } = caller;
+  context.events.record("sensitive_read", { user: user_id, action: "export" });
   return {
     ok: true,
     values: {

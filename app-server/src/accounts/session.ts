@@ -1,3 +1,4 @@
+import { noteSubject } from "@anteroom/shared/runtime/request-scope";
 import type { Context } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import type { Session } from "../auth-server.ts";
@@ -58,5 +59,6 @@ export async function findCallerByToken(app: AppContext, token: string): Promise
   const session = await app.authServer.getSession(token);
   if (!session.ok) return { status: "invalid" };
   const caller = await findUserWithPermissions(app.db, session.values.userId, app.clock.now());
+  if (caller) noteSubject({ user: caller.userId });
   return caller ? { status: "valid", caller, session: session.values } : { status: "invalid" };
 }

@@ -8,6 +8,7 @@ import type { AppContext } from "../context.ts";
 import type { AppDatabase, UserTable } from "../database.ts";
 import { type Problem, problem } from "../problems.ts";
 import type { Decision } from "../registration/decisions.ts";
+import { eventsOfDecisions } from "../security-events.ts";
 import { logDecision } from "./log-store.ts";
 import * as store from "./people-store.ts";
 
@@ -86,13 +87,13 @@ const removals: readonly DecisionAction[] = ["disable_user", "delete_user"];
  * Carries out a decision about a user and notes it in the log, in one transaction. Administrators are locked first: of
  * two who would remove each other at the same moment, the second is no administrator any more.
  */
-function decide(
+async function decide(
   context: AppContext,
   { userId, actor }: PersonDecision,
-  action: DecisionAction,
+  action: keyof typeof eventsOfDecisions,
   carryOut: (trx: Transaction<AppDatabase>, user: User) => Promise<Problem | undefined>,
 ): Promise<Decision<User>> {
-  return context.db.transaction().execute(async (trx) => {
+  const result = await context.db.transaction().execute(async (trx): Promise<Decision<User>> => {
     const now = context.clock.now();
     const administrators = await lockAdministrators(trx, now);
     if (!administrators.includes(actor)) return refuse(noLongerAdministrator);
@@ -105,8 +106,10 @@ function decide(
     const refusal = await carryOut(trx, user);
     if (refusal) return refuse(refusal);
     await logDecision(trx, { actor, action, subject: user.email_norm, userId: user.id, now });
-    return { ok: true, values: user } as const;
+    return { ok: true, values: user };
   });
+  if (result.ok) context.events.record(eventsOfDecisions[action], { user: userId, by: actor, action });
+  return result;
 }
 
 /**

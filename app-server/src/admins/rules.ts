@@ -34,6 +34,7 @@ export async function addPermission(context: AppContext, change: PermissionChang
       now,
     });
   });
+  context.events.record("authz_change", { user: userId, by: actor, action: "grant_permission", outcome: permission });
   return undefined;
 }
 
@@ -41,12 +42,20 @@ export async function removePermission(context: AppContext, change: PermissionCh
   const { userId, permission, actor } = change;
   const user = await findChanged(context, change);
   if ("status" in user) return user;
-  await context.db.transaction().execute(async (trx) => {
-    if (!(await store.revokePermission(trx, userId, permission))) return;
+  const isRevoked = await context.db.transaction().execute(async (trx) => {
+    if (!(await store.revokePermission(trx, userId, permission))) return false;
     const now = context.clock.now();
     const whose = { subject: user.email_norm, userId };
     await logDecision(trx, { actor, action: "revoke_permission", ...whose, detail: permission, now });
+    return true;
   });
+  if (isRevoked)
+    context.events.record("authz_change", {
+      user: userId,
+      by: actor,
+      action: "revoke_permission",
+      outcome: permission,
+    });
   return undefined;
 }
 
@@ -73,5 +82,6 @@ export async function grantAdmin(context: AppContext, address: string): Promise<
     });
     await logDecision(trx, { ...by, subject: user.email_norm, userId: user.id });
   });
+  context.events.record("authz_change", { user: user.id, by: "cli", action: by.action, outcome: by.detail });
   return undefined;
 }

@@ -74,6 +74,12 @@ export async function setUpAdministrator(
     throw error;
   });
   if (refusal) return { ok: false, problem: refusal };
+  context.events.record("authz_change", {
+    address: email,
+    by: "setup-link",
+    action: "grant_permission",
+    outcome: "admin",
+  });
   await renewOpening(context, registrationId);
   return { ok: true, registrationToken };
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Clock } from "@anteroom/shared/runtime/clock";
 import type { Log } from "@anteroom/shared/runtime/log";
+import { currentRequest } from "@anteroom/shared/runtime/request-scope";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Kysely, Transaction } from "kysely";
 import type { fromKysely as FromKysely, PgBoss } from "pg-boss";
@@ -190,6 +191,7 @@ function toRow(request: MailRequest, parts: MailQueueParts, codes: CodeSeal) {
     user_id: userId,
     registration_id: registrationId ?? null,
     link_id: linkId ?? null,
+    request_id: currentRequest()?.id ?? null,
     values,
     sealed_code: code ? codes.seal({ id, type }, code) : null,
     created_at: now,

@@ -17,7 +17,16 @@ const wake = sql`pg_notify(${sql.lit(wakeChannel)}, '')`.as("woken");
 
 export type NewMail = Pick<
   MailTable,
-  "id" | "type" | "email" | "email_norm" | "registration_id" | "link_id" | "sealed_code" | "created_at" | "try_until"
+  | "id"
+  | "type"
+  | "email"
+  | "email_norm"
+  | "registration_id"
+  | "link_id"
+  | "request_id"
+  | "sealed_code"
+  | "created_at"
+  | "try_until"
 > & {
   values: Record<string, string>;
   /** Undefined: of whoever asked for its link, or else has the address just now. */

@@ -1,3 +1,4 @@
+import { inNameOf } from "@anteroom/shared/runtime/request-scope";
 import type { JobWithMetadata, PgBoss } from "pg-boss";
 import { z } from "zod";
 import { everyDomain, takeTurns } from "./pace.ts";
@@ -145,7 +146,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 
   function start(job: Job, mail: store.ClaimedMail): void {
     underWay.set(job.id, { job, mailId: mail.id, startedAt: Date.now() });
-    void settle(parts, mail)
+    void inNameOf(mail.request_id, () => settle(parts, mail))
       .then(() => finished.push(job))
       // What could not be written down is tried again: its job stays as it is until its heart has stopped.
       .catch((error: unknown) => log.error({ err: error, mail: mail.id }, "what became of a mail could not be stored"))

@@ -4,6 +4,7 @@ import * as mails from "./002-mails.ts";
 import * as administration from "./003-administration.ts";
 import * as accountHandles from "./004-account-handles.ts";
 import * as people from "./005-people.ts";
+import * as requestIds from "./009-request-ids.ts";
 
 /** Listed by hand, in order; a migration that has been released is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -12,4 +13,5 @@ export const migrations: Record<string, Migration> = {
   "003-administration": administration,
   "004-account-handles": accountHandles,
   "005-people": people,
+  "009-request-ids": requestIds,
 };

@@ -19,6 +19,7 @@ import {
   prepareUserChange,
   putNewPassword,
   setNewPassword,
+  subjectOf,
 } from "./user-changes.ts";
 
 type ByToken = { user_password_reset_token: string };
@@ -178,10 +179,6 @@ export async function completeUserPasswordReset(
 
 function find(context: AuthContext, args: ByToken) {
   return findValidChange(context, "password_reset", args.user_password_reset_token);
-}
-
-function subjectOf(reset: UserChange): string {
-  return reset.userId ?? reset.shownUserId;
 }
 
 function toWire(change: UserChange): Wire {

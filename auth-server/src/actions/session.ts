@@ -1,3 +1,4 @@
+import { noteSubject } from "@anteroom/shared/runtime/request-scope";
 import type { AuthResult, Session as WireSession } from "@anteroom/shared/wire/faroe";
 import { largestCounter, type User } from "@anteroom/shared/wire/user-server";
 import type { Caller } from "../caller.ts";
@@ -121,6 +122,7 @@ async function confirm<Standing extends UserStanding>(
   }
   // In default mode it was looked at before anything else.
   if (context.settings.strict && !isRightSecret(session.secretHash, parts)) return undefined;
+  noteSubject({ user: session.userId });
   const now = context.clock.now();
   if (now - session.lastActiveAt >= activityInterval)
     await recordSessionUse(context.db, session.id, now, now - activityInterval);
@@ -168,6 +170,7 @@ function hasExpired({ settings, clock }: AuthContext, session: Session): boolean
 
 /** A session to be stored, the token that opens it, and what the caller is told. */
 export function prepareSession(context: AuthContext, user: User, caller: Caller) {
+  noteSubject({ user: user.id });
   const { id, secretHash, token } = createCredential();
   const session: NewSession = {
     id,

@@ -1,4 +1,5 @@
 import { derivedId } from "@anteroom/shared/runtime/crypto";
+import { noteSubject } from "@anteroom/shared/runtime/request-scope";
 import { formatTimestamp } from "@anteroom/shared/wire/email";
 import type { AuthResult, Signin as WireSignin } from "@anteroom/shared/wire/faroe";
 import type { User } from "@anteroom/shared/wire/user-server";
@@ -116,6 +117,7 @@ async function findValidSignin(
   const parts = parseToken(token);
   const signin = parts && (await findSignin(context.db, parts.id));
   if (!signin || isRefusedEarly(context.settings, signin.secretHash, parts)) return undefined;
+  noteSubject({ user: subjectOf(signin) });
   if (context.clock.now() >= signin.expiresAt) return end(context, signin);
   // A decoy is nobody's, and looking takes equally long.
   const user = await look(subjectOf(signin));

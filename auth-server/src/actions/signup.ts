@@ -1,4 +1,5 @@
 import { returnToken, takeToken } from "@anteroom/shared/runtime/rate-limits";
+import { noteSubject } from "@anteroom/shared/runtime/request-scope";
 import type { AuthResult, Signup as WireSignup } from "@anteroom/shared/wire/faroe";
 import type { User } from "@anteroom/shared/wire/user-server";
 import type { Caller } from "../caller.ts";
@@ -236,6 +237,7 @@ async function findValidSignup(context: AuthContext, token: string): Promise<Sig
   const parts = parseToken(token);
   const signup = parts && (await findSignup(context.db, parts.id));
   if (!signup) return undefined;
+  noteSubject({ address: signup.emailAddress });
   if (context.clock.now() >= signup.expiresAt) {
     await deleteSignupRow(context.db, signup.id);
     return undefined;

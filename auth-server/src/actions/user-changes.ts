@@ -1,3 +1,4 @@
+import { noteSubject } from "@anteroom/shared/runtime/request-scope";
 import { formatTimestamp } from "@anteroom/shared/wire/email";
 import { largestCounter, type User } from "@anteroom/shared/wire/user-server";
 import type { Caller } from "../caller.ts";
@@ -65,15 +66,21 @@ export async function findValidChange(
   const parts = parseToken(token);
   const change = parts && (await findUserChange(context.db, kind, parts.id));
   if (!change || isRefusedEarly(context.settings, change.secretHash, parts)) return undefined;
+  noteSubject({ user: subjectOf(change) });
   if (context.clock.now() >= change.expiresAt) return end(context, change);
   const isKnown = knownUser !== undefined && knownUser.id === change.userId && !context.settings.strict;
-  const user = isKnown ? knownUser : await context.userCache.look(change.userId ?? change.shownUserId);
+  const user = isKnown ? knownUser : await context.userCache.look(subjectOf(change));
   if (change.userId !== undefined && !isCurrent(user, change)) return end(context, change);
   // Not deleted: a hash that is being renewed takes its changes along a moment after the user.
   if (change.userId !== undefined && user?.password_hash_counter !== change.userPasswordHashCounter)
     return context.settings.strict ? end(context, change) : undefined;
   if (!isRightSecret(change.secretHash, parts)) return undefined;
   return { change, user: change.userId === undefined ? undefined : user };
+}
+
+/** The user, or who an address without one is taken for. */
+export function subjectOf(change: UserChange): string {
+  return change.userId ?? change.shownUserId;
 }
 
 /** A change ends with its user, and those that use the address with the address. */

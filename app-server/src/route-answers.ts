@@ -200,7 +200,7 @@ interface RouteAnswer<R extends AppRoute> {
 
 const userNotFound = { 404: ["user_not_found"] } as const satisfies RouteErrors;
 const passwordErrors = {
-  403: ["incorrect_password"],
+  403: ["incorrect_password", "password_locked"],
   409: ["internal_conflict"],
   429: ["rate_limited"],
 } as const satisfies RouteErrors;
@@ -292,11 +292,15 @@ export const routeAnswers: { readonly [R in AppRoute]: RouteAnswer<R> } = {
   "GET /account/sessions/": { values: z.object({ sessions: z.array(sessionOverview) }) },
   "POST /account/end_session/": {
     values: done,
-    errors: { ...passwordErrors, 403: ["incorrect_password", "password_needed"], 404: ["not_found"] },
+    errors: {
+      ...passwordErrors,
+      403: ["incorrect_password", "password_locked", "password_needed"],
+      404: ["not_found"],
+    },
   },
   "POST /account/end_other_sessions/": {
     values: done.extend({ ended: z.int() }),
-    errors: { ...passwordErrors, 403: ["incorrect_password", "password_needed"] },
+    errors: { ...passwordErrors, 403: ["incorrect_password", "password_locked", "password_needed"] },
   },
   "GET /account/export": { values: accountExport },
   "POST /account/delete": {

@@ -76,6 +76,7 @@ export const messages = texts<Record<ErrorCode, string>>({
     not_found: "There is nothing here any more.",
     own_account: "This is your own account. Another administrator can do this.",
     password_already_set: doneAlready.en,
+    password_locked: "Wrong passwords were tried too often. Choose a new password: follow “Forgot your password?”.",
     password_needed: "Type your password to go on.",
     password_not_set: stepMissing.en,
     passwords_differ: "The two passwords are not the same. Type the second one again.",
@@ -151,6 +152,8 @@ export const messages = texts<Record<ErrorCode, string>>({
     not_found: "Hier is niets meer.",
     own_account: "Dit is je eigen account. Een andere beheerder kan dit doen.",
     password_already_set: doneAlready.nl,
+    password_locked:
+      "Er zijn te vaak verkeerde wachtwoorden geprobeerd. Kies een nieuw wachtwoord: ga naar “Wachtwoord vergeten?”.",
     password_needed: "Vul je wachtwoord in om verder te gaan.",
     password_not_set: stepMissing.nl,
     passwords_differ: "De twee wachtwoorden zijn niet gelijk. Typ het tweede opnieuw.",

@@ -1,4 +1,5 @@
 import { callerKey, type ProxyTrust, trustIn } from "@anteroom/shared/runtime/client-address";
+import { causedBySite } from "@anteroom/shared/runtime/private-calls";
 import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Context } from "hono";
 
@@ -8,6 +9,12 @@ export interface Caller {
   key(): string;
   /** What their browser or program calls itself, for people to recognise their sessions by. */
   userAgent(): string;
+  /** The device they call from, if the user's password was shown on it before. */
+  device(userId: string): string | undefined;
+  /** Whether the app server speaks for them: what it asks to be mailed is a link that works for whoever reads it. */
+  isRelayed: boolean;
+  /** Whether it is no visitor at all, but an administrator or the app server itself. */
+  isSite(): boolean;
 }
 
 /**
@@ -27,5 +34,14 @@ export function readCaller(
       return callerKey(remote, (name) => c.req.header(name), speaksForOthers ? trustIn(remote) : proxies);
     },
     userAgent: () => (c.req.header("user-agent") ?? "").slice(0, 200),
+    device: (userId) => (speaksForOthers ? readDevice(c.req.header("x-anteroom-device"), userId) : undefined),
+    isRelayed: speaksForOthers,
+    isSite: () => speaksForOthers && c.req.header("x-anteroom-cause") === causedBySite["x-anteroom-cause"],
   };
+}
+
+/** `<device id>:<user id>[,<user id>…]`, as the app server read it from a cookie that it had signed. */
+function readDevice(proof: string | undefined, userId: string): string | undefined {
+  const [device, users] = proof?.split(":") ?? [];
+  return users?.split(",").includes(userId) ? device : undefined;
 }

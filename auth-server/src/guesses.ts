@@ -1,66 +1,149 @@
 import {
   type Bucket,
   hasToken,
+  lastInTurn,
   runInTurn,
-  type Step,
+  type Token,
   takeToken,
   takingToken,
 } from "@anteroom/shared/runtime/rate-limits";
+import type { User } from "@anteroom/shared/wire/user-server";
 import type { Caller } from "./caller.ts";
 import type { AuthContext } from "./context.ts";
-import { limits } from "./limits.ts";
-import { countingPasswordTry, forgetPasswordTries } from "./store/password-tries.ts";
-
-/** Tries without a right one, after which a password is of no use until it is reset (NIST SP 800-63B 3.2.2). */
-const mostTries = 100;
+import { faroeLimits, type GuessLimit, guessLimits, limits } from "./limits.ts";
+import { failure } from "./result.ts";
+import { countingGuess, forgettingGuesses, type Guesses, isUsedUp, type PasswordPayment } from "./store/guesses.ts";
 
 /**
- * Whether a guess may be made at something of `subject`, a user or an address; it is paid for before it is looked at,
- * so that guesses made at once count too.
- *
- * In Faroe everybody shares the subject's bucket, so five wrong guesses by anyone lock the owner out. Here every caller's
- * address has a bucket of its own, of the same size, and a larger one bounds all of them together.
+ * Guesses at secrets. Each is paid for before it is looked at, so that guesses made at once count too. In Faroe everybody
+ * shares a subject's bucket, so five wrong guesses by anyone lock the owner out; here who guesses wrong waits, and nobody
+ * else (decision 013).
  */
-export function mayGuess(context: AuthContext, limit: Bucket, subject: string, caller: Caller): Promise<boolean> {
-  return runInTurn(context.db, payingForGuess(context, limit, subject, caller));
+
+/** Whom something is counted for: a device or session that has shown the password before, or the caller's address. */
+export interface Claimant {
+  who: string;
+  isKnown: boolean;
 }
 
-function payingForGuess(context: AuthContext, limit: Bucket, subject: string, caller: Caller): Step[] {
-  const now = context.clock.now();
-  if (!countsByCaller(context)) return [takingToken({ limit, key: subject }, now)];
-  return [
-    takingToken({ limit, key: `${subject} ${caller.key()}` }, now),
-    takingToken({ limit: byEverybody(limit), key: subject }, now),
-  ];
+/** Undefined where callers are not counted: in strict mode, and with AUTH_IP_LIMITS=off. */
+export function claimantOf(
+  context: AuthContext,
+  caller: Caller,
+  userId: string,
+  sessionId?: string,
+): Claimant | undefined {
+  if (!countsByCaller(context)) return undefined;
+  const device = caller.device(userId);
+  if (device !== undefined) return { who: `device ${device}`, isKnown: true };
+  if (sessionId !== undefined) return { who: `session ${sessionId}`, isKnown: true };
+  return { who: caller.key(), isKnown: false };
 }
 
-/** Whether a guess could be made, making none. */
-export function couldGuess(context: AuthContext, limit: Bucket, subject: string, caller: Caller): Promise<boolean> {
-  const key = countsByCaller(context) ? `${subject} ${caller.key()}` : subject;
-  return hasToken(context.db, limit, key, context.clock.now());
-}
-
-/** Whether this caller may have one more mail sent to somebody; always, where callers are not counted. */
-export async function mayAsk(context: AuthContext, limit: Bucket, caller: Caller): Promise<boolean> {
-  return !countsByCaller(context) || takeToken(context.db, limit, caller.key(), context.clock.now());
-}
-
-function countsByCaller({ settings }: AuthContext): boolean {
+export function countsByCaller({ settings }: Pick<AuthContext, "settings">): boolean {
   return !settings.strict && settings.ipLimits;
 }
 
-function byEverybody(limit: Bucket): Bucket {
-  return { kind: `${limit.kind}_by_everybody`, capacity: limit.capacity * 10, interval: limit.interval / 10 };
+/** A guess at a password that is paid for. */
+export interface PaidGuess extends PasswordPayment {
+  /** There is none after it, unless it is right. */
+  isLast: boolean;
 }
 
-/** The same for passwords, which also stop working after too many wrong ones in a row. One statement. */
-export function mayTryPassword(context: AuthContext, userId: string, caller: Caller): Promise<boolean> {
-  const payment = payingForGuess(context, limits.passwordAttempts, userId, caller);
-  const tries = context.settings.strict ? [] : [countingPasswordTry(userId, mostTries, context.clock.now())];
-  return runInTurn(context.db, [...payment, ...tries]);
+/** One statement, unless it is refused. */
+export async function payForPassword(
+  context: AuthContext,
+  userId: string,
+  claimant: Claimant | undefined,
+): Promise<({ ok: true } & PaidGuess) | { ok: false; error: "rate_limited" | "password_locked" }> {
+  const { db, clock } = context;
+  const now = clock.now();
+  const { tokens, guesses } = priceOfPassword(context, userId, claimant);
+  const count = await lastInTurn(db, [
+    ...tokens.map((token) => takingToken(token, now)),
+    ...guesses.map((guess) => countingGuess(guess, now)),
+  ]);
+  if (count === undefined)
+    return failure(guesses.length > 0 && (await isUsedUp(db, guesses, now)) ? "password_locked" : "rate_limited");
+  const isLast = guesses.at(-1)?.limit === guessLimits.password && count >= guessLimits.password.most;
+  return { ok: true, userId, guesses, token: claimant ? tokens[0] : undefined, isLast };
 }
 
-/** A right password, or a reset one, starts the count anew. */
-export async function passwordWasRight(context: AuthContext, userId: string): Promise<void> {
-  if (!context.settings.strict) await forgetPasswordTries(context.db, userId);
+function priceOfPassword(
+  { settings }: AuthContext,
+  userId: string,
+  claimant: Claimant | undefined,
+): { tokens: Token[]; guesses: Guesses[] } {
+  const of = (limit: GuessLimit, who: string) => ({ limit, subject: userId, who });
+  const everybodys = of(guessLimits.password, "");
+  if (claimant === undefined)
+    return {
+      tokens: [{ limit: faroeLimits.passwordAttempts, key: userId }],
+      guesses: settings.strict ? [] : [everybodys],
+    };
+  if (claimant.isKnown) return { tokens: [], guesses: [of(guessLimits.passwordByDevice, claimant.who)] };
+  return {
+    tokens: [{ limit: limits.passwordsByCaller, key: claimant.who }],
+    guesses: [of(guessLimits.passwordByCaller, claimant.who), everybodys],
+  };
+}
+
+/** The last of a hundred: the owner is told how to get in, once a day. Whose account it is not takes as long. */
+export async function passwordWasWrong(context: AuthContext, guess: PaidGuess, user: User | undefined): Promise<void> {
+  if (!guess.isLast) return;
+  const isFirstToday = await takeToken(context.db, limits.lockMails, guess.userId, context.clock.now());
+  if (!user || !isFirstToday) return;
+  const { email_address: email, display_name: displayName } = user;
+  await context.mailer.notify({ type: "password_locked", email, ...(displayName === "" ? {} : { displayName }) });
+}
+
+/** A right password begins the count anew that it was paid from. */
+export async function passwordWasRight(context: AuthContext, guess: PaidGuess): Promise<void> {
+  if (guess.guesses.length > 0) await forgettingGuesses(context.db, guess).execute();
+}
+
+/** Whether the code of a sign-up may be guessed at. Counted by address, so that a new code gives no more tries. */
+export function mayGuessCode(context: AuthContext, emailAddress: string, caller: Caller): Promise<boolean> {
+  return mayGuess(context, emailAddress, caller, {
+    faroe: faroeLimits.codeAttempts,
+    byCaller: guessLimits.codeByCaller,
+    byEverybody: limits.codes,
+  });
+}
+
+export function mayGuessTemporaryPassword(context: AuthContext, userId: string, caller: Caller): Promise<boolean> {
+  return mayGuess(context, userId, caller, {
+    faroe: faroeLimits.temporaryPasswordAttempts,
+    byCaller: guessLimits.temporaryPasswordByCaller,
+    byEverybody: limits.temporaryPasswords,
+  });
+}
+
+/** Whether a member may guess at the code that was mailed to a new address of theirs. */
+export function mayGuessUpdateCode(context: AuthContext, userId: string, newEmailAddress: string): Promise<boolean> {
+  const now = context.clock.now();
+  return runInTurn(context.db, [
+    context.settings.strict
+      ? takingToken({ limit: faroeLimits.codeAttempts, key: newEmailAddress }, now)
+      : countingGuess({ limit: guessLimits.updateCode, subject: userId, who: "" }, now),
+  ]);
+}
+
+function mayGuess(
+  context: AuthContext,
+  subject: string,
+  caller: Caller,
+  limit: { faroe: Bucket; byCaller: GuessLimit; byEverybody: Bucket },
+): Promise<boolean> {
+  const now = context.clock.now();
+  if (!countsByCaller(context)) return runInTurn(context.db, [takingToken({ limit: limit.faroe, key: subject }, now)]);
+  return runInTurn(context.db, [
+    countingGuess({ limit: limit.byCaller, subject, who: caller.key() }, now),
+    takingToken({ limit: limit.byEverybody, key: subject }, now),
+  ]);
+}
+
+/** In Faroe too many guesses stop further mails too. Here who guesses too often waits, and the owner's mails go on. */
+export async function couldGuess(context: AuthContext, limit: Bucket, subject: string): Promise<boolean> {
+  return countsByCaller(context) || hasToken(context.db, limit, subject, context.clock.now());
 }

@@ -1,54 +1,217 @@
-import type { RateLimit } from "@anteroom/shared/runtime/rate-limits";
+import type { Bucket, LimitDescription, RateLimit } from "@anteroom/shared/runtime/rate-limits";
 
-/** Every bucket of this server. docs/security.md shows this table. */
+/** Faroe's four buckets. Right and wrong attempts cost the same, success gives nothing back, and everybody shares them. */
+export const faroeLimits = {
+  /** Key: user id. */
+  passwordAttempts: { kind: "verify_user_password", capacity: 5, interval: 60 },
+  /** Key: the address the mail is for. Shared by all mails with a code. */
+  sentCodes: { kind: "send_email", capacity: 5, interval: 1800 },
+  /** Key: the address the code was mailed to. Empty, it also stops further mails to that address. */
+  codeAttempts: { kind: "verify_email_address_verification_code", capacity: 5, interval: 60 },
+  /** Key: user id. Empty, it also stops further temporary passwords for that user. */
+  temporaryPasswordAttempts: { kind: "verify_temporary_password", capacity: 5, interval: 60 },
+} as const satisfies Record<string, Bucket>;
+
+/**
+ * Every bucket of the default mode; docs/security.md shows this table. What a stranger can spend is either their own, or
+ * so large that a thousand of them do not empty it, or keeps nobody out when it is empty (decision 013).
+ */
 export const limits = {
-  /** Faroe's four. Right and wrong attempts cost the same, and success gives nothing back. */
-  passwordAttempts: {
-    kind: "verify_user_password",
-    capacity: 5,
-    interval: 60,
-    purpose: "password",
+  passwordsByCaller: {
+    kind: "passwords_by_caller",
+    capacity: 25,
+    interval: 12,
+    purpose: "wrong passwords, for whichever account",
+    key: "caller",
+    paidBy: "caller",
+    harms: "the caller; a known device does not pay it",
+  },
+  signinsByCaller: {
+    kind: "signins_by_caller",
+    capacity: 100,
+    interval: 1,
+    purpose: "sign-ins that are begun",
+    key: "caller",
+    paidBy: "caller",
+    harms: "the caller; a known device has one of its own",
+  },
+  codes: {
+    kind: "codes",
+    capacity: 50_000,
+    interval: 2,
+    purpose: "guesses at the code of a sign-up, all callers together",
+    key: "address",
+    paidBy: "anybody",
+    harms:
+      "nobody: a thousand callers at their own limits do not empty it; it keeps the chance of a hit below one in ten millions a day",
+  },
+  temporaryPasswords: {
+    kind: "temporary_passwords",
+    capacity: 50_000,
+    interval: 2,
+    purpose: "guesses at a temporary password, all callers together",
     key: "user",
     paidBy: "anybody",
-    harms: "the user",
+    harms: "nobody, likewise",
   },
-  sentCodes: {
-    kind: "send_email",
+  signupMailsByCaller: {
+    kind: "signup_mails_by_caller",
     capacity: 5,
     interval: 1800,
-    purpose: "mails with a code",
+    purpose: "mails with the code of a sign-up",
+    key: "address and caller",
+    paidBy: "caller",
+    harms: "the caller",
+  },
+  signupMails: {
+    kind: "signup_mails",
+    capacity: 10,
+    interval: 900,
+    purpose: "mails with the code of a sign-up, all callers together",
     key: "address",
     paidBy: "anybody",
-    harms: "the address's owner",
+    harms: "nobody: when it is empty the same code was mailed less than 15 minutes ago, and is still good",
   },
-  /** Empty, it also stops further mails to that address. */
-  codeAttempts: {
-    kind: "verify_email_address_verification_code",
+  updateMailsByUser: {
+    kind: "update_mails_by_user",
     capacity: 5,
-    interval: 60,
-    purpose: "mailed code",
-    key: "address",
-    paidBy: "anybody",
-    harms: "the address's owner",
-  },
-  /** Empty, it also stops further temporary passwords for that user. */
-  temporaryPasswordAttempts: {
-    kind: "verify_temporary_password",
-    capacity: 5,
-    interval: 60,
-    purpose: "temporary password",
+    interval: 1800,
+    purpose: "mails with the code of a change of address",
     key: "user",
-    paidBy: "anybody",
-    harms: "the user",
+    paidBy: "owner",
+    harms: "the member who asks",
   },
-  /** Whomever they ask for. Not in strict mode. */
+  updateMails: {
+    kind: "update_mails",
+    capacity: 10,
+    interval: 900,
+    purpose: "mails with the code of a change of address, all members together",
+    key: "address",
+    paidBy: "anybody",
+    harms: "a member who wants the same address as two other members who ask without end",
+  },
   resetsByCaller: {
     kind: "create_user_password_reset_by_caller",
     capacity: 10,
     interval: 360,
-    purpose: "password resets",
+    purpose: "password resets, for whichever address",
     key: "caller",
     paidBy: "caller",
     harms: "the caller",
   },
+  resetMailsByCaller: {
+    kind: "reset_mails_by_caller",
+    capacity: 5,
+    interval: 1800,
+    purpose: "password resets for one address",
+    key: "address and caller",
+    paidBy: "caller",
+    harms: "the caller",
+  },
+  resetMails: {
+    kind: "reset_mails",
+    capacity: 5,
+    interval: 900,
+    purpose: "mails with a link for a new password, all callers together",
+    key: "address",
+    paidBy: "anybody",
+    harms: "nobody: when it is empty a link was mailed less than 15 minutes ago, and is still good",
+  },
+  directResetMails: {
+    kind: "direct_reset_mails",
+    capacity: 5,
+    interval: 900,
+    purpose: "mails with a temporary password asked for at the auth server itself, all callers together",
+    key: "address",
+    paidBy: "anybody",
+    harms: "nobody: when it is empty the one that was mailed last is good for this reset too",
+  },
+  siteMails: {
+    kind: "site_mails",
+    capacity: 20,
+    interval: 180,
+    purpose: "mails with a code or a link that an administrator or the app server causes",
+    key: "address",
+    paidBy: "site",
+    harms: "the administrator who asks",
+  },
+  lockMails: {
+    kind: "lock_mails",
+    capacity: 1,
+    interval: 86_400,
+    purpose: "mails that a password was guessed at too often",
+    key: "user",
+    paidBy: "anybody",
+    harms: "nobody: whoever finds their password locked may ask for a link",
+  },
 } as const satisfies Record<string, RateLimit>;
+
+/**
+ * Guesses in a row: `free` of them at once, then each after a wait, 30 s at first and twice as long each time, up to an
+ * hour; after `most` none. A right one begins the count anew.
+ */
+export interface GuessLimit extends LimitDescription {
+  kind: string;
+  free: number;
+  most: number;
+}
+
+const unlimited = 1_000_000;
+
+export const guessLimits = {
+  passwordByCaller: {
+    kind: "password_by_caller",
+    free: 5,
+    most: 20,
+    purpose: "password",
+    key: "user and caller",
+    paidBy: "caller",
+    harms: "the caller, who chooses a new password by mail",
+  },
+  passwordByDevice: {
+    kind: "password_by_device",
+    free: 5,
+    most: 20,
+    purpose: "password, from a known device or in a session",
+    key: "user and device",
+    paidBy: "owner",
+    harms: "the owner, who chooses a new password by mail",
+  },
+  password: {
+    kind: "password",
+    free: 100,
+    most: 100,
+    purpose: "password, all callers together (NIST SP 800-63B 3.2.2)",
+    key: "user",
+    paidBy: "anybody",
+    harms:
+      "the owner where no device is known: a link for a new password is mailed at once; known devices and sessions go on",
+  },
+  codeByCaller: {
+    kind: "code_by_caller",
+    free: 5,
+    most: unlimited,
+    purpose: "code of a sign-up",
+    key: "address and caller",
+    paidBy: "caller",
+    harms: "the caller",
+  },
+  temporaryPasswordByCaller: {
+    kind: "temporary_password_by_caller",
+    free: 5,
+    most: unlimited,
+    purpose: "temporary password",
+    key: "user and caller",
+    paidBy: "caller",
+    harms: "the caller",
+  },
+  updateCode: {
+    kind: "update_code",
+    free: 5,
+    most: unlimited,
+    purpose: "code of a change of address",
+    key: "user",
+    paidBy: "owner",
+    harms: "the member",
+  },
+} as const satisfies Record<string, GuessLimit>;

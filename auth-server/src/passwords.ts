@@ -3,17 +3,17 @@ import { equalInConstantTime } from "@anteroom/shared/runtime/crypto";
 import { hashRaw } from "@node-rs/argon2";
 import { verifyForeignHash } from "./foreign-hashes.ts";
 import { type HashParameters, parseHashAlgorithm } from "./hash-algorithm.ts";
-import type { HashQueue } from "./hash-queue.ts";
+import type { Place } from "./hash-queue.ts";
 import type { PasswordHash } from "./store/signups.ts";
 
 export type Passwords = ReturnType<typeof createPasswords>;
 
-/** Argon2id off the event loop. Callers hold a place in the queue. `anyAlgorithm`: other hashes than ours verify too. */
-export function createPasswords(parameters: HashParameters, queue: HashQueue, options: { anyAlgorithm: boolean }) {
-  function compute(password: string, salt: Uint8Array, algorithm: HashParameters): Promise<Buffer> {
+/** Argon2id off the event loop, in a place of the queue. `anyAlgorithm`: other hashes than ours verify too. */
+export function createPasswords(parameters: HashParameters, options: { anyAlgorithm: boolean }) {
+  function compute(place: Place, password: string, salt: Uint8Array, algorithm: HashParameters): Promise<Buffer> {
     const { passes, memory, lanes, length } = algorithm;
     const parameters = { timeCost: passes, memoryCost: memory, parallelism: lanes, outputLen: length, salt };
-    return queue.run(() => hashRaw(Buffer.from(password), parameters));
+    return place.run(() => hashRaw(Buffer.from(password), parameters));
   }
 
   function algorithmOf(id: string): HashParameters | undefined {
@@ -21,9 +21,9 @@ export function createPasswords(parameters: HashParameters, queue: HashQueue, op
     return options.anyAlgorithm ? parseHashAlgorithm(id) : undefined;
   }
 
-  async function verifyForeign(password: string, stored: PasswordHash): Promise<boolean> {
+  async function verifyForeign(place: Place, password: string, stored: PasswordHash): Promise<boolean> {
     const verified = options.anyAlgorithm
-      ? await queue.run(async () => verifyForeignHash(password, stored))
+      ? await place.run(async () => verifyForeignHash(password, stored))
       : undefined;
     if (verified === undefined) throw new Error("The user's password hash is of an unknown algorithm.");
     return verified;
@@ -32,19 +32,19 @@ export function createPasswords(parameters: HashParameters, queue: HashQueue, op
   return {
     /** What new hashes are made with. */
     algorithmId: parameters.id,
-    hash: async (password: string): Promise<PasswordHash> => {
+    hash: async (place: Place, password: string): Promise<PasswordHash> => {
       const salt = randomBytes(16);
-      return { hash: await compute(password, salt, parameters), algorithmId: parameters.id, salt };
+      return { hash: await compute(place, password, salt, parameters), algorithmId: parameters.id, salt };
     },
     /** Throws when the stored hash is of an algorithm that this server does not use. */
-    verify: async (password: string, stored: PasswordHash): Promise<boolean> => {
+    verify: async (place: Place, password: string, stored: PasswordHash): Promise<boolean> => {
       const algorithm = algorithmOf(stored.algorithmId);
-      if (algorithm === undefined) return verifyForeign(password, stored);
-      return equalInConstantTime(await compute(password, stored.salt, algorithm), stored.hash);
+      if (algorithm === undefined) return verifyForeign(place, password, stored);
+      return equalInConstantTime(await compute(place, password, stored.salt, algorithm), stored.hash);
     },
     /** Takes as long as `verify`, for when there is nobody whose password it could be. */
-    verifyNothing: async (password: string): Promise<false> => {
-      await compute(password, randomBytes(16), parameters);
+    verifyNothing: async (place: Place, password: string): Promise<false> => {
+      await compute(place, password, randomBytes(16), parameters);
       return false;
     },
   };

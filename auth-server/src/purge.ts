@@ -25,7 +25,6 @@ async function purge({ db, clock, settings, log }: AuthContext): Promise<void> {
       now,
       oldestSession: end > 0 ? now - end : undefined,
       oldestUse: now - settings.sessionInactivity,
-      oldestTry: now - 30 * 86_400,
     });
   } catch (error) {
     log.error({ err: error }, "expired rows could not be deleted; the next try is in a minute");

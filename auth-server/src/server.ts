@@ -94,8 +94,8 @@ function createContext(
 ): AuthContext {
   const users = settings.userStore === "local" ? createLocalUsers(db) : appServer.users;
   const hashQueue = createHashQueue(settings.passwordQueue);
-  const passwords = createPasswords(settings.passwordHash, hashQueue, { anyAlgorithm: !settings.strict });
-  const temporaryPasswords = createPasswords(settings.temporaryPasswordHash, hashQueue, { anyAlgorithm: false });
+  const passwords = createPasswords(settings.passwordHash, { anyAlgorithm: !settings.strict });
+  const temporaryPasswords = createPasswords(settings.temporaryPasswordHash, { anyAlgorithm: false });
   return {
     settings,
     db,

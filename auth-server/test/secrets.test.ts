@@ -115,19 +115,22 @@ test("G9: nothing that the database holds opens anything, as token, code or pass
   timeout: 60_000,
 }, async () => {
   const { signup_token } = await openSignup(t, "dave@example.com");
+  const sql = postgres(t.databaseUrl, { max: 1 });
   const words = [...new Set((await dump()).split(/[(),\n"\\]+/))].filter((word) => word.length >= 6);
   const ids = [...tokens].map((token) => token.split(".")[0] as string);
   for (const word of words) {
     for (const token of [word, `${word}.${word}`, ...ids.slice(0, 2).map((id) => `${id}.${word}`)])
       await expectNothing(token);
-    // Guesses are limited, so a minute goes by for each.
-    await t.command({ command: "advance_clock", seconds: 60 });
+    // Guesses are limited, and nobody has tried so far each time.
+    await sql`delete from guesses`;
+    await sql`delete from rate_limits`;
     expect(await verifyCode(t, signup_token, word)).toBe("incorrect_email_address_verification_code");
     const { signin_token } = await succeed(t, "create_signin", { user_email_address: "ada@example.com" });
     expect(await outcome(t, "verify_signin_user_password", { signin_token, password: word })).toBe(
       "incorrect_password",
     );
   }
+  await sql.end();
   expect(words.length).toBeGreaterThan(30);
 });
 

@@ -61,14 +61,14 @@ test("D-60: sign in with the password: a session, and a mail that says so", asyn
     ]);
 });
 
-test("D-60: six wrong passwords: rate_limited, for the right one too, until a minute has passed", async () => {
+test("D-60: six wrong passwords: rate_limited, for the right one too, until half a minute has passed", async () => {
   await signUp(t, address);
   const { signin_token } = await create(address);
   for (let attempt = 0; attempt < 5; attempt++) expect(await verify(signin_token, wrong)).toBe("incorrect_password");
   expect(await verify(signin_token, password)).toBe("rate_limited");
   const another = await create(address);
   expect(await verify(another.signin_token, password)).toBe("rate_limited");
-  await advance(t, 59);
+  await advance(t, 29);
   expect(await verify(signin_token, password)).toBe("rate_limited");
   await advance(t, 1);
   expect(await verify(signin_token, password)).toBe("ok");
@@ -257,7 +257,7 @@ test("S-3: a wrong password takes as long for an unknown address as for a known 
       );
       times[one]?.push(performance.now() - start);
     }
-    await advance(real, 60);
+    await advance(real, 3600);
   }
   // The least of twenty: what the work itself takes, whatever else the machine was doing.
   const [known = 0, unknown = 0] = Object.values(times).map((all) => Math.min(...all));

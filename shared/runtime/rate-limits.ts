@@ -12,8 +12,11 @@ export interface Bucket {
   interval: number;
 }
 
-/** A bucket as the servers' tables of limits list it: what it is for, and that it keeps nobody out by another's doing. */
-export interface RateLimit extends Bucket {
+/** A bucket as the servers' tables of limits list it. */
+export interface RateLimit extends Bucket, LimitDescription {}
+
+/** What a limit is for, and that it keeps nobody out by another's doing. */
+export interface LimitDescription {
   /** What it bounds, as docs/security.md says it. */
   purpose: string;
   /** What is counted: there is a bucket for each of these. `address` is a mail address, `caller` the one a request comes from. */
@@ -75,18 +78,25 @@ export function takingToken({ limit, key }: Token, now: number): Step {
     on conflict (kind, key) do update
     set full_at = greatest(rate_limits.full_at, ${now}::float8) + ${limit.interval}::float8
     where rate_limits.full_at <= ${now + (limit.capacity - 1) * limit.interval}::float8
-    returning 1`;
+    returning 1 as step`;
 }
 
 /** Runs steps as one statement until one returns no row. True when the last one returned its. */
 export async function runInTurn(db: Db, steps: readonly Step[]): Promise<boolean> {
+  return (await lastInTurn(db, steps)) !== undefined;
+}
+
+/** The same. What the last one returned as `step`; undefined when it did not come to that. */
+export async function lastInTurn(db: Db, steps: readonly Step[]): Promise<number | undefined> {
   const name = (index: number) => sql.ref(`step${index}`);
   const parts = steps.map((step, index) => {
     const source = index === 0 ? nothing : sql`from ${name(index - 1)}`;
     return sql`${name(index)} as (${step(source)})`;
   });
-  const { rows } = await sql`with ${sql.join(parts)} select 1 from ${name(steps.length - 1)}`.execute(db);
-  return rows.length === 1;
+  const { rows } = await sql<{
+    step: number;
+  }>`with ${sql.join(parts)} select step from ${name(steps.length - 1)}`.execute(db);
+  return rows[0]?.step;
 }
 
 /** Whether a token is there, taking none. */
@@ -113,10 +123,16 @@ export async function returnToken(db: Db, limit: Bucket, key: string): Promise<v
     .execute();
 }
 
+/** Rows deleted in one statement: few enough that none holds its locks for long. */
+const batch = 1000;
+
 /** A full bucket is as good as none. */
 export async function purgeRateLimits(db: Db, now: number): Promise<void> {
-  const table = db as Kysely<WithRateLimits>;
-  await table.deleteFrom("rate_limits").where("full_at", "<=", now).execute();
+  for (;;) {
+    const { numAffectedRows } = await sql`delete from rate_limits where ctid = any(array(
+      select ctid from rate_limits where full_at <= ${now} limit ${batch}))`.execute(db);
+    if ((numAffectedRows ?? 0n) < BigInt(batch)) return;
+  }
 }
 
 /** Called by both servers' first migration. */

@@ -17,6 +17,7 @@ export type AppErrorCode =
   | "email_address_not_allowed"
   | "incorrect_code"
   | "incorrect_password"
+  | "password_locked"
   | "internal_conflict"
   | "internal_error"
   | "invalid_field"

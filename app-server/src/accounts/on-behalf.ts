@@ -56,6 +56,12 @@ export function problemOf(error: string): Problem {
       return problem(401, "invalid_session", "Invalid session");
     case "incorrect_password":
       return problem(403, "incorrect_password", "This password is not right.");
+    case "password_locked":
+      return problem(
+        403,
+        "password_locked",
+        "Wrong passwords were tried too often. Choose a new one by a mailed link.",
+      );
     case "invalid_password_length":
     case "weak_password":
       return problem(422, error, "This password cannot be used. Choose another one.");

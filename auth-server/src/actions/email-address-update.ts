@@ -1,11 +1,11 @@
-import { returnToken, takeToken } from "@anteroom/shared/runtime/rate-limits";
 import type { AuthResult, UserEmailAddressUpdate as Wire } from "@anteroom/shared/wire/faroe";
 import type { User } from "@anteroom/shared/wire/user-server";
 import type { Caller } from "../caller.ts";
 import type { AuthContext } from "../context.ts";
 import { createEmailVerificationCode, isRightCode, sealCode, unsealCode } from "../credentials.ts";
-import { couldGuess, mayGuess } from "../guesses.ts";
-import { limits } from "../limits.ts";
+import { couldGuess, mayGuessUpdateCode } from "../guesses.ts";
+import { faroeLimits } from "../limits.ts";
+import { type AskedMail, giveBackMail, payForMail } from "../mail-limits.ts";
 import { isDeliveryUnknown } from "../mailer.ts";
 import { done, failure, success } from "../result.ts";
 import { deleteUserChange, insertUserChange, markUserChangeVerified, type UserChange } from "../store/user-changes.ts";
@@ -33,7 +33,8 @@ export async function createUserEmailAddressUpdate(
   assertRoomToCount(valid.user.email_address_counter);
   if (await context.users.getUserByEmailAddress(address)) return failure("email_address_already_used");
   if (await context.emailBlocklist.has(address)) return failure("email_address_not_allowed");
-  if (!(await takeMailToken(context, address, caller))) return failure("rate_limited");
+  const mail: AskedMail = { purpose: "update", address, caller, userId: valid.user.id };
+  if (!(await mayMail(context, mail))) return failure("rate_limited");
   const { change, token } = prepareUserChange(context, "email_address_update", {
     user: valid.user,
     shownUserId: valid.user.id,
@@ -48,7 +49,7 @@ export async function createUserEmailAddressUpdate(
     await mailCode(context, valid.user, address, code);
   } catch (error) {
     await deleteUserChange(context.db, update.id);
-    await giveBackMailToken(context, address);
+    await giveBackMail(context, mail);
     throw error;
   }
   return success({ user_email_address_update: toWire(update), user_email_address_update_token: token });
@@ -82,11 +83,12 @@ export async function sendUserEmailAddressUpdateEmailAddressVerificationCode(
   if (!found.ok) return found;
   if (found.change.newEmailAddressVerified) return failure("email_address_already_verified");
   const { address, code } = open(context, found.change);
-  if (!(await takeMailToken(context, address, caller))) return failure("rate_limited");
+  const mail: AskedMail = { purpose: "update", address, caller, userId: found.user.id };
+  if (!(await mayMail(context, mail))) return failure("rate_limited");
   try {
     await mailCode(context, found.user, address, code);
   } catch (error) {
-    if (!isDeliveryUnknown(error)) await giveBackMailToken(context, address);
+    if (!isDeliveryUnknown(error)) await giveBackMail(context, mail);
     throw error;
   }
   return done;
@@ -95,14 +97,13 @@ export async function sendUserEmailAddressUpdateEmailAddressVerificationCode(
 export async function verifyUserEmailAddressUpdateEmailAddressVerificationCode(
   context: AuthContext,
   args: ByTokens & { email_address_verification_code: string },
-  caller: Caller,
 ): Promise<AuthResult<"verify_user_email_address_update_email_address_verification_code">> {
   const { db, clock } = context;
   const found = await find(context, args);
   if (!found.ok) return found;
   if (found.change.newEmailAddressVerified) return failure("email_address_already_verified");
   const { address, code } = open(context, found.change);
-  if (!(await mayGuess(context, limits.codeAttempts, address, caller))) return failure("rate_limited");
+  if (!(await mayGuessUpdateCode(context, found.user.id, address))) return failure("rate_limited");
   if (!isRightCode(code, args.email_address_verification_code))
     return failure("incorrect_email_address_verification_code");
   return (await markUserChangeVerified(db, found.change.id, "new_email_address_verified", clock.now()))
@@ -159,15 +160,9 @@ function find(context: AuthContext, args: ByTokens) {
   });
 }
 
-/** Too many wrong codes stop further mails too: the address may be under attack. */
-async function takeMailToken(context: AuthContext, address: string, caller: Caller): Promise<boolean> {
-  if (!(await couldGuess(context, limits.codeAttempts, address, caller))) return false;
-  return takeToken(context.db, limits.sentCodes, address, context.clock.now());
-}
-
-/** In Faroe a mail that was never sent has cost its token all the same. */
-async function giveBackMailToken({ db, settings }: AuthContext, address: string): Promise<void> {
-  if (!settings.strict) await returnToken(db, limits.sentCodes, address);
+/** In Faroe too many wrong codes stop further mails too: the address may be under attack. */
+async function mayMail(context: AuthContext, mail: AskedMail): Promise<boolean> {
+  return (await couldGuess(context, faroeLimits.codeAttempts, mail.address)) && payForMail(context, mail);
 }
 
 function mailCode(context: AuthContext, user: User, address: string, code: string): Promise<void> {

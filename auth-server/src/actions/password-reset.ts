@@ -1,15 +1,23 @@
 import { derivedId } from "@anteroom/shared/runtime/crypto";
-import { takeToken } from "@anteroom/shared/runtime/rate-limits";
 import type { AuthResult, UserPasswordReset as Wire } from "@anteroom/shared/wire/faroe";
 import type { User } from "@anteroom/shared/wire/user-server";
 import type { Caller } from "../caller.ts";
 import type { AuthContext } from "../context.ts";
 import { createTemporaryPassword } from "../credentials.ts";
-import { couldGuess, mayAsk, mayGuess, passwordWasRight } from "../guesses.ts";
-import { limits } from "../limits.ts";
+import { claimantOf, couldGuess, mayGuessTemporaryPassword } from "../guesses.ts";
+import type { Place } from "../hash-queue.ts";
+import { faroeLimits } from "../limits.ts";
+import { type AskedMail, isOnlySharedEmpty, mayAskForReset, payForMail } from "../mail-limits.ts";
 import { done, failure, success } from "../result.ts";
+import { forgetGuessesOnReset } from "../store/guesses.ts";
 import { endOtherSessions, insertSession } from "../store/sessions.ts";
-import { deleteUserChange, insertUserChange, markUserChangeVerified, type UserChange } from "../store/user-changes.ts";
+import {
+  deleteUserChange,
+  findLatestReset,
+  insertUserChange,
+  markUserChangeVerified,
+  type UserChange,
+} from "../store/user-changes.ts";
 import { readEmailAddress } from "./addresses.ts";
 import { prepareSession } from "./session.ts";
 import {
@@ -50,25 +58,51 @@ async function create(
   text: string,
   caller: Caller,
 ): Promise<AuthResult<"create_user_password_reset">> {
-  const { settings, db, clock } = context;
+  const { settings } = context;
   const address = readEmailAddress(settings, text);
   if (address === undefined) return failure("invalid_email_address");
-  if (!(await mayAsk(context, limits.resetsByCaller, caller))) return failure("rate_limited");
+  if (!(await mayAskForReset(context, caller))) return failure("rate_limited");
   const found = await context.users.getUserByEmailAddress(address);
   if (settings.strict && found === undefined) return failure("user_not_found");
   if (settings.strict && found?.disabled) return failure("user_disabled");
   const user = found?.disabled ? undefined : found;
   if (user) assertRoomToCount(user.password_hash_counter);
   const { change, token } = prepareReset(context, address, user);
-  if (!(await couldGuess(context, limits.temporaryPasswordAttempts, subjectOf(change), caller)))
+  if (!(await couldGuess(context, faroeLimits.temporaryPasswordAttempts, subjectOf(change))))
     return failure("rate_limited");
-  using _place = context.hashQueue.takePlace();
-  if (!(await takeToken(db, limits.sentCodes, address, clock.now()))) return failure("rate_limited");
-  const temporaryPassword = createTemporaryPassword();
-  const reset = { ...change, temporaryPassword: await context.temporaryPasswords.hash(temporaryPassword) };
-  await insertUserChange(db, reset);
-  if (user) await mailTemporaryPassword(context, user, reset, temporaryPassword);
+  using place = context.hashQueue.takePlace(claimantOf(context, caller, subjectOf(change)));
+  const mail: AskedMail = { purpose: caller.isRelayed ? "reset" : "direct reset", address, caller };
+  const reset = (await payForMail(context, mail))
+    ? await openReset(context, { change, user }, place)
+    : await shareReset(context, change, mail);
+  if (!reset) return failure("rate_limited");
   return success({ user_password_reset: toWire(reset), user_password_reset_token: token });
+}
+
+async function openReset(
+  context: AuthContext,
+  { change, user }: { change: UserChange; user: User | undefined },
+  place: Place,
+): Promise<UserChange> {
+  const temporaryPassword = createTemporaryPassword();
+  const reset = { ...change, temporaryPassword: await context.temporaryPasswords.hash(place, temporaryPassword) };
+  await insertUserChange(context.db, reset);
+  if (user) await mailTemporaryPassword(context, user, reset, temporaryPassword);
+  return reset;
+}
+
+/**
+ * Others have asked for so many that no more are mailed for now. What was mailed last is good for this reset too, as long
+ * as it is for the other one, so nobody is kept from a new password by mails that strangers caused. The app server needs no
+ * such thing: its mails carry a link, which works for whoever reads it.
+ */
+async function shareReset(context: AuthContext, change: UserChange, mail: AskedMail): Promise<UserChange | undefined> {
+  if (mail.purpose !== "direct reset" || !(await isOnlySharedEmpty(context, mail))) return undefined;
+  const latest = await findLatestReset(context.db, change.shownUserId, context.clock.now());
+  if (!latest || latest.userPasswordHashCounter !== change.userPasswordHashCounter) return undefined;
+  const reset = { ...change, temporaryPassword: latest.temporaryPassword, expiresAt: latest.expiresAt };
+  await insertUserChange(context.db, reset);
+  return reset;
 }
 
 function prepareReset(context: AuthContext, address: string, user: User | undefined) {
@@ -127,10 +161,9 @@ export async function verifyUserPasswordResetTemporaryPassword(
   const { change, user } = valid;
   if (change.identityVerified) return failure("user_first_factor_already_verified");
   if (!change.temporaryPassword) throw new Error("A password reset lacks its temporary password.");
-  using _place = hashQueue.takePlace();
-  if (!(await mayGuess(context, limits.temporaryPasswordAttempts, subjectOf(change), caller)))
-    return failure("rate_limited");
-  const isRight = await temporaryPasswords.verify(args.temporary_password, change.temporaryPassword);
+  using place = hashQueue.takePlace(claimantOf(context, caller, subjectOf(change)));
+  if (!(await mayGuessTemporaryPassword(context, subjectOf(change), caller))) return failure("rate_limited");
+  const isRight = await temporaryPasswords.verify(place, args.temporary_password, change.temporaryPassword);
   if (!isRight || !user) return failure("incorrect_temporary_password");
   return (await markUserChangeVerified(db, change.id, "identity_verified", clock.now()))
     ? done
@@ -140,12 +173,13 @@ export async function verifyUserPasswordResetTemporaryPassword(
 export async function setUserPasswordResetNewPassword(
   context: AuthContext,
   args: ByToken & { password: string },
+  caller: Caller,
 ): Promise<AuthResult<"set_user_password_reset_new_password">> {
   const valid = await find(context, args);
   if (!valid) return failure("invalid_user_password_reset_token");
   const { change, user } = valid;
   if (!change.identityVerified || !user) return failure("user_first_factor_not_verified");
-  return setNewPassword(context, { change, user }, args.password);
+  return setNewPassword(context, { change, user }, { password: args.password, caller });
 }
 
 /** In default mode all older sessions end: whoever made the reset necessary is out. */
@@ -161,7 +195,7 @@ export async function completeUserPasswordReset(
   if (!change.newPassword) return failure("new_password_not_set");
   if (!(await putNewPassword(context, change, user.id))) return failure("internal_conflict");
   await deleteUserChange(context.db, change.id);
-  await passwordWasRight(context, user.id);
+  if (!context.settings.strict) await forgetGuessesOnReset(context.db, user.id, caller.key());
   await context.mailer.notify({ type: "password_updated", ...notice(context, user) });
   const passwordHashCounter = change.userPasswordHashCounter + 1;
   const { session, values } = prepareSession(context, { ...user, password_hash_counter: passwordHashCounter }, caller);

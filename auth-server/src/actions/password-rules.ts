@@ -1,5 +1,6 @@
 import type { User } from "@anteroom/shared/wire/user-server";
 import type { AuthContext } from "../context.ts";
+import type { Place } from "../hash-queue.ts";
 import { updateHashCounters } from "../store/maintenance.ts";
 import type { PasswordHash } from "../store/signups.ts";
 
@@ -67,10 +68,15 @@ async function isBreached({ settings, passwordRangeCheck, log }: AuthContext, pa
  * Whether it is the user's password. Without a user it takes as long and is not. A password that an earlier server
  * hashed without normalising it is tried as it was given too.
  */
-export async function isPasswordOf(context: AuthContext, user: User | undefined, password: string): Promise<boolean> {
+export async function isPasswordOf(
+  context: AuthContext,
+  place: Place,
+  user: User | undefined,
+  password: string,
+): Promise<boolean> {
   const normalized = normalizePassword(context, password);
   const verify = (text: string) =>
-    user ? context.passwords.verify(text, storedHash(user)) : context.passwords.verifyNothing(text);
+    user ? context.passwords.verify(place, text, storedHash(user)) : context.passwords.verifyNothing(place, text);
   return (await verify(normalized)) || (normalized !== password && (await verify(password)));
 }
 
@@ -86,10 +92,10 @@ function storedHash(user: User) {
  * After a right password: replaces a hash of other parameters, or of another system, by one of ours. What the user has
  * open goes on under the new hash. A crash in between ends it, and costs the user one more sign-in.
  */
-export async function renewHash(context: AuthContext, user: User, password: string): Promise<void> {
+export async function renewHash(context: AuthContext, place: Place, user: User, password: string): Promise<void> {
   const { passwords, settings } = context;
   if (settings.strict || user.password_hash_algorithm_id === passwords.algorithmId) return;
-  const isPut = await putHash(context, user, await passwords.hash(normalizePassword(context, password)));
+  const isPut = await putHash(context, user, await passwords.hash(place, normalizePassword(context, password)));
   context.userCache.forget(user.id);
   if (isPut) await updateHashCounters(context.db, user.id, user.password_hash_counter);
 }

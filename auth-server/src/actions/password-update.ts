@@ -63,11 +63,12 @@ export async function verifyUserPasswordUpdateUserPassword(
 export async function setUserPasswordUpdateNewPassword(
   context: AuthContext,
   args: ByTokens & { password: string },
+  caller: Caller,
 ): Promise<AuthResult<"set_user_password_update_new_password">> {
   const found = await find(context, args);
   if (!found.ok) return found;
   if (!found.change.identityVerified) return failure("user_identity_not_verified");
-  return setNewPassword(context, found, args.password);
+  return setNewPassword(context, found, { password: args.password, caller });
 }
 
 /** In default mode all other sessions end: whoever knew the old password is out. */

@@ -1,4 +1,5 @@
 import { derivedId } from "@anteroom/shared/runtime/crypto";
+import { runInTurn, takingToken } from "@anteroom/shared/runtime/rate-limits";
 import { noteSubject } from "@anteroom/shared/runtime/request-scope";
 import { formatTimestamp } from "@anteroom/shared/wire/email";
 import type { AuthResult, Signin as WireSignin } from "@anteroom/shared/wire/faroe";
@@ -6,12 +7,13 @@ import type { User } from "@anteroom/shared/wire/user-server";
 import type { Caller } from "../caller.ts";
 import type { AuthContext } from "../context.ts";
 import { createCredential, isRightSecret, parseToken } from "../credentials.ts";
-import { mayTryPassword } from "../guesses.ts";
+import { claimantOf, passwordWasWrong, payForPassword } from "../guesses.ts";
+import { limits } from "../limits.ts";
 import { done, failure, success } from "../result.ts";
 import {
   deleteSigninRow,
   findSignin,
-  insertSignin,
+  insertingSignin,
   markSigninVerified,
   replaceSigninBySession,
   type Signin,
@@ -27,6 +29,7 @@ type ByToken = { signin_token: string };
 export async function createSignin(
   context: AuthContext,
   args: { user_email_address: string },
+  caller: Caller,
 ): Promise<AuthResult<"create_signin">> {
   const emailAddress = readEmailAddress(context.settings, args.user_email_address);
   if (emailAddress === undefined) return failure("invalid_email_address");
@@ -35,7 +38,10 @@ export async function createSignin(
   if (context.settings.strict && user?.disabled) return failure("user_disabled");
   const owner = user?.disabled ? undefined : user;
   const { signin, token } = prepareSignin(context, emailAddress, owner);
-  await insertSignin(context.db, signin);
+  const payer = claimantOf(context, caller, subjectOf(signin));
+  const bucket = payer && { limit: limits.signinsByCaller, key: payer.who };
+  const payment = bucket ? [takingToken(bucket, context.clock.now())] : [];
+  if (!(await runInTurn(context.db, [...payment, insertingSignin(signin)]))) return failure("rate_limited");
   context.userCache.remember(subjectOf(signin), owner);
   return success({ signin: toWire(signin), signin_token: token });
 }
@@ -62,11 +68,16 @@ export async function verifySigninUserPassword(
   if (!valid) return failure("invalid_signin_token");
   const { signin, user } = valid;
   if (signin.userFirstFactorVerified) return failure("user_first_factor_already_verified");
-  using _place = hashQueue.takePlace();
-  if (!(await mayTryPassword(context, subjectOf(signin), caller))) return failure("rate_limited");
-  if (!(await isPasswordOf(context, user, args.password)) || !user) return failure("incorrect_password");
-  await renewHash(context, user, args.password);
-  return (await markSigninVerified(db, signin.id, user.id, clock.now())) ? done : failure("internal_conflict");
+  const claimant = claimantOf(context, caller, subjectOf(signin));
+  using place = hashQueue.takePlace(claimant);
+  const paid = await payForPassword(context, subjectOf(signin), claimant);
+  if (!paid.ok) return paid;
+  if (!(await isPasswordOf(context, place, user, args.password)) || !user) {
+    await passwordWasWrong(context, paid, user);
+    return failure("incorrect_password");
+  }
+  await renewHash(context, place, user, args.password);
+  return (await markSigninVerified(db, signin.id, paid, clock.now())) ? done : failure("internal_conflict");
 }
 
 export async function completeSignin(

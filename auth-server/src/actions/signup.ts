@@ -1,4 +1,3 @@
-import { returnToken, takeToken } from "@anteroom/shared/runtime/rate-limits";
 import { noteSubject } from "@anteroom/shared/runtime/request-scope";
 import type { AuthResult, Signup as WireSignup } from "@anteroom/shared/wire/faroe";
 import type { User } from "@anteroom/shared/wire/user-server";
@@ -13,8 +12,9 @@ import {
   sealCode,
   unsealCode,
 } from "../credentials.ts";
-import { couldGuess, mayGuess } from "../guesses.ts";
-import { limits } from "../limits.ts";
+import { claimantOf, couldGuess, mayGuessCode } from "../guesses.ts";
+import { faroeLimits } from "../limits.ts";
+import { type AskedMail, giveBackMail, payForMail } from "../mail-limits.ts";
 import { isDeliveryUnknown } from "../mailer.ts";
 import { done, failure, success } from "../result.ts";
 import {
@@ -51,7 +51,8 @@ export async function createSignup(
   if (emailAddress === undefined) return failure("invalid_email_address");
   if (await users.getUserByEmailAddress(emailAddress)) return failure("email_address_already_used");
   if (await emailBlocklist.has(emailAddress)) return failure("email_address_not_allowed");
-  if (!(await takeMailToken(context, emailAddress, caller))) return failure("rate_limited");
+  const mail: AskedMail = { purpose: "signup", address: emailAddress, caller };
+  if (!(await mayMail(context, mail))) return failure("rate_limited");
   const { signup, token, code } = prepareSignup(context, emailAddress, clock.now());
   // Committed before the mail is asked for: the app server may come back with the token while it handles the mail.
   await insertSignup(db, signup);
@@ -59,7 +60,7 @@ export async function createSignup(
     await context.mailer.sendCode({ type: "signup_verification", email: emailAddress, code });
   } catch (error) {
     await deleteSignupFamily(db, signup.familyId);
-    await giveBackMailToken(context, emailAddress);
+    await giveBackMail(context, mail);
     throw error;
   }
   return success({ signup: toWire(signup), signup_token: token });
@@ -105,13 +106,14 @@ export async function sendSignupEmailAddressVerificationCode(
   if (!signup) return failure("invalid_signup_token");
   if (signup.emailAddressVerified || (await isVerifiedBySibling(context, signup)))
     return failure("email_address_already_verified");
-  if (!(await takeMailToken(context, signup.emailAddress, caller))) return failure("rate_limited");
+  const mail: AskedMail = { purpose: "signup", address: signup.emailAddress, caller };
+  if (!(await mayMail(context, mail))) return failure("rate_limited");
   const code = unsealCode(context.keys.codes, signup.sealedCode, signup.familyId);
   try {
     await context.mailer.sendCode({ type: "signup_verification", email: signup.emailAddress, code });
   } catch (error) {
     // A mail that may have been taken has cost its token: the caller could have it sent again and again.
-    if (!isDeliveryUnknown(error)) await giveBackMailToken(context, signup.emailAddress);
+    if (!isDeliveryUnknown(error)) await giveBackMail(context, mail);
     throw error;
   }
   return done;
@@ -133,6 +135,7 @@ export async function verifySignupEmailAddressVerificationCode(
 export async function setSignupPassword(
   context: AuthContext,
   args: ByToken & { password: string },
+  caller: Caller,
 ): Promise<AuthResult<"set_signup_password">> {
   const signup = await findValidSignup(context, args.signup_token);
   if (!signup) return failure("invalid_signup_token");
@@ -140,8 +143,8 @@ export async function setSignupPassword(
   if (signup.password) return failure("password_already_set");
   const fault = await findPasswordFault(context, args.password, signup);
   if (fault) return failure(fault);
-  using _place = context.hashQueue.takePlace();
-  const hash = await context.passwords.hash(normalizePassword(context, args.password));
+  using place = context.hashQueue.takePlace(claimantOf(context, caller, signup.id));
+  const hash = await context.passwords.hash(place, normalizePassword(context, args.password));
   const isSet = await setSignupPasswordHash(context.db, signup.id, hash, context.clock.now());
   return isSet ? done : failure("internal_conflict");
 }
@@ -210,15 +213,9 @@ async function isVerifiedBySibling({ db }: AuthContext, signup: Signup): Promise
   return signup.id === signup.familyId && (await isFamilyVerified(db, signup.familyId));
 }
 
-/** Too many wrong codes stop further mails too: the address may be under attack. */
-async function takeMailToken(context: AuthContext, emailAddress: string, caller: Caller): Promise<boolean> {
-  if (!(await couldGuess(context, limits.codeAttempts, emailAddress, caller))) return false;
-  return takeToken(context.db, limits.sentCodes, emailAddress, context.clock.now());
-}
-
-/** In Faroe a mail that was never sent has cost its token all the same. */
-async function giveBackMailToken({ db, settings }: AuthContext, emailAddress: string): Promise<void> {
-  if (!settings.strict) await returnToken(db, limits.sentCodes, emailAddress);
+/** In Faroe too many wrong codes stop further mails too: the address may be under attack. */
+async function mayMail(context: AuthContext, mail: AskedMail): Promise<boolean> {
+  return (await couldGuess(context, faroeLimits.codeAttempts, mail.address)) && payForMail(context, mail);
 }
 
 /** Right and wrong codes cost a token each. */
@@ -228,7 +225,7 @@ async function findCodeFault(
   code: string,
   caller: Caller,
 ): Promise<"rate_limited" | "incorrect_email_address_verification_code" | undefined> {
-  if (!(await mayGuess(context, limits.codeAttempts, signup.emailAddress, caller))) return "rate_limited";
+  if (!(await mayGuessCode(context, signup.emailAddress, caller))) return "rate_limited";
   const isRight = isRightCode(unsealCode(context.keys.codes, signup.sealedCode, signup.familyId), code);
   return isRight ? undefined : "incorrect_email_address_verification_code";
 }

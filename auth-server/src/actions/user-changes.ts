@@ -4,7 +4,7 @@ import { largestCounter, type User } from "@anteroom/shared/wire/user-server";
 import type { Caller } from "../caller.ts";
 import type { AuthContext } from "../context.ts";
 import { createCredential, isRightSecret, parseToken } from "../credentials.ts";
-import { mayTryPassword, passwordWasRight } from "../guesses.ts";
+import { claimantOf, passwordWasRight, passwordWasWrong, payForPassword } from "../guesses.ts";
 import { done, failure } from "../result.ts";
 import type { UserChangeKind } from "../store/database.ts";
 import type { Session } from "../store/sessions.ts";
@@ -119,23 +119,32 @@ export async function verifyIdentityByPassword(
 ) {
   const { db, hashQueue, clock } = context;
   if (change.identityVerified) return failure("user_identity_already_verified");
-  using _place = hashQueue.takePlace();
-  if (!(await mayTryPassword(context, user.id, caller))) return failure("rate_limited");
-  if (!(await isPasswordOf(context, user, password))) return failure("incorrect_password");
-  await passwordWasRight(context, user.id);
+  const claimant = claimantOf(context, caller, user.id, change.sessionId);
+  using place = hashQueue.takePlace(claimant);
+  const paid = await payForPassword(context, user.id, claimant);
+  if (!paid.ok) return paid;
+  if (!(await isPasswordOf(context, place, user, password))) {
+    await passwordWasWrong(context, paid, user);
+    return failure("incorrect_password");
+  }
+  await passwordWasRight(context, paid);
   return (await markUserChangeVerified(db, change.id, "identity_verified", clock.now()))
     ? done
     : failure("internal_conflict");
 }
 
 /** Keeps the new password, hashed, until the change completes. */
-export async function setNewPassword(context: AuthContext, { change, user }: ValidChange, password: string) {
+export async function setNewPassword(
+  context: AuthContext,
+  { change, user }: ValidChange,
+  { password, caller }: { password: string; caller: Caller },
+) {
   if (change.newPassword) return failure("new_password_already_set");
   const owner = { emailAddress: user.email_address, displayName: user.display_name };
   const fault = await findPasswordFault(context, password, owner);
   if (fault) return failure(fault);
-  using _place = context.hashQueue.takePlace();
-  const hash = await context.passwords.hash(normalizePassword(context, password));
+  using place = context.hashQueue.takePlace(claimantOf(context, caller, user.id, change.sessionId));
+  const hash = await context.passwords.hash(place, normalizePassword(context, password));
   return (await setUserChangePassword(context.db, change.id, hash, context.clock.now()))
     ? done
     : failure("internal_conflict");

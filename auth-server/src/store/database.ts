@@ -8,7 +8,7 @@ export interface AuthDatabase {
   sessions: SessionTable;
   user_changes: UserChangeTable;
   users: UserTable;
-  password_tries: PasswordTriesTable;
+  guesses: GuessesTable;
   rate_limits: RateLimitTable;
 }
 
@@ -102,9 +102,14 @@ export interface UserTable {
   sessions_counter: Generated<number>;
 }
 
-export interface PasswordTriesTable {
-  user_id: string;
-  /** Since the last right password. */
+/** Guesses in a row at what belongs to a subject, a user or an address. */
+export interface GuessesTable {
+  kind: string;
+  subject: string;
+  /** The caller's address, device or session they are counted for; empty: everybody. */
+  who: string;
   tries: number;
   last_at: number;
+  /** When they no longer count. */
+  forget_at: number;
 }

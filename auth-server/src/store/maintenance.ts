@@ -14,30 +14,28 @@ export interface Limits {
   oldestSession: number | undefined;
   /** Sessions last used then or earlier have ended. */
   oldestUse: number;
-  /** Passwords last tried then or earlier may be tried from the start. */
-  oldestTry: number;
 }
 
 /** Deletes what has expired, and buckets that are full again. Each step finds its rows by an index. */
-export async function purgeExpired(db: Db, { now, oldestSession, oldestUse, oldestTry }: Limits): Promise<void> {
+export async function purgeExpired(db: Db, { now, oldestSession, oldestUse }: Limits): Promise<void> {
   await deleteInBatches(db, "signups", sql`expires_at <= ${now}`);
   await deleteInBatches(db, "signins", sql`expires_at <= ${now}`);
   await deleteInBatches(db, "user_changes", sql`expires_at <= ${now}`);
   if (oldestSession !== undefined) await deleteInBatches(db, "sessions", sql`created_at <= ${oldestSession}`);
   await deleteInBatches(db, "sessions", sql`last_active_at <= ${oldestUse}`);
-  await db.deleteFrom("password_tries").where("last_at", "<=", oldestTry).execute();
+  await deleteInBatches(db, "guesses", sql`forget_at <= ${now}`);
   await purgeRateLimits(db, now);
 }
 
 async function deleteInBatches(
   db: Db,
-  table: "signups" | "signins" | "sessions" | "user_changes",
+  table: "signups" | "signins" | "sessions" | "user_changes" | "guesses",
   condition: RawBuilder<unknown>,
 ): Promise<void> {
   for (;;) {
     const { numAffectedRows } = await sql`
       delete from ${sql.table(table)}
-      where id in (select id from ${sql.table(table)} where ${condition} limit ${batch})`.execute(db);
+      where ctid = any(array(select ctid from ${sql.table(table)} where ${condition} limit ${batch}))`.execute(db);
     if ((numAffectedRows ?? 0n) < BigInt(batch)) return;
   }
 }
@@ -49,7 +47,7 @@ export async function deleteEverything(db: Db): Promise<void> {
   await db.deleteFrom("sessions").execute();
   await db.deleteFrom("user_changes").execute();
   await db.deleteFrom("users").execute();
-  await db.deleteFrom("password_tries").execute();
+  await db.deleteFrom("guesses").execute();
   await db.deleteFrom("rate_limits").execute();
 }
 

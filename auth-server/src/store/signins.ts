@@ -1,5 +1,7 @@
-import type { Kysely } from "kysely";
+import type { Step } from "@anteroom/shared/runtime/rate-limits";
+import { type Kysely, sql } from "kysely";
 import type { AuthDatabase } from "./database.ts";
+import { forgettingGuesses, type PasswordPayment } from "./guesses.ts";
 import { type NewSession, toSessionRow } from "./sessions.ts";
 
 type Db = Kysely<AuthDatabase>;
@@ -17,20 +19,14 @@ export interface Signin {
   expiresAt: number;
 }
 
-export async function insertSignin(db: Db, signin: Omit<Signin, "userFirstFactorVerified">): Promise<void> {
-  await db
-    .insertInto("signins")
-    .values({
-      id: signin.id,
-      secret_hash: signin.secretHash,
-      user_id: signin.userId ?? null,
-      shown_user_id: signin.shownUserId,
-      user_password_hash_counter: signin.userPasswordHashCounter,
-      user_disabled_counter: signin.userDisabledCounter,
-      created_at: signin.createdAt,
-      expires_at: signin.expiresAt,
-    })
-    .execute();
+/** One statement with what is paid for it. */
+export function insertingSignin(signin: Omit<Signin, "userFirstFactorVerified">): Step {
+  return (source) => sql`insert into signins (id, secret_hash, user_id, shown_user_id, user_password_hash_counter,
+      user_disabled_counter, created_at, expires_at)
+    select ${signin.id}::text, ${signin.secretHash}::bytea, ${signin.userId ?? null}::text, ${signin.shownUserId}::text,
+      ${signin.userPasswordHashCounter}::integer, ${signin.userDisabledCounter}::integer,
+      ${signin.createdAt}::bigint, ${signin.expiresAt}::bigint ${source} where true
+    returning 1 as step`;
 }
 
 export async function findSignin(db: Db, id: string): Promise<Signin | undefined> {
@@ -49,10 +45,17 @@ export async function findSignin(db: Db, id: string): Promise<Signin | undefined
   };
 }
 
-/** Forgets the user's wrong tries with it. False when it was verified already, or is gone. */
-export async function markSigninVerified(db: Db, id: string, userId: string, now: number): Promise<boolean> {
+/** Begins the count of guesses anew, and gives back what the caller paid. False when it was verified already, or is gone. */
+export async function markSigninVerified(db: Db, id: string, paid: PasswordPayment, now: number): Promise<boolean> {
   const { numUpdatedRows } = await db
-    .with("forgotten", (tries) => tries.deleteFrom("password_tries").where("user_id", "=", userId))
+    .with("forgotten", (guesses) => forgettingGuesses(guesses, paid))
+    .with("given_back", (buckets) =>
+      buckets
+        .updateTable("rate_limits")
+        .set({ full_at: sql`full_at - ${paid.token?.limit.interval ?? 0}::float8` })
+        .where("kind", "=", paid.token?.limit.kind ?? "")
+        .where("key", "=", paid.token?.key ?? ""),
+    )
     .updateTable("signins")
     .set({ user_first_factor_verified: true })
     .where("id", "=", id)

@@ -64,6 +64,20 @@ export async function findUserChange(db: Db, kind: UserChangeKind, id: string): 
   return row && toUserChange(row);
 }
 
+/** The reset that was begun last for an address, whose temporary password its owner was mailed last. */
+export async function findLatestReset(db: Db, shownUserId: string, now: number): Promise<UserChange | undefined> {
+  const row = await db
+    .selectFrom("user_changes")
+    .selectAll()
+    .where("kind", "=", "password_reset")
+    .where("shown_user_id", "=", shownUserId)
+    .where("expires_at", ">", now)
+    .orderBy("expires_at", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  return row && toUserChange(row);
+}
+
 /** False when it was gone. */
 export async function deleteUserChange(db: Db, id: string): Promise<boolean> {
   const { numDeletedRows } = await db.deleteFrom("user_changes").where("id", "=", id).executeTakeFirst();

@@ -85,10 +85,15 @@ describe.each(stores)("addresses without an account, with users in the store %s"
         incorrect_temporary_password: 5,
         rate_limited: 1,
       });
-      expect(await outcome(rig, "create_user_password_reset", { user_email_address: address })).toBe("rate_limited");
+      expect(
+        await countOutcomes(5, () => outcome(rig, "create_user_password_reset", { user_email_address: address })),
+      ).toEqual({
+        ok: 4,
+        rate_limited: 1,
+      });
       expect(await outcome(rig, "delete_user_password_reset", change.args)).toBe("ok");
       expect(await show(change)).toBe(flow.invalid);
-      await advance(rig, 300);
+      await advance(rig, 1800);
       const last = await decoy(address);
       await advance(rig, 1199);
       expect(await show(last)).toBe("ok");
@@ -96,6 +101,7 @@ describe.each(stores)("addresses without an account, with users in the store %s"
       for (const [action, args] of actionsWithToken(flow, last))
         expect(await outcome(rig, action, args)).toBe(flow.invalid);
       await rig.command({ command: "set_clock", now: noon });
+      await rig.sql`delete from rate_limits`;
     }
     expect(rig.app.mailbox).toEqual([]);
   });

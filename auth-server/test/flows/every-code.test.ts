@@ -153,8 +153,12 @@ describe.each(stores)("every code, with users in the store %s", (store) => {
     expect(await verify(password)).toBe("invalid_signin_token");
     const other = await succeed(rig, "create_signin", { user_email_address: address });
     const args = { signin_token: other.signin_token, password: "wrong" };
-    const counts = await countOutcomes(4, () => outcome(rig, "verify_signin_user_password", args));
-    expect(counts).toEqual({ incorrect_password: 2, rate_limited: 2 });
+    const guess = () => outcome(rig, "verify_signin_user_password", args);
+    expect(await countOutcomes(6, guess)).toEqual({ incorrect_password: 5, rate_limited: 1 });
+    await rig.sql`update guesses set tries = 20`;
+    expect(await guess()).toBe("password_locked");
+    const create = () => outcome(rig, "create_signin", { user_email_address: address });
+    expect((await countOutcomes(110, create)).rate_limited).toBeGreaterThan(0);
     expect(await outcome(rig, "delete_signin", { signin_token: other.signin_token })).toBe("ok");
   });
 

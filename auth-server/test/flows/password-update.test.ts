@@ -104,6 +104,8 @@ describe.each(stores)("password update with users in the store %s", (store) => {
         outcome(rig, "verify_user_password_update_user_password", { ...change.args, password: text });
       expect(await countOutcomes(6, () => verify("wrong"))).toEqual({ incorrect_password: 5, rate_limited: 1 });
       expect(await verify(password)).toBe("rate_limited");
+      await rig.sql`update guesses set tries = 20`;
+      expect(await verify(password)).toBe("password_locked");
     });
 
     test("a counter at its limit cannot count this change: internal_error", async () => {

@@ -153,9 +153,9 @@ export function actionsOf(object: string): AuthAction[] {
   return (Object.keys(authActions) as AuthAction[]).filter((action) => action.includes(object));
 }
 
-/** The same server, called from another address. Needs TRUSTED_PROXIES=127.0.0.1. */
-export function from<T extends TestServer>(server: T, address: string): T {
-  const headers = { authorization: `Bearer ${internalSecret}`, "x-forwarded-for": address };
+/** The same server, as the app server calls it for a visitor at another address. */
+export function from<T extends TestServer>(server: T, address: string, more: Record<string, string> = {}): T {
+  const headers = { authorization: `Bearer ${internalSecret}`, "x-forwarded-for": address, ...more };
   return {
     ...server,
     invoke: async (action, args) => {
@@ -164,3 +164,23 @@ export function from<T extends TestServer>(server: T, address: string): T {
     },
   };
 }
+
+/** The same server, called from elsewhere by the public listener. Needs TRUSTED_PROXIES=127.0.0.1. */
+export function publicly<T extends TestServer>(server: T, address: string): T {
+  return {
+    ...server,
+    invoke: async (action, args) => {
+      const body = JSON.stringify({ action, arguments: args });
+      const reply = await request(server.public, "POST", "/", body, { "x-forwarded-for": address });
+      return JSON.parse(reply.text) as Answer;
+    },
+  };
+}
+
+/** What the app server says of a device on which these users have shown their password. */
+export function device(id: string, ...userIds: string[]): Record<string, string> {
+  return { "x-anteroom-device": `${id}:${userIds.join(",")}` };
+}
+
+/** Of a call that an administrator or the app server causes. */
+export const bySite = { "x-anteroom-cause": "site" };

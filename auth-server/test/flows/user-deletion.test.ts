@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { countOutcomes, outcome, signIn, succeed } from "../steps.ts";
 import { describeEveryFlow } from "./every-flow.ts";
-import { prepare, userDeletion } from "./flow.ts";
+import { passwordUpdate, prepare, userDeletion } from "./flow.ts";
 import { actionsOf, begin, expectEveryCode, join, type Person, type Rig, startRig, stores } from "./rig.ts";
 
 describe.each(stores)("user deletion with users in the store %s", (store) => {
@@ -43,15 +43,18 @@ describe.each(stores)("user deletion with users in the store %s", (store) => {
       expect(again.id).not.toBe(ada.id);
     });
 
-    test("five wrong passwords, and the right one has to wait; the count is the user's, not the flow's", async () => {
+    test("five wrong passwords, and the right one has to wait; the count is the session's, not the flow's", async () => {
       const change = await prepare(rig, userDeletion, ada, 0);
       const verify = (password: string) =>
         outcome(rig, "verify_user_deletion_user_password", { ...change.args, password });
       expect(await countOutcomes(6, () => verify("wrong"))).toEqual({ incorrect_password: 5, rate_limited: 1 });
       expect(await verify("correct horse battery")).toBe("rate_limited");
-      const { signin_token } = await succeed(rig, "create_signin", { user_email_address: ada.address });
-      const args = { signin_token, password: "correct horse battery" };
-      expect(await outcome(rig, "verify_signin_user_password", args)).toBe("rate_limited");
+      const another = await prepare(rig, passwordUpdate, ada, 0);
+      const args = { ...another.args, password: "correct horse battery" };
+      expect(await outcome(rig, "verify_user_password_update_user_password", args)).toBe("rate_limited");
+      await rig.sql`update guesses set tries = 20`;
+      expect(await verify("correct horse battery")).toBe("password_locked");
+      await signIn(rig, ada.address);
     });
   });
 

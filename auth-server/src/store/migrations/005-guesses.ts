@@ -1,0 +1,22 @@
+import { type Kysely, sql } from "kysely";
+
+/**
+ * Guesses in a row, per caller and device too, in place of password_tries. That table stays, empty of meaning, for servers of
+ * the version before that still run beside this one.
+ */
+export async function up(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable("guesses")
+    .addColumn("kind", "text", (column) => column.notNull())
+    .addColumn("subject", "text", (column) => column.notNull())
+    .addColumn("who", "text", (column) => column.notNull())
+    .addColumn("tries", "integer", (column) => column.notNull())
+    .addColumn("last_at", "bigint", (column) => column.notNull())
+    .addColumn("forget_at", "bigint", (column) => column.notNull())
+    .addPrimaryKeyConstraint("guesses_pkey", ["subject", "who", "kind"])
+    .execute();
+  await db.schema.createIndex("guesses_forget_at").on("guesses").column("forget_at").execute();
+  await sql`create index user_changes_resets on user_changes (shown_user_id) where kind = 'password_reset'`.execute(db);
+  await sql`insert into guesses (kind, subject, who, tries, last_at, forget_at)
+    select 'password', user_id, '', tries, last_at, last_at + 30 * 86400 from password_tries`.execute(db);
+}

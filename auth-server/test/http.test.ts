@@ -97,7 +97,7 @@ test.each([
   ["a comma too many", `{"action":"get_session","arguments":{${token},}}`],
   ["a byte order mark", `\uFEFF{"action":"get_session","arguments":{${token}}}`],
   ["something behind it", `{"action":"get_session","arguments":{${token}}} x`],
-  ["deep nesting", `{"action":"get_session","arguments":{${token}},"x":${"[".repeat(100)}${"]".repeat(100)}}`],
+  ["brackets without end", `{"action":"get_session","arguments":{${token}},"x":${"[".repeat(8_000)}`],
 ])("int 4: not an invocation: %s → 400, in the form of every refusal", async (_, body) => {
   const { status, text } = await toPublic(body);
   expect([status, JSON.parse(text)]).toEqual([

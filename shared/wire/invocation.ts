@@ -7,8 +7,8 @@ export interface Invocation {
   arguments: Record<string, unknown>;
 }
 
-/** Deeper nesting than any honest request has. */
-const deepest = 64;
+/** As deep as Go reads, and so Faroe. */
+const deepest = 10_000;
 
 /** The invocation in a request's body, or undefined when the body is not one. Unknown members are ignored. */
 export function parseInvocation(body: Uint8Array): Invocation | undefined {
@@ -47,22 +47,33 @@ export function parseStrictJson(bytes: Uint8Array): unknown {
   }
 }
 
-const [quote, backslash] = ['"'.charCodeAt(0), "\\".charCodeAt(0)];
+const [quote, backslash, colon] = ['"', "\\", ":"].map((sign) => sign.charCodeAt(0));
 
-/** Whether `text`, which is valid JSON, means the same to every reader. Runs for every request, hence the codes. */
+/** Half of a character may stand in valid JSON only where one of these does. */
+const escapedSurrogate = /\\u[dD][89a-fA-F]/;
+
+/** The names of members seen so far, for each object or array that is open; most objects of strangers have none. */
+type Open = (Set<string> | undefined)[];
+
+/**
+ * Whether `text`, which is valid JSON, means the same to every reader. Runs for every request, also those of strangers:
+ * hence the codes, and that no string is copied without a reason.
+ */
 function isUnambiguous(text: string): boolean {
-  const open: Set<string>[] = [];
+  const mayHoldHalves = escapedSurrogate.test(text);
+  const open: Open = [];
   for (let at = 0; at < text.length; at++) {
     switch (text.charCodeAt(at)) {
       case quote: {
         const end = endOfString(text, at);
-        if (!isSound(text, at, end, open.at(-1))) return false;
+        const isNamed = isName(text, end);
+        if ((isNamed || mayHoldHalves) && !isSound(stringAt(text, at, end), isNamed, open)) return false;
         at = end - 1;
         break;
       }
       case 0x5b: // [
       case 0x7b: // {
-        if (open.push(new Set()) > deepest) return false;
+        if (open.push(undefined) > deepest) return false;
         break;
       case 0x5d: // ]
       case 0x7d: // }
@@ -73,15 +84,19 @@ function isUnambiguous(text: string): boolean {
   return true;
 }
 
-/** Whether the string from `start` to `end` is well-formed and, if it names a member, a new one of its object. */
-function isSound(text: string, start: number, end: number, names: Set<string> | undefined): boolean {
+function stringAt(text: string, start: number, end: number): string {
   const plain = text.slice(start + 1, end - 1);
-  const string = plain.includes("\\") ? (JSON.parse(`"${plain}"`) as string) : plain;
+  return plain.includes("\\") ? (JSON.parse(`"${plain}"`) as string) : plain;
+}
+
+/** Whether a string is well-formed and, if it names a member, a new one of its object. */
+function isSound(string: string, isNamed: boolean, open: Open): boolean {
   if (!string.isWellFormed()) return false;
-  if (!isName(text, end)) return true;
-  const isNew = !names?.has(string);
-  names?.add(string);
-  return isNew;
+  if (!isNamed) return true;
+  const names = open.pop() ?? new Set();
+  open.push(names);
+  const before = names.size;
+  return names.add(string).size > before;
 }
 
 function endOfString(text: string, start: number): number {
@@ -93,20 +108,55 @@ function endOfString(text: string, start: number): number {
 /** In valid JSON a colon follows nothing but the name of a member. */
 function isName(text: string, end: number): boolean {
   let at = end;
-  while (" \t\n\r".includes(text[at] ?? "x")) at++;
-  return text[at] === ":";
+  // Nothing below stands between a string and what follows it but spaces, tabs and ends of lines.
+  while (text.charCodeAt(at) <= 0x20) at++;
+  return text.charCodeAt(at) === colon;
 }
 
-/** One U+FFFD for every byte that belongs to no character, as Go decodes; TextDecoder joins some of them into one. */
+/**
+ * One U+FFFD for every byte that belongs to no character, as Go decodes; TextDecoder joins some of them into one. The
+ * work is the same for whatever bytes.
+ */
 function decode(bytes: Uint8Array): string {
-  const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  let text = "";
-  for (let at = 0; at < source.length; ) {
-    const length = [1, 2, 3, 4].find((count) => at + count <= source.length && isUtf8(source.subarray(at, at + count)));
-    text += length === undefined ? "\uFFFD" : source.toString("utf8", at, at + length);
-    at += length ?? 1;
+  const mended = Buffer.allocUnsafe(bytes.length * replacement.length);
+  let end = 0;
+  for (let at = 0; at < bytes.length; ) {
+    const length = characterLength(bytes, at);
+    if (length === 0) {
+      for (const byte of replacement) mended[end++] = byte;
+      at++;
+    }
+    for (const next = at + length; at < next; at++) mended[end++] = bytes[at] as number;
   }
-  return text;
+  return mended.toString("utf8", 0, end);
+}
+
+const replacement = Buffer.from("\uFFFD");
+
+/** The forms of characters beyond ASCII (RFC 3629, section 4): their first bytes, their second bytes, their length. */
+const forms: readonly [first: [number, number], second: [number, number], length: number][] = [
+  [[0xc2, 0xdf], [0x80, 0xbf], 2],
+  [[0xe0, 0xe0], [0xa0, 0xbf], 3],
+  [[0xe1, 0xec], [0x80, 0xbf], 3],
+  [[0xed, 0xed], [0x80, 0x9f], 3],
+  [[0xee, 0xef], [0x80, 0xbf], 3],
+  [[0xf0, 0xf0], [0x90, 0xbf], 4],
+  [[0xf1, 0xf3], [0x80, 0xbf], 4],
+  [[0xf4, 0xf4], [0x80, 0x8f], 4],
+];
+const formOf = Array.from({ length: 256 }, (_, byte) => forms.find(([[from, to]]) => byte >= from && byte <= to));
+
+/** How many bytes the character at `at` has, 0 when none begins there. */
+function characterLength(bytes: Uint8Array, at: number): number {
+  const first = bytes[at] as number;
+  if (first < 0x80) return 1;
+  const form = formOf[first];
+  if (form === undefined) return 0;
+  const [, [from, to], length] = form;
+  const second = bytes[at + 1] ?? 0;
+  if (second < from || second > to) return 0;
+  for (let next = 2; next < length; next++) if (((bytes[at + next] ?? 0) & 0xc0) !== 0x80) return 0;
+  return length;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

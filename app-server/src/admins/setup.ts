@@ -20,8 +20,8 @@ export async function createSetupLink(context: AppContext): Promise<string> {
   return `${context.settings.frontendOrigin}/setup#${token}`;
 }
 
-/** Another link was used for the same address at the same moment. Thrown to undo everything, so that this link stays good. */
-class SomebodyWasQuicker extends Error {}
+/** Thrown to undo everything, so that the link stays good: a mistake does not cost it. */
+class AddressIsTaken extends Error {}
 
 export type SetupResult = { ok: true; registrationToken: string } | { ok: false; problem: Problem };
 
@@ -35,10 +35,10 @@ export async function setUpAdministrator(
   const registrationToken = context.handles.registrationToken(registrationId);
   const work = context.db.transaction().execute(async (trx): Promise<Problem | undefined> => {
     const now = context.clock.now();
-    // Checked before the link is used up, so that a mistake does not cost the link.
-    const { isUser } = await registrations.findClaimsOnAddress(trx, email, now);
-    if (isUser || (await registrations.findForDecision(trx, email))?.state === "OPEN") return addressInUse;
+    // First of all: whoever has no good link is told nothing of the address.
     if (!(await store.takeSetupLink(trx, sha256(setupToken), now))) return linkNotValid;
+    const { isUser } = await registrations.findClaimsOnAddress(trx, email, now);
+    if (isUser || (await registrations.findForDecision(trx, email))?.state === "OPEN") throw new AddressIsTaken();
     await registrations.replaceLiveRegistration(trx, email);
     const isInserted = await registrations.insertRegistration(trx, {
       id: registrationId,
@@ -54,7 +54,8 @@ export async function setUpAdministrator(
       // Already lapsed: if this process dies now, the recovery opens the sign-up.
       opening_until: now,
     });
-    if (!isInserted) throw new SomebodyWasQuicker();
+    // Another link was used for the same address at the same moment.
+    if (!isInserted) throw new AddressIsTaken();
     const { firstname, lastname, language } = request;
     await registrations.insertNewUser(trx, {
       registrationId,
@@ -70,7 +71,7 @@ export async function setUpAdministrator(
     return undefined;
   });
   const refusal = await work.catch((error: unknown) => {
-    if (error instanceof SomebodyWasQuicker) return addressInUse;
+    if (error instanceof AddressIsTaken) return addressInUse;
     throw error;
   });
   if (refusal) return { ok: false, problem: refusal };

@@ -124,6 +124,18 @@ test("D-59: a link is good for one hour, not a second longer, and is kept as a h
   await client.command("app", "release_clock");
 });
 
+test("S-F6: whoever has no good link is told nothing of an address", async () => {
+  await walk.activate("oracle@example.com");
+  await walk.open("oracle-open@example.com");
+  const used = await newLink();
+  expect((await setUp(used, "oracle-used@example.com")).status).toBe(200);
+  for (const link of ["/setup#x", used])
+    for (const address of ["oracle@example.com", "oracle-open@example.com", "oracle-nobody@example.com"]) {
+      const { status, body } = await setUp(link, address);
+      expect([status, body.code], address).toEqual([410, "setup_link_not_valid"]);
+    }
+});
+
 test("D-59: guessed, missing and mistyped links are refused; a taken address does not use the link up", async () => {
   const link = await newLink();
   expect((await setUp("/setup#guess", "guess@example.com")).status).toBe(410);

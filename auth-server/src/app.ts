@@ -20,7 +20,7 @@ export function createPublicApp(context: AuthContext, checkReadiness: () => Prom
   const app = createApp(context);
   const headersFor = corsHeaders(context.settings);
   // Ahead of what all other answers pass through: it sends the same headers with its answers, which costs a tenth.
-  const actions = publicActions(context.settings.strict);
+  const actions = publicActions(context.settings);
   app.post("/", invocationHandler(context, { actions, headersFor, speaksForOthers: false }));
   app.use(addHeaders(headersFor));
   app.use(refuseOtherMethods);

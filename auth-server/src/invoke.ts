@@ -18,6 +18,7 @@ import type { Caller } from "./caller.ts";
 import type { AuthContext } from "./context.ts";
 import { HashQueueFull } from "./hash-queue.ts";
 import { recordOutcome } from "./security-events.ts";
+import type { Settings } from "./settings.ts";
 
 type Rule<A extends AuthAction> = (
   context: AuthContext,
@@ -84,10 +85,13 @@ export type ServedAction = keyof typeof rules;
 export const servedActions = Object.keys(rules) as ServedAction[];
 
 /** What the public listener serves. Strict mode is Faroe's: everything that is Faroe's own. */
-export function publicActions(strict: boolean): ServedAction[] {
-  const served = servedActions.filter((action) => !Object.hasOwn(privateActions, action));
-  // Open to everybody it would mail strangers and skip the app server's registration.
-  return strict ? served : served.filter((action) => action !== "create_signup");
+export function publicActions({ strict, userStore }: Pick<Settings, "strict" | "userStore">): ServedAction[] {
+  const withheld: ServedAction[] = strict
+    ? []
+    : // Open to everybody the first would mail strangers and skip the app server's registration; so would the second, for
+      // every member, past the app server's own way, which asks for the password before.
+      ["create_signup", ...(userStore === "app" ? ["create_user_email_address_update" as const] : [])];
+  return servedActions.filter((action) => !Object.hasOwn(privateActions, action) && !withheld.includes(action));
 }
 
 export interface Answer {

@@ -21,17 +21,26 @@ import {
 
 type ByTokens = { session_token: string; user_email_address_update_token: string };
 
+/** Milliseconds after which default mode answers, by when the mail to an address that nobody has is usually taken. */
+const answerAfter = 100;
+
+/**
+ * In default mode an address that somebody has gets a decoy: no mail, and codes that are all wrong. Members would learn
+ * otherwise who else has an account.
+ */
 export async function createUserEmailAddressUpdate(
   context: AuthContext,
   args: { session_token: string; new_email_address: string },
   caller: Caller,
 ): Promise<AuthResult<"create_user_email_address_update">> {
+  const answerAt = Date.now() + answerAfter;
   const address = readEmailAddress(context.settings, args.new_email_address);
   if (address === undefined) return failure("invalid_email_address");
   const valid = await findValidSession(context, args.session_token, context.userCache.look);
   if (!valid) return failure("invalid_session_token");
   assertRoomToCount(valid.user.email_address_counter);
-  if (await context.users.getUserByEmailAddress(address)) return failure("email_address_already_used");
+  const isUsed = await isSomebodys(context, address);
+  if (isUsed && context.settings.strict) return failure("email_address_already_used");
   if (await context.emailBlocklist.has(address)) return failure("email_address_not_allowed");
   const mail: AskedMail = { purpose: "update", address, caller, userId: valid.user.id };
   if (!(await mayMail(context, mail))) return failure("rate_limited");
@@ -46,12 +55,13 @@ export async function createUserEmailAddressUpdate(
   const update = { ...change, newEmailAddress: address, sealedCode };
   await insertUserChange(context.db, update);
   try {
-    await mailCode(context, valid.user, address, code);
+    if (!isUsed) await mailCode(context, valid.user, address, code);
   } catch (error) {
     await deleteUserChange(context.db, update.id);
     await giveBackMail(context, mail);
     throw error;
   }
+  await waitUntil(context, answerAt);
   return success({ user_email_address_update: toWire(update), user_email_address_update_token: token });
 }
 
@@ -79,18 +89,21 @@ export async function sendUserEmailAddressUpdateEmailAddressVerificationCode(
   args: ByTokens,
   caller: Caller,
 ): Promise<AuthResult<"send_user_email_address_update_email_address_verification_code">> {
+  const answerAt = Date.now() + answerAfter;
   const found = await find(context, args);
   if (!found.ok) return found;
   if (found.change.newEmailAddressVerified) return failure("email_address_already_verified");
   const { address, code } = open(context, found.change);
   const mail: AskedMail = { purpose: "update", address, caller, userId: found.user.id };
   if (!(await mayMail(context, mail))) return failure("rate_limited");
+  const isDecoy = !context.settings.strict && (await isSomebodys(context, address));
   try {
-    await mailCode(context, found.user, address, code);
+    if (!isDecoy) await mailCode(context, found.user, address, code);
   } catch (error) {
     if (!isDeliveryUnknown(error)) await giveBackMail(context, mail);
     throw error;
   }
+  await waitUntil(context, answerAt);
   return done;
 }
 
@@ -145,6 +158,14 @@ export async function completeUserEmailAddressUpdate(
   await deleteUserChange(context.db, change.id);
   await context.mailer.notify({ type: "email_updated", ...notice(context, user), newEmail: address });
   return done;
+}
+
+async function waitUntil({ settings }: AuthContext, time: number): Promise<void> {
+  if (!settings.strict) await new Promise((resolve) => setTimeout(resolve, Math.max(0, time - Date.now())));
+}
+
+async function isSomebodys({ users }: AuthContext, address: string): Promise<boolean> {
+  return (await users.getUserByEmailAddress(address)) !== undefined;
 }
 
 async function endChange(context: AuthContext, change: UserChange) {

@@ -50,6 +50,34 @@ const rows: Record<string, () => Promise<void>> = {
     ]);
   },
 
+  "`create_user_email_address_update` on the public listener": async () => {
+    const create = async (rig: Rig) => {
+      const { session_token } = await join(rig, address);
+      const invocation = {
+        action: "create_user_email_address_update",
+        arguments: { session_token, new_email_address: "new@example.com" },
+      };
+      return [(await post(rig.public, "/", invocation)).status, rig.app.mailbox.length];
+    };
+    expect(await onBoth(create)).toEqual([
+      [200, 1],
+      [400, 0],
+    ]);
+  },
+
+  "`create_user_email_address_update` for an address that somebody has": async () => {
+    const create = async (rig: Rig) => {
+      const { session_token } = await join(rig, address);
+      await join(rig, "bob@example.com");
+      const args = { session_token, new_email_address: "bob@example.com" };
+      return [await outcome(rig, "create_user_email_address_update", args), rig.app.mailbox.length];
+    };
+    expect(await onBoth(create)).toEqual([
+      ["email_address_already_used", 0],
+      ["ok", 0],
+    ]);
+  },
+
   "`create_signin`, `create_user_password_reset` for an unknown or disabled address": async () => {
     const create = async (rig: Rig) => {
       const ada = await join(rig, address);

@@ -62,9 +62,9 @@ describe.each(stores)("email address update with users in the store %s", (store)
       expect(await outcome(rig, "get_session", { session_token: ada.session_token })).toBe("ok");
     });
 
-    test("create refuses, in this order: what is no address, no session, a used one, a blocked one", async () => {
+    test("create refuses, in this order: what is no address, no session, a blocked one; whose a used one is shows nowhere", async () => {
       await join(rig, "bob@example.com");
-      await writeFile(blocklist, "@evil.example\nbob@example.com\n");
+      await writeFile(blocklist, "@evil.example\n");
       const nobody = { session_token: "x" };
       const action = "create_user_email_address_update";
       for (const bad of ["", "ada", "a b@example.com", "ada@x\r\nBcc: b@c.d"])
@@ -73,9 +73,34 @@ describe.each(stores)("email address update with users in the store %s", (store)
         "invalid_session_token",
       );
       for (const used of ["bob@example.com", "ada@example.com", "ADA@example.com "])
-        expect(await create(used)).toBe("email_address_already_used");
+        expect(await create(used)).toBe("ok");
       expect(await create("ada@evil.example")).toBe("email_address_not_allowed");
       expect(rig.app.mailbox).toEqual([]);
+    });
+
+    test("S-F7: an address that somebody has gets a decoy: it looks the same, and nothing is ever mailed there", async () => {
+      await join(rig, "bob@example.com");
+      const ask = async (new_email_address: string) => {
+        const values = await succeed(rig, "create_user_email_address_update", {
+          session_token: ada.session_token,
+          new_email_address,
+        });
+        const { user_email_address_update: update, user_email_address_update_token } = values;
+        const args = { session_token: ada.session_token, user_email_address_update_token };
+        const shape = [
+          JSON.stringify(update).replace(update.id, "ID").replace(new_email_address, "ADDRESS"),
+          await outcome(rig, send, args),
+          await outcome(rig, verify, { ...args, email_address_verification_code: "AAAAAAAA" }),
+          await outcome(rig, "verify_user_email_address_update_user_password", { ...args, password }),
+          await outcome(rig, "complete_user_email_address_update", args),
+        ];
+        return { shape, mails: rig.app.mailbox.splice(0).map(({ email }) => email) };
+      };
+      const free = await ask("not@example.com");
+      const used = await ask("bob@example.com");
+      expect(used.shape).toEqual(free.shape);
+      expect(used.mails).toEqual([]);
+      expect(free.mails).toEqual(["not@example.com", "not@example.com"]);
     });
 
     test("an address that was taken or blocked meanwhile ends the update when it is completed", async () => {
@@ -175,8 +200,11 @@ describe.each(stores)("email address update with users in the store %s", (store)
   });
 
   test("every code of the contract was answered above", () => {
-    // Taking a token is one statement here, so there is nothing to be in conflict with.
+    // Taking a token is one statement here, so there is nothing to be in conflict with; and used addresses get decoys.
     const conflicts = ["create_user_email_address_update", send].map((action) => `${action} internal_conflict`);
-    expectEveryCode(rig, actionsOf("user_email_address_update"), conflicts);
+    expectEveryCode(rig, actionsOf("user_email_address_update"), [
+      "create_user_email_address_update email_address_already_used",
+      ...conflicts,
+    ]);
   });
 });

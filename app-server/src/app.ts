@@ -1,3 +1,4 @@
+import { isOutage } from "@anteroom/shared/runtime/database";
 import { isBrokenOff } from "@anteroom/shared/runtime/listener";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
@@ -11,7 +12,7 @@ import { mailRoutes } from "./mail/routes.ts";
 import { unsubscribeRoutes } from "./mail/unsubscribe-routes.ts";
 import { openApiDocument, renderReference } from "./openapi.ts";
 import { createPages } from "./pages.ts";
-import { answerProblem, notFound, problem } from "./problems.ts";
+import { answerProblem, databaseUnavailable, notFound, problem } from "./problems.ts";
 import { decisionRoutes, registrationRoutes } from "./registration/routes.ts";
 import { recordRefusals } from "./security-events.ts";
 
@@ -56,6 +57,7 @@ export function withErrors(app: Hono, context: AppContext): Hono {
   app.onError((error, http) => {
     if (isBrokenOff(http.env)) context.log.debug({ path: http.req.path }, "a request was broken off");
     else context.log.error({ err: error, path: http.req.path }, "request failed");
+    if (isOutage(error)) return answerProblem(http, databaseUnavailable);
     return answerProblem(http, problem(500, "internal_error", "Something went wrong on our side. Try again later."));
   });
   return app;

@@ -43,10 +43,16 @@ export function createAuthServer(peer: Peer) {
     const response = await peer.post("/", { action, arguments: args }, headers);
     if (response.status === 400) return { ok: false, error: "unknown_action" };
     const result = resultSchema.safeParse(response.body);
-    if (response.status !== 200 || !result.success)
-      throw new CallFailed(`The auth server answered ${action} with status ${response.status}.`, "unknown", {});
+    if (response.status !== 200 || !result.success) throw unexpected(action, `status ${response.status}`);
     if (!result.data.ok) return { ok: false, error: result.data.error_code };
     return { ok: true, values: values.parse(result.data.values) };
+  }
+
+  /** An `internal_error` is an outage, and nothing that a caller could be told as a refusal. */
+  async function ask<T>(...call: Parameters<typeof invoke<T>>): Promise<AuthResult<T>> {
+    const result = await invoke(...call);
+    if (!result.ok && result.error === "internal_error") throw unexpected(call[0], result.error);
+    return result;
   }
 
   return {
@@ -54,25 +60,28 @@ export function createAuthServer(peer: Peer) {
     createSignup: (email: string) => invoke("create_signup", { email_address: email }, signupSchema, causedBySite),
     /** A sign-up of the caller's own beside an open one: same address and code, own token and progress. */
     createSiblingSignup: (signupToken: string, code: string | undefined) =>
-      invoke(
+      ask(
         "create_sibling_signup",
         { signup_token: signupToken, ...(code ? { email_address_verification_code: code } : {}) },
         signupSchema,
       ),
     sendCode: (signupToken: string, headers: Record<string, string> = {}) =>
-      invoke("send_signup_email_address_verification_code", { signup_token: signupToken }, nothingSchema, headers),
-    deleteSignup: (signupToken: string) => invoke("delete_signup", { signup_token: signupToken }, nothingSchema),
-    getSession: (sessionToken: string) => invoke("get_session", { session_token: sessionToken }, sessionSchema),
-    deleteSession: (sessionToken: string) => invoke("delete_session", { session_token: sessionToken }, nothingSchema),
+      ask("send_signup_email_address_verification_code", { signup_token: signupToken }, nothingSchema, headers),
+    deleteSignup: (signupToken: string) => ask("delete_signup", { signup_token: signupToken }, nothingSchema),
+    getSession: (sessionToken: string) => ask("get_session", { session_token: sessionToken }, sessionSchema),
+    deleteSession: (sessionToken: string) => ask("delete_session", { session_token: sessionToken }, nothingSchema),
     /** For the test commands, which walk a whole sign-up. */
     step: (action: string, args: Record<string, string>) => invoke(action, args, z.record(z.string(), z.unknown())),
-    /** Hands on a visitor's call, with their address and browser; what the action means is theirs and the auth server's. */
+    /**
+     * Hands on a visitor's call, with their address and browser; what the action means is theirs and the auth server's.
+     * `not_taken`: it is no call that the auth server knows, or is too large.
+     */
     relay: async (action: string, args: Record<string, string>, headers: Record<string, string>) => {
-      const response = await peer.post("/", { action, arguments: args }, headers);
-      const result = resultSchema.safeParse(response.body);
-      if (response.status === 503) return "busy";
-      if (response.status !== 200 || !result.success)
-        throw new CallFailed(`The auth server answered ${action} with status ${response.status}.`, "unknown", {});
+      const { status, body } = await peer.post("/", { action, arguments: args }, headers);
+      if (status === 503) return "busy";
+      if (status === 400 || status === 413) return "not_taken";
+      const result = resultSchema.safeParse(body);
+      if (status !== 200 || !result.success) throw unexpected(action, `status ${status}`);
       return result.data;
     },
     /** Ends every session of a user at once, those included that the auth server would still have trusted for a while. */
@@ -83,4 +92,8 @@ export function createAuthServer(peer: Peer) {
     isAlive: () => peer.isAlive(),
     close: () => peer.close(),
   };
+}
+
+function unexpected(action: string, answer: string): CallFailed {
+  return new CallFailed(`The auth server answered ${action} with ${answer}.`, "unknown", {});
 }

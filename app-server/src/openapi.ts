@@ -123,7 +123,7 @@ export function errorsOf(route: Route): Map<number, string[]> {
   if (hasBody(route) || route.query) add(422, "invalid_field");
   if (route.ipLimit) add(429, "rate_limited");
   add(500, "internal_error");
-  add(503, "auth_server_unavailable");
+  add(503, "auth_server_unavailable", "database_unavailable");
   const own = routeAnswers[`${route.method} ${route.path}` as AppRoute]?.errors ?? route.errors ?? {};
   for (const [status, codes] of Object.entries(own)) add(Number(status), ...(codes ?? []));
   return errors;

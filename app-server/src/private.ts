@@ -1,4 +1,5 @@
 import { randomId } from "@anteroom/shared/runtime/crypto";
+import { isOutage } from "@anteroom/shared/runtime/database";
 import { requireInternalSecret } from "@anteroom/shared/runtime/private-calls";
 import { parseInvocation, parseStrictJson } from "@anteroom/shared/wire/invocation";
 import { isUserServerAction, readUserServerArguments, type UserServerAction } from "@anteroom/shared/wire/user-server";
@@ -12,8 +13,9 @@ import { readEmailRequest, takeMail } from "./mail/intake.ts";
 /** The private listener: the auth server's calls back, and the operator's commands. */
 export function createPrivateApp(context: AppContext, commands: Commands): Hono {
   const app = new Hono();
-  app.get("/alive", (http) => http.json({ status: "alive" }));
   app.use(requireInternalSecret(context.settings.internalSecret, context.events));
+  // Behind the secret, so that whoever asks learns whether theirs is right.
+  app.get("/alive", (http) => http.json({ status: "alive" }));
   app.use(limitBody);
   app.get("/metrics", async (http) => {
     const { text, contentType } = await context.metrics.render();
@@ -33,7 +35,7 @@ async function answerEmail(http: Context, context: AppContext): Promise<Response
     return http.json({ success: true });
   } catch (error) {
     context.log.error({ err: error, type: request.type }, "a mail could not be queued");
-    return http.json({ success: false, error: "The mail could not be queued." }, 500);
+    return http.json({ success: false, error: "The mail could not be queued." }, isOutage(error) ? 503 : 500);
   }
 }
 

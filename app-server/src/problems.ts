@@ -56,8 +56,17 @@ export function tooManyRequests(retryAfter: number): Problem {
   };
 }
 
-export const authServerUnavailable = problem(
-  503,
+/** Somebody else's outage: nothing is wrong with what was asked, and in a moment it may work. */
+function unavailable(code: AppErrorCode, detail: string): Problem {
+  return { ...problem(503, code, detail), headers: { "retry-after": "5" } };
+}
+
+export const authServerUnavailable = unavailable(
   "auth_server_unavailable",
   "Signing in and signing up are not available just now. Try again in a minute.",
+);
+
+export const databaseUnavailable = unavailable(
+  "database_unavailable",
+  "Nothing can be looked up or changed just now. Try again in a minute.",
 );

@@ -1,12 +1,17 @@
-import { type AdjustableClock, createClock } from "@anteroom/shared/runtime/clock";
+import { type AdjustableClock, createClock, followDatabase } from "@anteroom/shared/runtime/clock";
 import { deriveKey, randomId } from "@anteroom/shared/runtime/crypto";
-import { migrateToLatest, openDatabase, waitForDatabase } from "@anteroom/shared/runtime/database";
+import {
+  createWriteCheck,
+  isMigrated,
+  migrateToLatest,
+  openDatabase,
+  waitForDatabase,
+} from "@anteroom/shared/runtime/database";
 import { type Listener, listen } from "@anteroom/shared/runtime/listener";
 import { createLog, type Log } from "@anteroom/shared/runtime/log";
 import { createPeer, knowsInternalSecret } from "@anteroom/shared/runtime/private-calls";
 import { createSecurityEvents } from "@anteroom/shared/runtime/security-events";
 import type { Environment } from "@anteroom/shared/runtime/settings";
-import { type Kysely, sql } from "kysely";
 import { createPublicApp, type Readiness } from "./app.ts";
 import { createAuthServer } from "./auth-server.ts";
 import { createCommands } from "./commands.ts";
@@ -46,6 +51,7 @@ export async function startAppServer(environment: Environment): Promise<AppServe
   await waitForDatabase(database.db, 30);
   await migrateToLatest(database.db, migrations);
   const clock = createClock();
+  const stopClock = await followDatabase(clock, database.db);
   const handles = createHandles(settings.secret);
   const metrics = createMetrics(database.db, clock);
   const mail = createMailQueue({ settings, db: database.db, clock, handles, log, metrics, processName });
@@ -79,7 +85,7 @@ export async function startAppServer(environment: Environment): Promise<AppServe
     context,
     log,
     ...ports,
-    stop: () => stop(listeners, stopUpkeep, context, [postOffice.close, database.close]),
+    stop: () => stop(listeners, stopUpkeep, context, [async () => stopClock(), postOffice.close, database.close]),
   };
 }
 
@@ -92,7 +98,7 @@ interface Listeners {
 async function openListeners(context: AppContext, clock: AdjustableClock): Promise<Listeners> {
   const { settings } = context;
   const privateApp = createPrivateApp(context, createCommands(context, clock));
-  const publicApp = createPublicApp(context, () => checkReadiness(context));
+  const publicApp = createPublicApp(context, createReadinessCheck(context));
   return {
     private: await listen(privateApp, {
       host: settings.privateHost,
@@ -157,21 +163,15 @@ async function stop(
   for (const close of last) await close();
 }
 
-async function checkReadiness(context: AppContext): Promise<Readiness> {
-  const [migrated, authServer] = await Promise.all([countMigrations(context.db), context.authServer.isAlive()]);
-  return {
-    database: migrated !== undefined,
-    migrations: migrated === Object.keys(migrations).length,
-    auth_server: authServer,
-    mail_worker: context.settings.mailWorker === "off" ? "off" : context.mail.isWorking(),
+function createReadinessCheck({ db, authServer, mail, settings }: AppContext): () => Promise<Readiness> {
+  const isWritable = createWriteCheck(db);
+  return async () => {
+    const [database, migrated, auth_server] = await Promise.all([
+      isWritable(),
+      isMigrated(db, migrations).catch(() => false),
+      authServer.isAlive(),
+    ]);
+    const mail_worker = settings.mailWorker === "off" ? "off" : mail.isWorking();
+    return { database, migrations: migrated, auth_server, mail_worker };
   };
-}
-
-async function countMigrations(db: Kysely<AppDatabase>): Promise<number | undefined> {
-  try {
-    const { rows } = await sql<{ done: number }>`select count(*)::int as done from kysely_migration`.execute(db);
-    return rows[0]?.done;
-  } catch {
-    return undefined;
-  }
 }

@@ -76,7 +76,8 @@ test("S-26: with the secret, metrics are shown and the process is alive", async 
   expect(metrics.headers.get("content-type")).toContain("text/plain");
   expect(await metrics.text()).toContain("process_cpu_seconds_total");
   for (const url of [stack.urls.app, stack.urls.appPrivate])
-    expect(await (await fetch(`${url}/alive`)).json()).toEqual({ status: "alive" });
+    expect(await (await fetch(`${url}/alive`, { headers })).json()).toEqual({ status: "alive" });
+  expect((await fetch(`${stack.urls.appPrivate}/alive`)).status).toBe(401);
   expect((await client.app.get("/ready")).body).toEqual({
     database: true,
     migrations: true,

@@ -1,5 +1,4 @@
 import { migrateToLatest, openDatabase, waitForDatabase } from "@anteroom/shared/runtime/database";
-import { type Kysely, sql } from "kysely";
 import { migrations } from "./store/migrations/all.ts";
 
 /**
@@ -14,11 +13,4 @@ export async function migrate(url: string): Promise<void> {
   } finally {
     await database.close();
   }
-}
-
-/** Whether the database has every migration that this version knows. */
-export async function isMigrated<T>(db: Kysely<T>): Promise<boolean> {
-  const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(db);
-  const done = new Set(rows.map(({ name }) => name));
-  return Object.keys(migrations).every((name) => done.has(name));
 }

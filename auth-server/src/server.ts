@@ -1,12 +1,11 @@
-import { createClock } from "@anteroom/shared/runtime/clock";
+import { createClock, followDatabase } from "@anteroom/shared/runtime/clock";
 import { deriveKey } from "@anteroom/shared/runtime/crypto";
-import { type Database, openDatabase } from "@anteroom/shared/runtime/database";
+import { createWriteCheck, type Database, isMigrated, openDatabase } from "@anteroom/shared/runtime/database";
 import { listen } from "@anteroom/shared/runtime/listener";
 import { createLog, type Log } from "@anteroom/shared/runtime/log";
 import { knowsInternalSecret } from "@anteroom/shared/runtime/private-calls";
 import { createSecurityEvents } from "@anteroom/shared/runtime/security-events";
 import type { Environment } from "@anteroom/shared/runtime/settings";
-import { sql } from "kysely";
 import { createPrivateApp, createPublicApp, type Readiness } from "./app.ts";
 import { type AppServer, createAppServer } from "./app-server.ts";
 import type { AuthContext } from "./context.ts";
@@ -15,13 +14,14 @@ import { createHashQueue } from "./hash-queue.ts";
 import { createLocalUsers } from "./local-users.ts";
 import { createMailer } from "./mailer.ts";
 import { createMetrics } from "./metrics.ts";
-import { isMigrated, migrate } from "./migrate.ts";
+import { migrate } from "./migrate.ts";
 import { createPasswordBlocklist } from "./password-blocklist.ts";
 import { createPasswordRangeCheck } from "./password-range-check.ts";
 import { createPasswords } from "./passwords.ts";
 import { startPurge } from "./purge.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import type { AuthDatabase } from "./store/database.ts";
+import { migrations } from "./store/migrations/all.ts";
 import { lowerThreadPoolPriority } from "./thread-priority.ts";
 import { createUserCache } from "./user-cache.ts";
 
@@ -51,10 +51,11 @@ export async function startAuthServer(environment: Environment): Promise<AuthSer
   });
   const appServer = createAppServer(settings);
   const clock = createClock();
+  const stopClock = await followDatabase(clock, database.db);
   const context = createContext(settings, log, database, appServer, clock);
   await loadBlocklists(context);
   lowerThreadPoolPriority();
-  const publicApp = createPublicApp(context, () => checkReadiness(database, appServer));
+  const publicApp = createPublicApp(context, createReadinessCheck(database, appServer));
   const publicListener = await listen(publicApp, {
     host: settings.host,
     port: settings.port,
@@ -80,6 +81,7 @@ export async function startAuthServer(environment: Environment): Promise<AuthSer
       await Promise.all([publicListener.close(grace), privateListener.close(grace), stopPurge()]);
       await context.mailer.settle();
       context.metrics.clear();
+      stopClock();
       await Promise.all([appServer.close(), database.close()]);
     },
   };
@@ -135,12 +137,14 @@ async function loadBlocklists({ settings, passwordBlocklist, emailBlocklist }: A
   }
 }
 
-async function checkReadiness({ db }: Database<AuthDatabase>, appServer: AppServer): Promise<Readiness> {
-  const isTrue = (check: Promise<boolean>) => check.catch(() => false);
-  const [database, migrations, app_server] = await Promise.all([
-    isTrue(sql`select 1`.execute(db).then(() => true)),
-    isTrue(isMigrated(db)),
-    appServer.isAlive(),
-  ]);
-  return { database, migrations, app_server };
+function createReadinessCheck({ db }: Database<AuthDatabase>, appServer: AppServer): () => Promise<Readiness> {
+  const isWritable = createWriteCheck(db);
+  return async () => {
+    const [database, migrated, app_server] = await Promise.all([
+      isWritable(),
+      isMigrated(db, migrations).catch(() => false),
+      appServer.isAlive(),
+    ]);
+    return { database, migrations: migrated, app_server };
+  };
 }

@@ -216,7 +216,7 @@ function isLost({ client, losses }: Reservation): boolean {
 
 /** Writing to a lost connection would throw outside of any caller's reach, and end the process. */
 function connectionOf(reservation: Reservation): postgres.ReservedSql {
-  if (isLost(reservation)) throw new Error("The connection was lost during a transaction.");
+  if (isLost(reservation)) throw new ConnectionLost("The connection was lost during a transaction.");
   return reservation.sql;
 }
 
@@ -234,11 +234,34 @@ function leastBusy(clients: Client[]): Client | undefined {
   return best;
 }
 
-/** Runs the numbered migrations that are still missing; safe for several instances at once. */
+/**
+ * Runs the numbered migrations that are still missing; safe for several instances at once. Those of a newer version,
+ * which has been here before, are left alone: every migration keeps the version before it working (docs/operations.md).
+ */
 export async function migrateToLatest<T>(db: Kysely<T>, migrations: Record<string, Migration>): Promise<void> {
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
-  const { error } = await migrator.migrateToLatest();
+  const newer = (await listMigrated(db)).filter((name) => !Object.hasOwn(migrations, name));
+  const all = { ...migrations, ...Object.fromEntries(newer.map((name) => [name, ofAnotherVersion])) };
+  const provider = { getMigrations: async () => all };
+  const { error } = await new Migrator({ db, provider, allowUnorderedMigrations: true }).migrateToLatest();
   if (error) throw new Error("The database could not be migrated.", { cause: error });
+}
+
+const ofAnotherVersion: Migration = { up: async () => undefined };
+
+/** The names of the migrations that have run; none in a new database. */
+async function listMigrated<T>(db: Kysely<T>): Promise<string[]> {
+  const { rows: found } = await sql<{ table: string | null }>`select to_regclass('kysely_migration') as table`.execute(
+    db,
+  );
+  if (!found[0]?.table) return [];
+  const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(db);
+  return rows.map(({ name }) => name);
+}
+
+/** Whether the database has every migration that this version knows; it may have more. */
+export async function isMigrated<T>(db: Kysely<T>, migrations: Record<string, Migration>): Promise<boolean> {
+  const done = new Set(await listMigrated(db));
+  return Object.keys(migrations).every((name) => done.has(name));
 }
 
 /** Waits for a database that is still starting; gives up after `seconds` with the last error as the cause. */
@@ -246,13 +269,91 @@ export async function waitForDatabase<T>(db: Kysely<T>, seconds: number): Promis
   const giveUpAt = Date.now() + seconds * 1000;
   for (;;) {
     try {
-      await sql`select 1`.execute(db);
-      return;
+      const { rows } = await sql<{ version: number }>`
+        select current_setting('server_version_num')::int as version`.execute(db);
+      return checkVersion(rows[0]?.version ?? 0);
     } catch (cause) {
+      if (cause instanceof TooOld) throw cause;
       if (Date.now() >= giveUpAt) throw new Error("The database cannot be reached.", { cause });
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
   }
+}
+
+/** Statements return rows as they were before (`RETURNING old`), which PostgreSQL can since 18. */
+const oldestVersion = 180_000;
+
+class TooOld extends Error {
+  override readonly name = "TooOld";
+}
+
+/** @param version as in `server_version_num` */
+export function checkVersion(version: number): void {
+  if (version < oldestVersion)
+    throw new TooOld(`The database is PostgreSQL ${Math.floor(version / 10_000)}; Anteroom needs 18 or later.`);
+}
+
+/** How long a database that could be written is taken to be so, in ms: whoever asks over and over costs it little. */
+const writableFor = 2_000;
+
+/**
+ * Whether rows can be written, which a standby, a read-only database and a full disk all prevent. It makes a table and a
+ * row, which needs a page of the disk, and forgets both.
+ */
+export function createWriteCheck<T>(db: Kysely<T>): () => Promise<boolean> {
+  let writableUntil = 0;
+  let underWay: Promise<boolean> | undefined;
+  async function write(): Promise<boolean> {
+    try {
+      await db.transaction().execute(async (trx) => {
+        await sql`create temporary table written (filler text) on commit drop`.execute(trx);
+        await sql`insert into written values ('x')`.execute(trx);
+      });
+      writableUntil = Date.now() + writableFor;
+      return true;
+    } catch {
+      return false;
+    } finally {
+      underWay = undefined;
+    }
+  }
+  return async () => {
+    if (Date.now() < writableUntil) return true;
+    underWay ??= write();
+    return underWay;
+  };
+}
+
+/** What postgres.js and Node call a connection that could not be made or was lost. */
+const lostConnection = new Set([
+  "CONNECTION_CLOSED",
+  "CONNECTION_ENDED",
+  "CONNECTION_DESTROYED",
+  "CONNECT_TIMEOUT",
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EPIPE",
+  "ETIMEDOUT",
+  "EHOSTUNREACH",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+]);
+
+/** SQLSTATE classes: connection exception, insufficient resources, operator intervention, system error. */
+const outageClasses = ["08", "53", "57", "58"];
+const readOnlyTransaction = "25006";
+
+/** Whether a statement failed because the database is away, full or read-only: nobody's fault, and likely to pass. */
+export function isOutage(error: unknown): boolean {
+  if (error instanceof ConnectionLost) return true;
+  if (!(error instanceof Error) || !("code" in error)) return false;
+  const code = String(error.code);
+  if (!(error instanceof postgres.PostgresError)) return lostConnection.has(code);
+  return code === readOnlyTransaction || outageClasses.includes(code.slice(0, 2));
+}
+
+class ConnectionLost extends Error {
+  override readonly name = "ConnectionLost";
 }
 
 /** Whether a statement failed because a row with that key is there already (SQLSTATE 23505). */

@@ -20,7 +20,7 @@ export class CallFailed extends Error {
 export interface Peer {
   /** POSTs JSON, with who makes the request under way and its id. Resolves with any HTTP answer; `body` is undefined when it is not JSON. Throws CallFailed. */
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<{ status: number; body: unknown }>;
-  /** Whether the other server's process answers at all. */
+  /** Whether the other server answers, and takes our secret. */
   isAlive(): Promise<boolean>;
   close(): Promise<void>;
 }
@@ -56,6 +56,12 @@ export function createPeer(options: PeerOptions): Peer {
   };
 
   async function post(path: string, body: unknown, more: Record<string, string> = {}) {
+    const response = await send(path, body, more);
+    if (isRefused(response)) throw new CallFailed(`${base.origin} refuses our INTERNAL_SECRET.`, "no", {});
+    return response;
+  }
+
+  async function send(path: string, body: unknown, more: Record<string, string>) {
     try {
       const response = await pool.request({
         method: "POST",
@@ -82,7 +88,8 @@ export function createPeer(options: PeerOptions): Peer {
         signal: AbortSignal.timeout(2_000),
       });
       await response.body.dump();
-      return response.statusCode < 500;
+      // One that refuses our secret would refuse everything else too. Any other answer will do: Faroe has no such route.
+      return response.statusCode < 500 && !isRefused({ status: response.statusCode });
     } catch {
       return false;
     }
@@ -115,6 +122,10 @@ export function requireInternalSecret(secret: string | undefined, events: Securi
     }
     return next();
   };
+}
+
+function isRefused({ status }: { status: number }): boolean {
+  return status === 401 || status === 403;
 }
 
 function digest(text: string): Buffer {

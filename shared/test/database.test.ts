@@ -3,7 +3,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { type Database, openDatabase, waitForDatabase } from "../runtime/database.ts";
+import { checkVersion, type Database, isOutage, openDatabase, waitForDatabase } from "../runtime/database.ts";
 import { asAdministrator, createEmptyDatabase } from "./empty-database.ts";
 
 interface Tables {
@@ -198,4 +198,30 @@ test("waiting for a database that does not come up ends with an error that says 
   const gone = openDatabase<Tables>({ url: "postgres://u:p@127.0.0.1:1/x", poolSize: 1, applicationName: "gone" });
   await expect(waitForDatabase(gone.db, 0.3)).rejects.toThrow("The database cannot be reached.");
   await gone.close();
+});
+
+test("out 4: a PostgreSQL before 18 is refused in words", () => {
+  expect(() => checkVersion(150_018)).toThrow("The database is PostgreSQL 15; Anteroom needs 18 or later.");
+  expect(() => checkVersion(179_999)).toThrow();
+  checkVersion(180_000);
+});
+
+test("out 1: a database that is away, full or read-only is an outage; a broken rule is none", async () => {
+  const away = openDatabase({ url: "postgres://nobody@127.0.0.1:1/none", poolSize: 1, applicationName: "test" });
+  const lost = await sql`select 1`.execute(away.db).catch((error: unknown) => error);
+  expect(isOutage(lost)).toBe(true);
+  await away.close();
+  const database = open(1);
+  const failing = async (statement: string) =>
+    sql
+      .raw(statement)
+      .execute(database.db)
+      .catch((error: unknown) => error);
+  const raise = (code: string) =>
+    failing(`do $$ begin raise exception using errcode = '${code}', message = 'x'; end $$`);
+  for (const code of ["53100", "53300", "57P01", "57P03", "25006", "58030", "08006"])
+    expect(isOutage(await raise(code)), code).toBe(true);
+  for (const code of ["23505", "23514", "22P02", "42703", "40001"])
+    expect(isOutage(await raise(code)), code).toBe(false);
+  expect(isOutage(new Error("x"))).toBe(false);
 });

@@ -51,6 +51,24 @@ async function ensureTemplate(
   }
 }
 
+/** Cuts a database off, or makes it read-only, for all who use it; `restore` makes it as it was. */
+export async function disturbDatabase(
+  { url }: Pick<TestDatabase, "url">,
+  how: "away" | "read-only",
+): Promise<{ restore: () => Promise<void> }> {
+  const database = new URL(url).pathname.slice(1);
+  const change = async (...statements: string[]) => {
+    await withAdministrator(async (sql) => {
+      for (const statement of statements) await sql.unsafe(`ALTER DATABASE ${database} ${statement}`);
+      await sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ${database}`;
+    });
+  };
+  await change(how === "away" ? "ALLOW_CONNECTIONS false" : "SET default_transaction_read_only = on");
+  return {
+    restore: () => change(how === "away" ? "ALLOW_CONNECTIONS true" : "RESET default_transaction_read_only"),
+  };
+}
+
 async function withAdministrator(work: (sql: postgres.Sql) => Promise<unknown>): Promise<void> {
   const sql = postgres(inject("postgresUrl"), { max: 1, onnotice: () => undefined });
   try {

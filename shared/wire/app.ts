@@ -14,6 +14,7 @@ export type AppErrorCode =
   | "batch_not_found"
   | "body_too_large"
   | "code_gone"
+  | "database_unavailable"
   | "email_address_not_allowed"
   | "incorrect_code"
   | "incorrect_password"

@@ -46,12 +46,14 @@ export const actionRoute = defineRoute({
   handle: carryOut,
 });
 
+const noSuchAction = problem(400, "invalid_request", "There is no such action with these arguments.");
+
 async function carryOut({ http, app, body: { action, arguments: given } }: Call<z.output<typeof body>>) {
   const args = served.includes(action as AuthAction) ? readArguments(http, action as AuthAction, given) : undefined;
-  if (args === undefined)
-    return answerProblem(http, problem(400, "invalid_request", "There is no such action with these arguments."));
+  if (args === undefined) return answerProblem(http, noSuchAction);
   const answer = await app.authServer.relay(action, args, callerHeaders(http, app));
-  if (answer === "busy") return answerProblem(http, { ...authServerUnavailable, headers: { "retry-after": "5" } });
+  if (answer === "busy") return answerProblem(http, authServerUnavailable);
+  if (answer === "not_taken") return answerProblem(http, noSuchAction);
   if (!answer.ok) {
     if (answer.error_code === "invalid_session_token") clearSessionCookie(http);
     return http.json(answer);

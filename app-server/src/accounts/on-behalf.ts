@@ -33,7 +33,7 @@ export function visitorOf(http: Context, app: AppContext): Visitor {
   return { headers: callerHeaders(http, app), sessionToken: readSessionCookie(http) ?? "" };
 }
 
-/** One action. `busy`: the auth server has more passwords to hash than it takes on. */
+/** One action. `busy`: the auth server has more passwords to hash than it takes on. `not_taken`: it does not know it. */
 export async function takeStep(
   app: AppContext,
   visitor: Pick<Visitor, "headers">,
@@ -41,7 +41,7 @@ export async function takeStep(
   args: Record<string, string>,
 ): Promise<Step> {
   const answer = await app.authServer.relay(action, args, visitor.headers);
-  if (answer === "busy") return { ok: false, error: "busy" };
+  if (typeof answer === "string") return { ok: false, error: answer };
   return answer.ok ? answer : { ok: false, error: answer.error_code };
 }
 
@@ -49,7 +49,8 @@ export async function takeStep(
 export function problemOf(error: string): Problem {
   switch (error) {
     case "busy":
-      return { ...authServerUnavailable, headers: { "retry-after": "5" } };
+    case "internal_error":
+      return authServerUnavailable;
     case "rate_limited":
       return tooManyRequests(60);
     case "invalid_session_token":

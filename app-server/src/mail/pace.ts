@@ -14,6 +14,9 @@ export interface Turns {
   wait: number;
 }
 
+/** The database's, so that instances with clocks of their own agree. */
+const now = sql`extract(epoch from statement_timestamp())`;
+
 /** The name of the bucket that all mails share; no domain is called so. */
 export const everyDomain = "";
 
@@ -27,7 +30,6 @@ export async function takeTurns(
   pace: Pace,
   wanted: Map<string, number>,
 ): Promise<Map<string, Turns>> {
-  const now = Date.now() / 1_000;
   const total = [...wanted.values()].reduce((sum, count) => sum + count, 0);
   // Sorted, so that two workers never wait for each other's rows.
   const buckets = [

@@ -49,6 +49,9 @@ export const languageField = z.enum(languages, `Use one of ${languages.join(", "
 /** Tokens, codes and ids: compared, never shown. */
 export const handleField = text(200).refine(isOneLine, oneLine);
 
+/** A client's own name for one request. Nobody must guess it: who repeats it with the address gets the same token. */
+export const requestKeyField = text(100).regex(/^[\w-]{22,}$/, "Use 22 to 100 random letters, digits, - and _.");
+
 /** A few lines of explanation. */
 export const reasonField = text(2_000).refine((value) => !unprintable.test(value), "Leave out control characters.");
 

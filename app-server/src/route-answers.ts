@@ -68,6 +68,10 @@ const queuedRegistration = listedRegistration
       }),
     ),
     same_name: z.int(),
+    requests: z.int(),
+    alternatives: z.array(
+      z.object({ registration_id: z.string(), firstname: z.string(), lastname: z.string(), created_at: time }),
+    ),
   })
   .meta({ id: "QueuedRegistration" });
 
@@ -108,6 +112,7 @@ const decisionActions = [
   "delete_user",
   "clear_address",
   "replay_mail",
+  "address_taken",
 ] as const;
 
 const loggedDecision = z
@@ -217,7 +222,7 @@ export const routeAnswers: { readonly [R in AppRoute]: RouteAnswer<R> } = {
       signup_token: z.string().nullable(),
       state: z.literal("rejected").exactOptional(),
     }),
-    errors: { 404: ["registration_not_found"], 429: ["rate_limited"] },
+    errors: { 404: ["registration_not_found"], 409: ["address_in_use"], 429: ["rate_limited"] },
   },
   "POST /auth/lookup_registration": {
     values: z.union([z.object({ found: z.literal(true), token: z.string() }), z.object({ found: z.literal(false) })]),
@@ -228,13 +233,20 @@ export const routeAnswers: { readonly [R in AppRoute]: RouteAnswer<R> } = {
     errors: {
       400: ["registration_not_accepted"],
       404: ["registration_not_found"],
+      409: ["email_address_not_allowed"],
       429: ["rate_limited"],
       500: ["signup_failed"],
     },
   },
   "POST /auth/withdraw_registration": {
     values: doneWithMessage,
-    errors: { 404: ["registration_not_found"], 409: ["invalid_transition"] },
+    errors: {
+      403: ["code_needed"],
+      404: ["registration_not_found"],
+      409: ["invalid_transition"],
+      422: ["incorrect_code"],
+      429: ["rate_limited"],
+    },
   },
   "POST /auth/setup_administrator": {
     values: doneWithMessage.extend({ registration_token: z.string() }),
@@ -312,7 +324,13 @@ export const routeAnswers: { readonly [R in AppRoute]: RouteAnswer<R> } = {
     values: doneWithMessage.extend({ signup_token: z.string().nullable() }),
     errors: {
       400: ["registration_not_found"],
-      409: ["registration_rejected", "registration_changed", "invalid_transition"],
+      409: [
+        "registration_rejected",
+        "registration_changed",
+        "invalid_transition",
+        "address_in_use",
+        "email_address_not_allowed",
+      ],
       429: ["rate_limited"],
       500: ["signup_failed", "signup_outcome_unknown"],
     },
@@ -322,6 +340,7 @@ export const routeAnswers: { readonly [R in AppRoute]: RouteAnswer<R> } = {
     errors: {
       400: ["resend_failed"],
       404: ["signup_not_found"],
+      409: ["address_in_use", "email_address_not_allowed"],
       429: ["rate_limited"],
     },
   },

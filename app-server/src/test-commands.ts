@@ -75,7 +75,7 @@ async function prepareRegistration(
   const now = context.clock.now();
   await context.db.transaction().execute(async (trx) => {
     await registrations.replaceLiveRegistration(trx, email);
-    await registrations.insertRegistration(trx, {
+    const registration: registrations.NewRegistration = {
       id: registrationId,
       token_hash: context.handles.hashToken(context.handles.registrationToken(registrationId)),
       email,
@@ -86,8 +86,8 @@ async function prepareRegistration(
       decided_at: now,
       created_at: now,
       expires_at: now + context.settings.policy.registrationTtl,
-    });
-    await registrations.insertNewUser(trx, { registrationId, email, firstname, lastname, accepted: true, now });
+    };
+    await registrations.insertRequest(trx, registration, { firstname, lastname });
   });
   return registrationId;
 }

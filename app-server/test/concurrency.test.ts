@@ -210,13 +210,26 @@ describe("many at once", () => {
     });
   });
 
-  test("accept and withdraw at once: it ends withdrawn, and no code opens an account", async () => {
+  test("S-F10: accept and withdraw at once: withdrawn and no code, or approved and the requester is asked for the code", async () => {
     await atOnce(async (index) => {
-      const email = `leaving-${index}@example.com`;
+      const email = `changing-${index}@example.com`;
       const registration_token = await client.register(email);
       const withdraw = () => client.app.post("/auth/withdraw_registration", { registration_token });
       const [accepted, withdrawn] = await inTurn(index, [() => accept(email), withdraw]);
-      expect(withdrawn?.status).toBe(200);
+      expect([200, 403]).toContain(withdrawn?.status);
+      expect(accepted?.status).toBe(withdrawn?.status === 200 ? 400 : 200);
+      const { registration } = await readRows(stack, email);
+      expect(registration?.state).toBe(withdrawn?.status === 200 ? "WITHDRAWN" : "OPEN");
+    });
+  });
+
+  test("accept and delete at once: it ends withdrawn, and no code opens an account", async () => {
+    await atOnce(async (index) => {
+      const email = `leaving-${index}@example.com`;
+      const registration_token = await client.register(email);
+      const remove = () => client.app.post("/admin/delete_registration/", { email }, admin);
+      const [accepted, removed] = await inTurn(index, [() => accept(email), remove]);
+      expect(removed?.status).toBe(200);
       expect([200, 400, 409]).toContain(accepted?.status);
       expect((await client.status(registration_token)).status).toBe(404);
       expect(await authSql`select id from signups where email_address = ${email}`).toEqual([]);

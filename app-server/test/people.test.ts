@@ -111,3 +111,168 @@ async function applyAgain(name: string): Promise<void> {
   await migrations[name]?.up(database.db);
   await database.close();
 }
+
+const request = (email: string, more: object = {}) => client.app.post("/auth/request_registration", { email, ...more });
+const withdraw = (registration_token: string, code?: string) =>
+  client.app.post("/auth/withdraw_registration", { registration_token, ...(code ? { code } : {}) });
+const waitingAt = async (address: string) =>
+  (await client.app.get(`/admin/registrations/?search=${address}`, walk.admin)).body.rows[0];
+
+test("S-F10: a second request is kept beside the first, shown to administrators, and either can be approved", async () => {
+  const address = "squatted@example.com";
+  const [evil, owner] = [
+    await client.register(address, { firstname: "Evil", lastname: "Name" }),
+    await client.register(address, { firstname: "True", lastname: "Owner" }),
+  ];
+  const row = await waitingAt(address);
+  expect(row).toMatchObject({
+    firstname: "Evil",
+    requests: 2,
+    alternatives: [{ firstname: "True", lastname: "Owner" }],
+  });
+  const { registration_id } = row.alternatives[0];
+  expect((await walk.decide("accept_user", address, { registration_id })).status).toBe(200);
+  const mail = (await walk.mailsTo(address)).at(-1);
+  expect(mail?.link).toContain(`token=${owner}`);
+  expect((await client.status(evil)).body).toEqual({ email: address, accepted: false, signup_token: null });
+  const { signup_token } = (await client.status(owner)).body;
+  const { session_token } = (await client.completeSignup(signup_token, mail?.code ?? "")).values;
+  const session = { cookie: await client.setSession(session_token) };
+  expect((await client.app.get("/auth/session_info/", session)).body.user).toMatchObject({ firstname: "True" });
+  expect(await stack.sql`select from newusers where email = ${address}`).toEqual([]);
+});
+
+test("S-F10: without a choice the first is approved, and only a request that waits can be chosen", async () => {
+  const address = "chosen@example.com";
+  const first = await client.register(address, { firstname: "First", lastname: "One" });
+  await client.register(address, { firstname: "Second", lastname: "One" });
+  const { id, alternatives } = await waitingAt(address);
+  for (const registration_id of ["nobody", (await waitingAt(address)).id.replace(/.$/, "x")])
+    expect((await walk.decide("accept_user", address, { registration_id })).body.code).toBe("registration_changed");
+  await client.register("else@example.com");
+  const others = await waitingAt("else@example.com");
+  expect((await walk.decide("accept_user", address, { registration_id: others.id })).status).toBe(409);
+  expect((await walk.decide("accept_user", address, { registration_id: id })).status).toBe(200);
+  expect((await client.status(first)).body.accepted).toBe(true);
+  const late = await walk.decide("accept_user", address, alternatives[0]);
+  expect([late.status, late.body.code]).toEqual([409, "registration_changed"]);
+});
+
+test("S-F10: when the first is withdrawn, expires or is taken away, the next takes its place", async () => {
+  const ends = {
+    withdrawn: (_: string, first: string) => withdraw(first),
+    "taken-away": (address: string) => walk.decide("delete_registration", address),
+    expired: async (address: string) => {
+      await stack.sql`update registration_state set expires_at = 1 where email = ${address} and state = 'REQUESTED'`;
+      await client.command("app", "advance_clock", { seconds: 0 });
+    },
+  };
+  for (const [name, end] of Object.entries(ends)) {
+    const address = `${name}@example.com`;
+    const first = await client.register(address, { firstname: "First", lastname: "" });
+    const second = await client.register(address, { firstname: "Second", lastname: "" });
+    await end(address, first);
+    expect(await waitingAt(address), name).toMatchObject({ firstname: "Second", requests: 1 });
+    await walk.decide("accept_user", address);
+    expect((await client.status(second)).body.accepted, name).toBe(true);
+  }
+});
+
+test("S-F10: five further requests are shown and all are counted; those of a user's address are on no list", async () => {
+  for (let request = 0; request < 8; request++) await client.register("crowd@example.com");
+  expect(await waitingAt("crowd@example.com")).toMatchObject({ requests: 8, alternatives: { length: 5 } });
+  const { userId } = await walk.activate("known@example.com");
+  await client.register("known@example.com", { firstname: "Stranger", lastname: "" });
+  expect(await waitingAt("known@example.com")).toBeUndefined();
+  expect((await exportOf((await walk.activate("bystander@example.com")).session)).mails).toHaveLength(2);
+  expect(userId).toEqual(expect.any(String));
+});
+
+test("S-F10: after the approval only the mailed code withdraws, also in the middle of the owner's activation", async () => {
+  const address = "approved@example.com";
+  const { token, code } = await walk.open(address);
+  const refused = await withdraw(token);
+  expect([refused.status, refused.body.code]).toEqual([403, "code_needed"]);
+  const wrong = await withdraw(token, "ABCDEFGH");
+  expect([wrong.status, wrong.body.code]).toEqual([422, "incorrect_code"]);
+  const { signup_token } = (await client.status(token)).body;
+  await client.auth("verify_signup_email_address_verification_code", {
+    signup_token,
+    email_address_verification_code: code,
+  });
+  expect((await withdraw(token)).status).toBe(403);
+  expect((await client.completeSignup(signup_token, code)).ok).toBe(true);
+
+  const other = await walk.open("regrets@example.com");
+  expect((await withdraw(other.token, other.code)).status).toBe(200);
+  expect((await client.status(other.token)).status).toBe(404);
+});
+
+test("S-F10: codes for withdrawing are limited", async () => {
+  const { token, code } = await walk.open("guessed@example.com");
+  for (let guess = 0; guess < 5; guess++) expect((await withdraw(token, "ABCDEFGH")).status).toBe(422);
+  expect((await withdraw(token, code)).status).toBe(429);
+});
+
+test("out 3: a request repeated with the client's own key is the same request, for new, waiting and known addresses", async () => {
+  await walk.activate("has-one@example.com");
+  await client.register("waits@example.com");
+  for (const address of ["new-one@example.com", "waits@example.com", "has-one@example.com"]) {
+    const request_key = `${address.replace(/\W/g, "-")}-0123456789abcdef`;
+    const [first, ...again] = await Promise.all(Array.from({ length: 6 }, () => request(address, { request_key })));
+    for (const reply of [...again, await request(address, { request_key })]) expect(reply.body).toEqual(first?.body);
+    const other = await request(address, { request_key: `${request_key}-other` });
+    expect(other.body.registration_token).not.toBe(first?.body.registration_token);
+  }
+  const [rows] =
+    await stack.sql`select count(*)::int as requests from registration_state where email = 'new-one@example.com'`;
+  expect(rows?.requests).toBe(2);
+  const key = { request_key: "new-one-example-com-0123456789abcdef" };
+  const token = (await request("new-one@example.com", key)).body.registration_token;
+  await walk.decide("accept_user", "new-one@example.com");
+  expect((await client.status(token)).body.accepted).toBe(true);
+  for (const request_key of ["short", "x".repeat(101), "has spaces in it and is long enough"])
+    expect((await request("new-one@example.com", { request_key })).status).toBe(422);
+});
+
+test("acc F8: a member who moves to an address ends the registration that waits there", async () => {
+  const address = "wanted@example.com";
+  const token = await client.register(address);
+  const mover = await walk.activate("wants@example.com");
+  await moveTo(mover.session, address);
+  expect((await client.status(token)).status).toBe(404);
+  expect(await waitingAt(address)).toBeUndefined();
+  const { body } = await client.app.get(`/admin/decisions/?search=${address}`, walk.admin);
+  expect(body.rows[0]).toMatchObject({ action: "address_taken", actor: mover.userId, subject: address });
+  expect((await walk.decide("accept_user", address)).body.code).toBe("registration_not_found");
+});
+
+test("acc F8: of an approved one the sign-up ends too; who shows the code is told why, others are not", async () => {
+  const address = "approved-first@example.com";
+  const { token, code } = await walk.open(address);
+  const { signup_token } = (await client.status(token)).body;
+  const mover = await walk.activate("second-claim@example.com");
+  await moveTo(mover.session, address);
+  expect((await client.auth("get_signup", { signup_token })).error_code).toBe("invalid_signup_token");
+  const statusWith = (body: object) =>
+    client.app.post("/auth/registration_status", { registration_token: token, ...body });
+  expect([(await statusWith({})).status, (await statusWith({ code: "ABCDEFGH" })).status]).toEqual([404, 404]);
+  const told = await statusWith({ code });
+  expect([told.status, told.body.code]).toEqual([409, "address_in_use"]);
+  expect((await client.app.post("/auth/renew_signup", { registration_token: token })).status).toBe(404);
+  expect((await walk.decide("resend_signup_email", address)).status).toBe(404);
+});
+
+test("acc F8: a registration that an account overtook otherwise ends with the first try to approve it, in words", async () => {
+  const { userId } = await walk.activate("overtaking@example.com");
+  for (const state of ["REQUESTED", "ACCEPTED"]) {
+    const address = `overtaken-${state.toLowerCase()}@example.com`;
+    if (state === "REQUESTED") await client.register(address);
+    else await client.command("app", "prepare_user", { email: address, names: ["A", "B"] });
+    await stack.sql`update users set email = ${address}, email_norm = ${address} where id = ${userId}`;
+    const refused = await walk.decide("accept_user", address);
+    expect([refused.status, refused.body.code]).toEqual([409, "address_in_use"]);
+    expect(refused.body.error_code).toBe("email_address_already_used");
+    expect(await walk.states(address)).toEqual(["WITHDRAWN"]);
+  }
+});

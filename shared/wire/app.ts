@@ -14,6 +14,7 @@ export type AppErrorCode =
   | "batch_not_found"
   | "body_too_large"
   | "code_gone"
+  | "code_needed"
   | "database_unavailable"
   | "email_address_not_allowed"
   | "incorrect_code"
@@ -124,6 +125,17 @@ export interface QueuedRegistration extends ListedRegistration {
   earlier: EarlierRegistration[];
   /** How many other people, waiting or with an account, have the same first and last name. */
   same_name: number;
+  /** How many requests for the address wait: this one, and those that came after it. */
+  requests: number;
+  /** The first five of the others. Any may be accepted instead, by its `registration_id`. */
+  alternatives: AlternativeRequest[];
+}
+
+export interface AlternativeRequest {
+  registration_id: string;
+  firstname: string;
+  lastname: string;
+  created_at: number;
 }
 
 export interface EarlierRegistration {
@@ -170,7 +182,8 @@ export type DecisionAction =
   | "send_reset_link"
   | "delete_user"
   | "clear_address"
-  | "replay_mail";
+  | "replay_mail"
+  | "address_taken";
 
 /** An entry of the log of decisions, which is only ever added to. */
 export interface LoggedDecision {
@@ -266,7 +279,13 @@ interface PageQuery {
 /** Per route what is sent, as the body or in the query, and what comes back when all is well. */
 export interface AppRoutes {
   "POST /auth/request_registration": {
-    body: { email: string; firstname?: string; lastname?: string; language?: AccountPreferences["language"] };
+    body: {
+      email: string;
+      firstname?: string;
+      lastname?: string;
+      language?: AccountPreferences["language"];
+      request_key?: string;
+    };
     values: DoneWithMessage & { registration_token: string };
   };
   "POST /auth/registration_status": {
@@ -281,7 +300,7 @@ export interface AppRoutes {
     body: { registration_token: string };
     values: Done & { signup_token: string | null; email: string };
   };
-  "POST /auth/withdraw_registration": { body: { registration_token: string }; values: DoneWithMessage };
+  "POST /auth/withdraw_registration": { body: { registration_token: string; code?: string }; values: DoneWithMessage };
   "POST /auth/setup_administrator": {
     body: { setup_token: string; email: string; firstname?: string; lastname?: string };
     values: DoneWithMessage & { registration_token: string };
@@ -313,7 +332,10 @@ export interface AppRoutes {
   "GET /account/export": { body: undefined; values: AccountExport };
   "POST /account/delete": { body: { password: string }; values: Done };
   "GET /admin/list_newusers/": { body: undefined; values: ListedRegistration[] };
-  "POST /admin/accept_user/": { body: { email: string }; values: DoneWithMessage & { signup_token: string | null } };
+  "POST /admin/accept_user/": {
+    body: { email: string; registration_id?: string };
+    values: DoneWithMessage & { signup_token: string | null };
+  };
   "POST /admin/resend_signup_email/": { body: { email: string }; values: DoneWithMessage };
   "POST /admin/reject_user/": { body: { email: string; reason?: string }; values: DoneWithMessage };
   "POST /admin/reopen_registration/": { body: { email: string }; values: DoneWithMessage };

@@ -8,6 +8,8 @@ import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database.ts";
 import { limits } from "../limits.ts";
 import { type Problem, problem, tooManyRequests } from "../problems.ts";
+import { endForAccount, endSignupOf } from "../registration/ending.ts";
+import type { Ended } from "../registration/store.ts";
 import * as links from "./link-store.ts";
 import {
   answerAfter,
@@ -151,7 +153,9 @@ export async function confirmEmail(
     return { ok: false, problem: incorrectCode };
   if (link.used_at !== null) return { ok: true, values: { email: link.email, already: true } };
   try {
-    return await db.transaction().execute((trx) => change(context, trx, link));
+    const { ended, ...outcome } = await db.transaction().execute((trx) => change(context, trx, link));
+    await endSignupOf(context, ended);
+    return outcome;
   } catch (error) {
     if (!isUniqueViolation(error)) throw error;
     await links.deleteLink(db, link.id);
@@ -164,7 +168,7 @@ async function change(
   context: AppContext,
   trx: Transaction<AppDatabase>,
   link: links.AccountLink,
-): Promise<Outcome<{ email: string; already: boolean }>> {
+): Promise<Outcome<{ email: string; already: boolean }> & { ended?: Ended | undefined }> {
   const now = context.clock.now();
   const user = await store.lockUser(trx, link.user_id ?? "");
   if (!(await links.markLinkUsed(trx, link.id, now))) return { ok: true, values: { email: link.email, already: true } };
@@ -190,5 +194,6 @@ async function change(
       newEmail: link.email,
     },
   });
-  return { ok: true, values: { email: link.email, already: false } };
+  const ended = await endForAccount(context, trx, { email: link.email_norm, userId: user.id });
+  return { ok: true, values: { email: link.email, already: false }, ended };
 }

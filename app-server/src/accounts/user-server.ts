@@ -7,6 +7,7 @@ import { grantPermission } from "../admins/store.ts";
 import type { AppContext } from "../context.ts";
 import type { UserTable } from "../database.ts";
 import { deleteCode } from "../mail/codes.ts";
+import { endForAccount, endSignupOf } from "../registration/ending.ts";
 import { deleteRegistration, lockByEmail } from "../registration/store.ts";
 import { removeUser } from "./deletion.ts";
 import * as store from "./store.ts";
@@ -27,15 +28,16 @@ export const userServerRules: Rules = {
   get_user_by_email_address: async ({ db }, { email_address }) =>
     userOr(await store.findUser(db, { emailNorm: normalizeEmailAddress(email_address) })),
 
-  update_user_email_address: async ({ db }, args) => {
+  update_user_email_address: async (context, args) => {
+    const [userId, email] = [args.user_id, normalizeEmailAddress(args.email_address)];
+    const address = { userId, email: args.email_address, emailNorm: email, counter: args.user_email_address_counter };
     try {
-      const isChanged = await store.updateEmailAddress(db, {
-        userId: args.user_id,
-        email: args.email_address,
-        emailNorm: normalizeEmailAddress(args.email_address),
-        counter: args.user_email_address_counter,
+      const changed = await context.db.transaction().execute(async (trx) => {
+        const isChanged = await store.updateEmailAddress(trx, address);
+        return { isChanged, ended: isChanged ? await endForAccount(context, trx, { email, userId }) : undefined };
       });
-      return doneOrNotFound(isChanged);
+      await endSignupOf(context, changed.ended);
+      return doneOrNotFound(changed.isChanged);
     } catch (error) {
       if (isUniqueViolation(error)) return { ok: false, error: "email_address_already_used" };
       throw error;

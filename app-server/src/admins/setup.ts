@@ -40,7 +40,7 @@ export async function setUpAdministrator(
     const { isUser } = await registrations.findClaimsOnAddress(trx, email, now);
     if (isUser || (await registrations.findForDecision(trx, email))?.state === "OPEN") throw new AddressIsTaken();
     await registrations.replaceLiveRegistration(trx, email);
-    const isInserted = await registrations.insertRegistration(trx, {
+    const registration: registrations.NewRegistration = {
       id: registrationId,
       token_hash: context.handles.hashToken(registrationToken),
       email,
@@ -53,19 +53,9 @@ export async function setUpAdministrator(
       expires_at: now + context.settings.policy.registrationTtl,
       // Already lapsed: if this process dies now, the recovery opens the sign-up.
       opening_until: now,
-    });
-    // Another link was used for the same address at the same moment.
-    if (!isInserted) throw new AddressIsTaken();
-    const { firstname, lastname, language } = request;
-    await registrations.insertNewUser(trx, {
-      registrationId,
-      email,
-      firstname,
-      lastname,
-      language,
-      accepted: true,
-      now,
-    });
+    };
+    // Else another link was used for the same address at the same moment.
+    if (!(await registrations.insertRequest(trx, registration, request))) throw new AddressIsTaken();
     const decision = { actor: "setup-link", action: "grant_permission", detail: "admin" } as const;
     await logDecision(trx, { ...decision, subject: email, registrationId, now });
     return undefined;

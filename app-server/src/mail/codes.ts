@@ -48,6 +48,19 @@ export async function findTokenByCode(context: AppContext, email: string, code: 
   return equalInConstantTime(mac, row?.code_mac ?? Buffer.alloc(mac.length)) ? row?.id : undefined;
 }
 
+/** Whether this is the newest code of a sign-up that was mailed to the address, and not too old. */
+export async function isMailedCode(context: AppContext, email: string, code: string): Promise<boolean> {
+  const key = keyOf("signup_verification", email);
+  const row = await context.db
+    .selectFrom("tokens")
+    .select("code_mac")
+    .where("key", "=", key)
+    .where("expires_at", ">", context.clock.now())
+    .executeTakeFirst();
+  const mac = context.handles.codeMac(key, code);
+  return equalInConstantTime(mac, row?.code_mac ?? Buffer.alloc(mac.length));
+}
+
 /** Forgets the codes of an address that were mailed for one purpose. */
 export async function deleteCode(db: Kysely<AppDatabase>, type: MailType, email: string): Promise<void> {
   await db.deleteFrom("tokens").where("key", "=", keyOf(type, email)).execute();

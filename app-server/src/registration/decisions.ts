@@ -4,9 +4,10 @@ import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Transaction } from "kysely";
 import { logDecision, type NewDecision } from "../admins/log-store.ts";
 import type { AppContext } from "../context.ts";
-import type { AppDatabase } from "../database.ts";
+import { type AppDatabase, liveStates } from "../database.ts";
 import { type Problem, problem } from "../problems.ts";
-import { endSignup, newClaim, type OpeningResult, openSignup, renewOpening, waitForOpening } from "./opening.ts";
+import { withdraw } from "./ending.ts";
+import { newClaim, type OpeningResult, openSignup, renewOpening, waitForOpening } from "./opening.ts";
 import * as openings from "./opening-store.ts";
 import * as store from "./store.ts";
 
@@ -20,13 +21,18 @@ export type Acceptance = { signupToken: string | null; message: string };
  * Approves a registration: opens its sign-up, which mails the code, and keeps the token. However many accept at once, one
  * sign-up is opened and one mail is sent. The others wait for it; who accepts again gets the same answer, and another
  * administrator is told who was quicker.
+ *
+ * @param registrationId which of several requests for the address is approved; without, the first
  */
 export async function acceptRegistration(
   context: AppContext,
   address: string,
   actor: string,
+  registrationId?: string,
 ): Promise<Decision<Acceptance>> {
   const email = normalizeEmailAddress(address);
+  if (registrationId !== undefined && !(await choose(context, email, registrationId)))
+    return refuse(await changedSince(context, registrationId));
   const claim = await claimAcceptance(context, email, actor);
   if (claim) return toAcceptance(await openSignup(context, claim), email);
   const row = await store.findForDecision(context.db, email);
@@ -42,6 +48,15 @@ export async function acceptRegistration(
     default:
       return afterOthers(context, row, actor);
   }
+}
+
+function choose({ db }: AppContext, email: string, registrationId: string): Promise<boolean> {
+  return db.transaction().execute((trx) => store.chooseRequest(trx, email, registrationId));
+}
+
+async function changedSince(context: AppContext, registrationId: string): Promise<Problem> {
+  const row = await store.findById(context.db, registrationId);
+  return row?.state === "REJECTED" ? rejectedAlready(context, row.email) : changed;
 }
 
 function claimAcceptance(context: AppContext, email: string, actor: string) {
@@ -98,7 +113,7 @@ function toAcceptance(result: OpeningResult, email: string): Decision<Acceptance
     case "opened":
       return { ok: true, values: { signupToken: result.signupToken, message: `Registration of ${email} accepted.` } };
     case "refused":
-      return refuse(problem(500, "signup_failed", "Faroe signup failed", { error_code: result.error }));
+      return refuse(cannotOpen(result.error));
     case "unknown":
       return refuse(
         problem(500, "signup_outcome_unknown", "Faroe signup failed", {
@@ -107,9 +122,27 @@ function toAcceptance(result: OpeningResult, email: string): Decision<Acceptance
         }),
       );
     case "lost":
-      return refuse(
-        problem(409, "registration_changed", "The registration changed meanwhile. Look at it again and decide anew."),
-      );
+      return refuse(changed);
+  }
+}
+
+const changed = problem(
+  409,
+  "registration_changed",
+  "The registration changed meanwhile. Look at it again and decide anew.",
+);
+
+/** Why no sign-up was opened. What no other try can mend has words of its own. */
+export function cannotOpen(errorCode: string): Problem {
+  const members = { error: "Faroe signup failed", error_code: errorCode };
+  switch (errorCode) {
+    case "email_address_already_used":
+      return problem(409, "address_in_use", "An account has this address meanwhile, so the request is over.", members);
+    case "email_address_not_allowed":
+    case "invalid_email_address":
+      return problem(409, "email_address_not_allowed", "No account can be opened for this address.", members);
+    default:
+      return problem(500, "signup_failed", "Faroe signup failed", members);
   }
 }
 
@@ -144,6 +177,8 @@ export async function resendSignupEmail(
 }
 
 function cannotResend(errorCode: string): Problem {
+  const reason = cannotOpen(errorCode);
+  if (reason.status === 409) return reason;
   return problem(400, "resend_failed", "The code could not be sent again.", { error_code: errorCode });
 }
 
@@ -202,29 +237,9 @@ export async function deleteRegistration(
   const email = normalizeEmailAddress(address);
   const row = await store.findForDecision(context.db, email);
   const decision = { actor, action: "delete_registration", subject: email } as const;
-  if (row && (await withdraw(context, row.id, { ...decision, registrationId: row.id })))
+  if (row && (await withdraw(context, { registrationId: row.id, states: liveStates, decision })))
     return { ok: true, values: { message: `Registration of ${email} deleted.` } };
   return refuseTransition(context, email, "deleted");
-}
-
-/**
- * → WITHDRAWN, and the sign-up at the auth server ends. False when there was nothing to withdraw. With `decision` it was
- * an administrator's.
- */
-export async function withdraw(
-  context: AppContext,
-  registrationId: string,
-  decision?: Omit<NewDecision, "now">,
-): Promise<boolean> {
-  const keepUntil = context.clock.now() + context.settings.policy.retention;
-  const withdrawn = await context.db.transaction().execute(async (trx) => {
-    const stored = await store.storeWithdrawn(trx, registrationId, keepUntil);
-    if (stored && decision) await log(context, trx, decision);
-    return stored;
-  });
-  if (withdrawn?.signupToken)
-    await endSignup(context, context.handles.unsealSignupToken(registrationId, withdrawn.signupToken));
-  return withdrawn !== undefined;
 }
 
 function log(context: AppContext, trx: Transaction<AppDatabase>, decision: Omit<NewDecision, "now">): Promise<void> {

@@ -1,4 +1,4 @@
-import { deriveKey, hmacSha256, seal, sha256, unseal } from "@anteroom/shared/runtime/crypto";
+import { derivedId, deriveKey, hmacSha256, seal, sha256, unseal } from "@anteroom/shared/runtime/crypto";
 import { encodeBase64urlNoPadding } from "@oslojs/encoding";
 
 export type Handles = ReturnType<typeof createHandles>;
@@ -10,11 +10,14 @@ export type Handles = ReturnType<typeof createHandles>;
  */
 export function createHandles(secret: Uint8Array) {
   const tokenKey = deriveKey(secret, "registration-token");
+  const requestKey = deriveKey(secret, "request-id");
   const signupTokenKey = deriveKey(secret, "signup-token");
   const codeKey = deriveKey(secret, "mailed-code");
   const linkTokenKey = deriveKey(secret, "account-link-token");
   const authTokenKey = deriveKey(secret, "account-link-auth-token");
   return {
+    /** The id of the registration that a client asks for with a key of its own: the same each time. */
+    requestId: (email: string, key: string) => derivedId(requestKey, `${email}\0${key}`),
     /** 43 characters, 256 bits. */
     registrationToken: (registrationId: string) => encodeBase64urlNoPadding(hmacSha256(tokenKey, registrationId)),
     hashToken: (token: string) => sha256(token),

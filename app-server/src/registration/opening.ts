@@ -1,7 +1,9 @@
 import { randomId } from "@anteroom/shared/runtime/crypto";
 import { CallFailed } from "@anteroom/shared/runtime/private-calls";
+import { findUser } from "../accounts/store.ts";
 import type { AppContext } from "../context.ts";
 import { callbackGrace, openingLease, takeoverDelay } from "../policy.ts";
+import { endForAccount, endSignup, endSignupOf } from "./ending.ts";
 import * as openings from "./opening-store.ts";
 import * as store from "./store.ts";
 
@@ -24,6 +26,7 @@ export async function openSignup(context: AppContext, opening: openings.Opening)
     const result = await context.authServer.createSignup(opening.email);
     if (result.ok) return await keepSignup(context, opening, result.values);
     await openings.storeRefused(context.db, opening, result.error);
+    if (result.error === "email_address_already_used") await endTaken(context, opening.email);
     return { outcome: "refused", error: result.error };
   } catch (error) {
     if (!(error instanceof CallFailed)) throw error;
@@ -35,6 +38,15 @@ export async function openSignup(context: AppContext, opening: openings.Opening)
     await openings.shortenLease(context.db, opening, context.clock.now() + callbackGrace);
     return { outcome: "unknown" };
   }
+}
+
+/** A registration whose address is an account's meanwhile would wait for ever. */
+async function endTaken(context: AppContext, email: string): Promise<void> {
+  const ended = await context.db.transaction().execute(async (trx) => {
+    const user = await findUser(trx, { emailNorm: email });
+    return user && endForAccount(context, trx, { email, userId: user.id });
+  });
+  await endSignupOf(context, ended);
 }
 
 async function keepSignup(
@@ -52,15 +64,6 @@ async function keepSignup(
   if (stored) return { outcome: "opened", signupToken: signup.signupToken };
   await endSignup(context, signup.signupToken);
   return { outcome: "lost" };
-}
-
-/** Ends a sign-up nobody may use any more. It would die by itself in minutes, so a failure is only logged. */
-export async function endSignup(context: AppContext, signupToken: string): Promise<void> {
-  try {
-    await context.authServer.deleteSignup(signupToken);
-  } catch (error) {
-    context.log.warn({ err: error }, "a withdrawn sign-up could not be ended at once");
-  }
 }
 
 /** Opens a new sign-up for an approved registration, or waits for the one who is already doing so. */

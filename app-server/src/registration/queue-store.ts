@@ -1,4 +1,5 @@
 import type {
+  AlternativeRequest,
   EarlierRegistration,
   ListedRegistration,
   MailSummary,
@@ -13,6 +14,9 @@ import { decidedAt, decidedBy } from "./store.ts";
 /** What administrators see of those who wait and of those who were decided about. */
 
 type Db = Kysely<AppDatabase>;
+
+/** Of further requests for an address. */
+const shownAlternatives = 5;
 
 export interface QueueFilter {
   states: readonly ListedRegistration["state"][];
@@ -48,6 +52,8 @@ export async function listQueue(db: Db, { siteLanguage, ...filter }: QueueFilter
       newestMail.as("mail"),
       earlier.as("earlier"),
       sameName.as("same_name"),
+      requests.as("requests"),
+      alternatives.as("alternatives"),
     ])
     .orderBy("created_at")
     .orderBy("id")
@@ -119,6 +125,19 @@ const sameName = sql<number>`(case when trim(page.firstname || page.lastname) = 
   + (select count(*) from users
     where lower(users.firstname || ' ' || users.lastname) = lower(page.firstname || ' ' || page.lastname))
 ) end)::int`;
+
+/** How many requests for the address wait, and who made the others: anybody may have come first. */
+const requests = sql<number>`(1 + (case when page.state = 'REQUESTED' then (
+  select count(*) from registration_state further where further.email = page.email and further.state = 'DECOY') else 0 end)
+)::int`;
+
+const alternatives = sql<AlternativeRequest[]>`(
+  select coalesce(json_agg(further order by created_at, registration_id), '[]') from (
+    select registration_id, newusers.firstname, newusers.lastname, newusers.created_at
+    from registration_state further join newusers on newusers.registration_id = further.id
+    where page.state = 'REQUESTED' and further.email = page.email and further.state = 'DECOY'
+    order by newusers.created_at, newusers.registration_id limit ${sql.lit(shownAlternatives)}
+  ) further)`;
 
 /** How many registrations there are in each of the states. */
 export async function countStates<State extends ListedRegistration["state"]>(

@@ -11,6 +11,7 @@ import {
   nameField,
   newAddressField,
   reasonField,
+  requestKeyField,
   searchField,
 } from "../fields.ts";
 import { defineRoute, noBody, type Route } from "../http.ts";
@@ -26,7 +27,8 @@ export const registrationRoutes: readonly Route[] = [
   defineRoute({
     method: "POST",
     path: "/auth/request_registration",
-    summary: "Register and wait for an administrator's decision. Answers alike whether or not the address is known.",
+    summary:
+      "Register and wait for an administrator's decision. Answers alike whether or not the address is known. Repeated with the same `request_key` (random, the client's own), it is the same request and gives the same token.",
     access: "anyone",
     ipLimit: limits.requestsPerAddress,
     body: z.object({
@@ -34,10 +36,11 @@ export const registrationRoutes: readonly Route[] = [
       firstname: nameField.default(""),
       lastname: nameField.default(""),
       language: languageField.optional(),
+      request_key: requestKeyField.optional(),
     }),
-    handle: async ({ http, app, body }) => {
+    handle: async ({ http, app, body: { request_key: requestKey, ...body } }) => {
       const language = body.language ?? readPreferredLanguage(http);
-      const result = await rules.requestRegistration(app, { ...body, language });
+      const result = await rules.requestRegistration(app, { ...body, language, requestKey });
       if (!result.ok) return answerProblem(http, result.problem);
       return http.json({
         success: true,
@@ -84,11 +87,11 @@ export const registrationRoutes: readonly Route[] = [
   defineRoute({
     method: "POST",
     path: "/auth/withdraw_registration",
-    summary: "Take a registration back.",
+    summary: "Take a registration back. Once it is approved, that takes the mailed code.",
     access: "anyone",
-    body: z.object({ registration_token: handleField }),
+    body: z.object({ registration_token: handleField, code: handleField.optional() }),
     handle: async ({ http, app, body }) => {
-      const result = await rules.withdrawRegistration(app, body.registration_token);
+      const result = await rules.withdrawRegistration(app, body.registration_token, body.code);
       if (!result.ok) return answerProblem(http, result.problem);
       return http.json({ success: true, message: "Your registration was withdrawn." });
     },
@@ -138,11 +141,12 @@ export const decisionRoutes: readonly Route[] = [
   defineRoute({
     method: "POST",
     path: "/admin/accept_user/",
-    summary: "Approve a registration: opens the sign-up and mails the code.",
+    summary:
+      "Approve a registration: opens the sign-up and mails the code. `registration_id` says which of several requests for the address; without, the first.",
     access: "admin",
-    body: z.object({ email: addressField }),
+    body: z.object({ email: addressField, registration_id: handleField.optional() }),
     handle: async ({ http, app, body, caller }) => {
-      const result = await decisions.acceptRegistration(app, body.email, caller.userId);
+      const result = await decisions.acceptRegistration(app, body.email, caller.userId, body.registration_id);
       if (!result.ok) return answerProblem(http, result.problem);
       return http.json({
         success: true,

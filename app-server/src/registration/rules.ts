@@ -4,13 +4,14 @@ import type { RegistrationStatus } from "@anteroom/shared/wire/app";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Transaction } from "kysely";
 import type { AppContext } from "../context.ts";
-import type { AppDatabase } from "../database.ts";
+import { type AppDatabase, liveStates } from "../database.ts";
 import { limits } from "../limits.ts";
-import { findTokenByCode } from "../mail/codes.ts";
+import { findTokenByCode, isMailedCode } from "../mail/codes.ts";
 import { listApprovers } from "../mail/preferences.ts";
 import type { Language } from "../mail/types.ts";
 import { authServerUnavailable, type Problem, problem, tooManyRequests } from "../problems.ts";
-import { withdraw } from "./decisions.ts";
+import { cannotOpen } from "./decisions.ts";
+import { withdraw } from "./ending.ts";
 import { renewOpening } from "./opening.ts";
 import * as openings from "./opening-store.ts";
 import * as store from "./store.ts";
@@ -23,6 +24,8 @@ export interface RegistrationRequest {
   lastname: string;
   /** Undefined: the site's. */
   language?: Language | undefined;
+  /** Random, the client's own: a request that is repeated with it is the same request. */
+  requestKey?: string | undefined;
 }
 
 /**
@@ -37,7 +40,8 @@ const answerAfterPerApprover = 5;
 /**
  * Registers a person who now waits for a decision. For an address that is a user's, already waiting or was rejected
  * lately the answer looks the same and carries the token of a decoy, which behaves like a registration that waits;
- * a user is told by mail, once a day at most.
+ * a user is told by mail, once a day at most. A further request for a waiting address is shown beside the first to
+ * administrators, who may approve either, and takes its place should the first end: who came first may be anybody.
  */
 export async function requestRegistration(context: AppContext, request: RegistrationRequest): Promise<Result<string>> {
   const startedAt = Date.now();
@@ -62,7 +66,9 @@ async function register(
 ) {
   const now = context.clock.now();
   const { policy } = context.settings;
-  const registrationId = randomId();
+  const registrationId = idOf(context, person);
+  // Whose answer got lost asks once more and is answered as before.
+  if (person.requestKey !== undefined && (await store.findById(trx, registrationId))) return { registrationId };
   const row = {
     id: registrationId,
     token_hash: context.handles.hashToken(context.handles.registrationToken(registrationId)),
@@ -72,16 +78,19 @@ async function register(
   };
   const known = await store.findClaimsOnAddress(trx, person.email, now - policy.rejectCooldown);
   const isFree = !known.isUser && !known.isRejected;
-  if (isFree && (await store.insertRegistration(trx, { ...row, state: "REQUESTED" }))) {
-    await store.insertNewUser(trx, { ...person, registrationId, accepted: false, now });
+  if (isFree && (await store.insertRequest(trx, { ...row, state: "REQUESTED" }, person))) {
     for (const approver of approvers) await askForApproval(context, trx, approver, person);
     return { registrationId };
   }
   if (policy.duplicateReply === "dodeka_400") return { registrationId, duplicate: known.isUser ? "user" : "newuser" };
-  await store.insertRegistration(trx, { ...row, state: "DECOY" });
+  await store.insertRequest(trx, { ...row, state: "DECOY" }, person);
   if (known.isUser && (await takeToken(trx, limits.hintsPerAddress, person.email, now)))
     await context.mail.enqueue(trx, { type: "registration_hint", email: person.email, values: {} });
   return { registrationId };
+}
+
+function idOf({ handles }: AppContext, { email, requestKey }: RegistrationRequest): string {
+  return requestKey === undefined ? randomId() : handles.requestId(email, requestKey);
 }
 
 async function askForApproval(
@@ -129,8 +138,29 @@ export async function registrationStatus(
     case "REJECTED":
       return { ok: true, values: { email: row.email, accepted: false, signup_token: null, state: "rejected" } };
     default:
+      if (row && code !== undefined && (await isTaken(context, row, code))) return { ok: false, problem: addressInUse };
       return { ok: false, problem: unknownToken };
   }
+}
+
+const addressInUse = problem(409, "address_in_use", "An account has this address meanwhile, so your request is over.");
+
+/** Told to nobody but the owner of the mailbox, who shows the code. */
+async function isTaken(context: AppContext, { email }: store.Registration, code: string): Promise<boolean> {
+  if ((await checkCode(context, email, code)) !== "right") return false;
+  return Boolean((await store.findClaimsOnAddress(context.db, email, context.clock.now())).isUser);
+}
+
+/** A guess is paid for before it is checked, so that guesses made at once count too; a right one is given back. */
+async function checkCode(
+  context: AppContext,
+  email: string,
+  code: string,
+): Promise<"right" | "wrong" | "rate_limited"> {
+  if (!(await takeToken(context.db, limits.guessesPerAddress, email, context.clock.now()))) return "rate_limited";
+  if (!(await isMailedCode(context, email, code))) return "wrong";
+  await returnToken(context.db, limits.guessesPerAddress, email);
+  return "right";
 }
 
 /** Null when the sign-up has expired, or when too many tokens were given out without the code. */
@@ -207,12 +237,38 @@ async function mailAgain(context: AppContext, row: store.Registration): Promise<
 
 function toProblem(errorCode: string): Problem {
   if (errorCode === "rate_limited") return tooManyRequests(1_800);
-  return problem(500, "signup_failed", "Faroe signup failed", { error_code: errorCode });
+  // That an account has the address is told to whoever shows the code, and not to everybody with the token.
+  return errorCode === "email_address_already_used" ? unknownToken : cannotOpen(errorCode);
 }
 
-/** The applicant changes their mind. Decoys can be withdrawn too, so that nothing gives them away. */
-export async function withdrawRegistration(context: AppContext, token: string): Promise<Result<undefined>> {
+const codeNeeded = problem(403, "code_needed", "This registration was approved: withdrawing it takes the mailed code.");
+const incorrectCode = problem(422, "incorrect_code", "This code is not right.");
+
+/**
+ * The applicant changes their mind. Decoys can be withdrawn too, so that nothing gives them away. What was approved
+ * belongs to the owner of the mailbox, who may not be the one who registered: from then on it takes the mailed code.
+ */
+export async function withdrawRegistration(
+  context: AppContext,
+  token: string,
+  code: string | undefined,
+): Promise<Result<undefined>> {
   const row = await store.findByToken(context.db, context.handles.hashToken(token));
-  if (row && (await withdraw(context, row.id))) return { ok: true, values: undefined };
-  return { ok: false, problem: row?.state === "REJECTED" ? rejectedAlready : unknownToken };
+  if (!row) return { ok: false, problem: unknownToken };
+  if (await withdraw(context, { registrationId: row.id, states: ["REQUESTED", "DECOY"] }))
+    return { ok: true, values: undefined };
+  const state = (await store.findById(context.db, row.id))?.state;
+  if (state !== "ACCEPTING" && state !== "ACCEPTED" && state !== "OPEN")
+    return { ok: false, problem: state === "REJECTED" ? rejectedAlready : unknownToken };
+  const refusal = await refuseCode(context, row.email, code);
+  if (refusal) return { ok: false, problem: refusal };
+  if (await withdraw(context, { registrationId: row.id, states: liveStates })) return { ok: true, values: undefined };
+  return { ok: false, problem: unknownToken };
+}
+
+async function refuseCode(context: AppContext, email: string, code: string | undefined): Promise<Problem | undefined> {
+  if (code === undefined) return codeNeeded;
+  const checked = await checkCode(context, email, code);
+  if (checked === "rate_limited") return tooManyRequests(limits.guessesPerAddress.interval);
+  return checked === "right" ? undefined : incorrectCode;
 }

@@ -52,38 +52,49 @@ export async function findClaimsOnAddress(db: Db, email: string, rejectedSince: 
     .executeTakeFirstOrThrow();
 }
 
-type NewRegistration = Pick<
+export type NewRegistration = Pick<
   RegistrationStateTable,
   "id" | "token_hash" | "email" | "state" | "created_at" | "expires_at"
 > & { accepted?: boolean; grants?: string[]; opening_until?: number; decided_by?: string; decided_at?: number };
 
-/** False, and nothing stored, when the state is a live one and the address has a live registration already. */
-export async function insertRegistration(db: Db, row: NewRegistration): Promise<boolean> {
-  const result = await db
-    .insertInto("registration_state")
-    .values(row)
-    .onConflict((conflict) => conflict.column("email").where(isLive).doNothing())
-    .executeTakeFirst();
-  return result.numInsertedOrUpdatedRows === 1n;
+interface Applicant {
+  firstname: string;
+  lastname: string;
+  language?: Language | undefined;
 }
 
-export async function insertNewUser(
-  db: Db,
-  row: {
-    registrationId: string;
-    email: string;
-    firstname: string;
-    lastname: string;
-    language?: Language | undefined;
-    accepted: boolean;
-    now: number;
-  },
-): Promise<void> {
-  const { registrationId, language = null, now, ...columns } = row;
-  await db
+/**
+ * Stores a request and who makes it, in one statement. False, and nothing stored, when it is there already, or when its
+ * state is a live one and the address has a live registration.
+ */
+export async function insertRequest(db: Db, row: NewRegistration, applicant: Applicant): Promise<boolean> {
+  const { firstname, lastname, language = null } = applicant;
+  const columns = { email: row.email, firstname, lastname, language, accepted: row.accepted ?? false };
+  const inserted = await db
+    .with("made", (with_) =>
+      with_
+        .insertInto("registration_state")
+        .values(row)
+        .onConflict((conflict) => conflict.doNothing())
+        .returning(["id", "created_at"]),
+    )
     .insertInto("newusers")
-    .values({ ...columns, language, registration_id: registrationId, created_at: now })
-    .execute();
+    .columns(["registration_id", "created_at", "email", "firstname", "lastname", "language", "accepted"])
+    .expression((eb) =>
+      eb
+        .selectFrom("made")
+        .select(["made.id", "made.created_at"])
+        .select([
+          sql<string>`${columns.email}::text`.as("email"),
+          sql<string>`${columns.firstname}::text`.as("firstname"),
+          sql<string>`${columns.lastname}::text`.as("lastname"),
+          sql<Language | null>`${columns.language}::text`.as("language"),
+          sql<boolean>`${columns.accepted}::boolean`.as("accepted"),
+        ]),
+    )
+    .returning("registration_id")
+    .executeTakeFirst();
+  return inserted !== undefined;
 }
 
 export async function findByToken(db: Db, tokenHash: Uint8Array): Promise<Registration | undefined> {
@@ -216,22 +227,28 @@ export async function storeReopened(db: Db, email: string, expiresAt: number): P
   return row?.id;
 }
 
-/**
- * Any state before ACTIVE → WITHDRAWN; the name is forgotten. Returns the sealed sign-up token, if there was one, so
- * that the sign-up can be ended too.
- */
+export interface Ended {
+  id: string;
+  email: string;
+  /** Whether it held its address; a decoy does not. */
+  held: boolean;
+  /** Sealed, so that the sign-up can be ended too. */
+  signupToken: Uint8Array | null;
+}
+
+/** One of the states → WITHDRAWN; the name is forgotten. By its id, or whichever is in such a state at the address. */
 export async function storeWithdrawn(
   db: Db,
-  registrationId: string,
+  which: ({ id: string } | { email: string }) & { states: readonly RegistrationState[] },
   expiresAt: number,
-): Promise<{ signupToken: Uint8Array | null } | undefined> {
+): Promise<Ended | undefined> {
   return db
     .with("before", (with_) =>
       with_
         .selectFrom("registration_state")
-        .select(["id", "signup_token"])
-        .where("id", "=", registrationId)
-        .where("state", "in", [...liveStates, "DECOY"])
+        .select(["id", "state", "signup_token"])
+        .where((eb) => ("id" in which ? eb("id", "=", which.id) : eb("email", "=", which.email)))
+        .where("state", "in", [...which.states])
         .forUpdate(),
     )
     .with("forgotten", (with_) =>
@@ -249,8 +266,60 @@ export async function storeWithdrawn(
       expires_at: expiresAt,
     })
     .whereRef("registration_state.id", "=", "before.id")
-    .returning("before.signup_token as signupToken")
+    .returning([
+      "before.id",
+      "registration_state.email",
+      sql<boolean>`before.state <> 'DECOY'`.as("held"),
+      "before.signup_token as signupToken",
+    ])
     .executeTakeFirst();
+}
+
+/**
+ * DECOY → REQUESTED for the oldest further request of each address, where none holds the address any more. What was
+ * registered for an address that is an account's stays a decoy.
+ */
+export async function promoteNext(db: Db, emails: readonly string[], now: number): Promise<void> {
+  if (emails.length === 0) return;
+  await sql`
+    with next as (
+      select distinct on (email) id from registration_state
+      where email = any(${emails}::text[]) and state = 'DECOY' and expires_at > ${now}
+      order by email, created_at, id
+    )
+    update registration_state further set state = 'REQUESTED' from next
+    where further.id = next.id and further.state = 'DECOY'
+      and not exists (select from users where email_norm = further.email)
+      and not exists (select from registration_state live
+        where live.email = further.email and live.state in ('REQUESTED', 'ACCEPTING', 'ACCEPTED', 'OPEN'))`.execute(db);
+}
+
+/**
+ * Two requests for a waiting address change places: REQUESTED → DECOY for the one that waits, DECOY → REQUESTED for the
+ * chosen one. False when that is no further request of this address, or a decision is under way.
+ */
+export async function chooseRequest(trx: Transaction<AppDatabase>, email: string, id: string): Promise<boolean> {
+  const chosen = await trx
+    .selectFrom("registration_state")
+    .select("state")
+    .where("id", "=", id)
+    .where("email", "=", email)
+    .forUpdate()
+    .executeTakeFirst();
+  if (chosen?.state !== "DECOY") return chosen !== undefined && isLiveState(chosen.state);
+  const stepped = await trx
+    .updateTable("registration_state")
+    .set({ state: "DECOY" })
+    .where("email", "=", email)
+    .where("state", "=", "REQUESTED")
+    .executeTakeFirst();
+  if (stepped.numUpdatedRows === 0n) return false;
+  await trx.updateTable("registration_state").set({ state: "REQUESTED" }).where("id", "=", id).execute();
+  return true;
+}
+
+function isLiveState(state: RegistrationState): boolean {
+  return liveStates.some((live) => live === state);
 }
 
 function newestMail(eb: ExpressionBuilder<AppDatabase & { state: RegistrationStateTable }, "newusers" | "state">) {
@@ -316,26 +385,39 @@ export async function lockByEmail(db: Transaction<AppDatabase>, email: string) {
     .executeTakeFirst();
 }
 
-/** The registration and its code are used up: OPEN → ACTIVE leaves no row behind. */
+/** The registration and its code are used up: OPEN → ACTIVE leaves no row behind, nor the names of further requests. */
 export async function deleteRegistration(db: Db, registrationId: string): Promise<void> {
-  await db.deleteFrom("registration_state").where("id", "=", registrationId).execute();
+  await sql`
+    with used as (delete from registration_state where id = ${registrationId} returning email)
+    delete from newusers using registration_state further, used
+    where further.email = used.email and further.state = 'DECOY' and newusers.registration_id = further.id`.execute(db);
 }
 
-/** REQUESTED and ACCEPTED past their time → EXPIRED, names forgotten; decoys and kept decisions past theirs → gone. */
+/**
+ * REQUESTED and ACCEPTED past their time → EXPIRED, names forgotten, and further requests take their place; decoys and
+ * kept decisions past theirs → gone.
+ */
 export async function expireRegistrations(db: Db, now: number, keepUntil: number): Promise<void> {
-  await db
+  const expired = await db
     .with("expired", (with_) =>
       with_
         .updateTable("registration_state")
         .set({ state: "EXPIRED", accepted: false, opening_until: null, opening_id: null, expires_at: keepUntil })
         .where("state", "in", ["REQUESTED", "ACCEPTED"])
         .where("expires_at", "<=", now)
-        .returning("id"),
+        .returning(["id", "email"]),
     )
-    .deleteFrom("newusers")
-    .using("expired")
-    .whereRef("newusers.registration_id", "=", "expired.id")
+    .with("forgotten", (with_) =>
+      with_.deleteFrom("newusers").using("expired").whereRef("newusers.registration_id", "=", "expired.id"),
+    )
+    .selectFrom("expired")
+    .select("email")
     .execute();
+  await promoteNext(
+    db,
+    expired.map(({ email }) => email),
+    now,
+  );
   await db
     .deleteFrom("registration_state")
     .where("state", "in", ["DECOY", "REJECTED", "WITHDRAWN", "EXPIRED"])

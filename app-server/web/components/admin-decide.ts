@@ -1,4 +1,5 @@
 import type { AppFailure } from "@anteroom/shared/client/app";
+import type { AlternativeRequest } from "@anteroom/shared/wire/app";
 import { useMemo, useRef, useState } from "react";
 import { useFormats, useTexts } from "../i18n.tsx";
 import { messages } from "../messages.ts";
@@ -12,7 +13,8 @@ import type { Failure } from "./form.tsx";
 export interface Decisions {
   /** The ids of those about whom something is under way. */
   busy: ReadonlySet<string>;
-  approve: (row: QueueRow) => Promise<void>;
+  /** As asked for in the row's request, or in another for the same address. */
+  approve: (row: QueueRow, instead?: AlternativeRequest) => Promise<void>;
   /** What is wrong with the reason or the connection; that somebody else was quicker is said and settles it too. */
   reject: (row: QueueRow, reason: string) => Promise<Failure | undefined>;
   reopen: (row: QueueRow) => Promise<void>;
@@ -44,13 +46,16 @@ export function useDecisions(): Decisions {
       say({ about: row.id, tone: "good", text: text.undone(nameOf(row)) });
     };
     return {
-      approve: (row) =>
-        track(row, call("POST /admin/accept_user/", { email: row.email })).then((answer) => {
+      approve: (row, instead) => {
+        // What is seen is what is approved, also when another request has taken its place meanwhile.
+        const registration_id = instead?.registration_id ?? row.id;
+        return track(row, call("POST /admin/accept_user/", { email: row.email, registration_id })).then((answer) => {
           if (!answer.ok) return tellRefusal(row, answer);
           moveBetweenLists(row, "waiting", "approved");
           // Who approves many in a row needs no pile of good news.
-          say({ about: "approvals", tone: "good", text: text.done.accept(nameOf(row)) });
-        }),
+          say({ about: "approvals", tone: "good", text: text.done.accept(nameOf({ ...row, ...instead })) });
+        });
+      },
       reject: async (row, reason) => {
         const answer = await track(row, call("POST /admin/reject_user/", { email: row.email, reason }));
         if (!answer.ok && isAboutTheForm(answer)) return { ...answer, field: "reason" };

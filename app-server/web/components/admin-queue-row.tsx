@@ -1,4 +1,4 @@
-import type { EarlierRegistration } from "@anteroom/shared/wire/app";
+import type { AlternativeRequest, EarlierRegistration } from "@anteroom/shared/wire/app";
 import { useTexts } from "../i18n.tsx";
 import type { QueueRow } from "./admin-api.ts";
 import { MailNote } from "./admin-mail-state.tsx";
@@ -8,7 +8,8 @@ import { queueWords } from "./admin-queue-words.ts";
 
 /** What can be done about a row. Each promise ends when it is done, or was refused and that was said. */
 export interface RowActions {
-  approve: (row: QueueRow) => Promise<void>;
+  /** As asked for in this request, or in another for the same address. */
+  approve: (row: QueueRow, instead?: AlternativeRequest) => Promise<void>;
   reject: (row: QueueRow) => void;
   reopen: (row: QueueRow) => Promise<void>;
   sendAgain: (row: QueueRow) => Promise<void>;
@@ -62,6 +63,7 @@ export function RowContent({ row, isSelected, isBusy, actions }: RowProps) {
           <span>{text.languages[row.language]}</span>
           <Warnings row={row} />
         </div>
+        {row.alternatives.length > 0 && <Alternatives row={row} isBusy={isBusy} approve={actions.approve} />}
         {list !== "waiting" && <Decided row={row} list={list} />}
         {row.mail && list !== "waiting" && (
           <div className="row-mail">
@@ -82,11 +84,38 @@ function Warnings({ row }: { row: QueueRow }) {
   return (
     <>
       {row.state === "ACCEPTING" && <span className="badge">{text.accepting}</span>}
+      {row.requests > 1 && <span className="badge badge-warn">{text.requests(row.requests)}</span>}
       {row.same_name > 0 && <span className="badge badge-warn">{text.sameName(row.same_name)}</span>}
       {row.earlier.slice(0, 3).map((earlier) => (
         <Earlier key={`${earlier.state}${earlier.decided_at}`} earlier={earlier} />
       ))}
     </>
+  );
+}
+
+/** Anybody may ask with anybody's address, so the first request is not always the owner's. */
+function Alternatives({ row, isBusy, approve }: Pick<RowProps, "row" | "isBusy"> & Pick<RowActions, "approve">) {
+  const text = useTexts(queueWords);
+  const left = row.requests - 1 - row.alternatives.length;
+  return (
+    <div className="row-alternatives">
+      <p className="field-hint">{text.alternativesLead}</p>
+      <ul>
+        {row.alternatives.map((other) => (
+          <li key={other.registration_id}>
+            <Name of={{ ...other, email: row.email }} /> <Ago time={other.created_at} />
+            <ActionButton
+              label={text.approveAs(nameOf({ ...other, email: row.email }))}
+              isBusy={isBusy}
+              run={() => approve(row, other)}
+            >
+              {text.approve}
+            </ActionButton>
+          </li>
+        ))}
+      </ul>
+      {left > 0 && <p className="field-hint">{text.more(left)}</p>}
+    </div>
   );
 }
 

@@ -32,6 +32,10 @@ export const queueWords = texts({
     languages: { en: "English", nl: "Dutch" },
     accepting: "is being approved",
     sameName: (count: number) => (count === 1 ? "1 other person has this name" : `${count} others have this name`),
+    requests: (count: number) => `${count} requests for this address`,
+    alternativesLead: "Nobody knows yet whose address it is. The mail with the code goes there, whichever you approve.",
+    approveAs: (name: string) => `Approve as ${name}`,
+    more: (count: number) => (count === 1 ? "and 1 more" : `and ${count} more`),
     earlier: {
       REJECTED: "rejected before",
       WITHDRAWN: "withdrew before",
@@ -108,6 +112,11 @@ export const queueWords = texts({
     languages: { en: "Engels", nl: "Nederlands" },
     accepting: "wordt goedgekeurd",
     sameName: (count: number) => (count === 1 ? "1 ander heeft deze naam" : `${count} anderen hebben deze naam`),
+    requests: (count: number) => `${count} aanvragen voor dit adres`,
+    alternativesLead:
+      "Wiens adres het is, weet nog niemand. De mail met de code gaat daarheen, welke je ook goedkeurt.",
+    approveAs: (name: string) => `Keur goed als ${name}`,
+    more: (count: number) => (count === 1 ? "en nog 1" : `en nog ${count}`),
     earlier: {
       REJECTED: "eerder afgewezen",
       WITHDRAWN: "trok zich eerder terug",

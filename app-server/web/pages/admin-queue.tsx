@@ -105,11 +105,11 @@ interface Parts {
 
 function useRowActions({ decisions, handle, setAsked, setSelection }: Parts): RowActions {
   return {
-    approve: (row) => {
+    approve: (row, instead) => {
       // On to the next one at once: who decides about many does not wait for each.
       if (handle.current?.hasFocus() && handle.current.active?.id === row.id) handle.current.moveBy(1);
       setSelection((before) => without(before, [row]));
-      return decisions.approve(row);
+      return decisions.approve(row, instead);
     },
     reject: (row) => setAsked({ what: "reject", people: [row] }),
     reopen: decisions.reopen,

@@ -31,8 +31,18 @@ export function RegisterPage() {
   const { language } = useLanguage();
   const [, navigate] = useLocation();
   const [person, setPerson] = useState(nobody);
+  // The same request has the same key, however often it is sent: its answer may get lost.
+  const [requestKey, setRequestKey] = useState(newRequestKey);
+  const change = (given: Parameters<typeof setPerson>[0]) => {
+    setPerson(given);
+    setRequestKey(newRequestKey());
+  };
   const submission = useSubmission(async (): Promise<Failure | undefined> => {
-    const result = await app("POST /auth/request_registration", { ...person, language });
+    const result = await app("POST /auth/request_registration", {
+      ...person,
+      language,
+      request_key: requestKey,
+    });
     if (!result.ok) return failureOf(result);
     navigate(`/account/signup?token=${encodeURIComponent(result.values.registration_token)}`);
     return undefined;
@@ -40,11 +50,15 @@ export function RegisterPage() {
   return (
     <Page title={text.title} lead={text.lead} above={<Progress at={0} />}>
       <Form submission={submission} action={text.send}>
-        <PersonFields person={person} onPerson={setPerson} failure={submission.failure} addressHint={text.emailHint} />
+        <PersonFields person={person} onPerson={change} failure={submission.failure} addressHint={text.emailHint} />
       </Form>
       <p className="aside">
         {text.already} <Link href="/account/login">{text.signIn}</Link>
       </p>
     </Page>
   );
+}
+
+function newRequestKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

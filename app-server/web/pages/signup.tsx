@@ -5,7 +5,15 @@ import { Link } from "wouter";
 import { app, useSession } from "../api.ts";
 import { Activation } from "../components/activation.tsx";
 import { keepForReload, useCleanAddress } from "../components/clean-address.ts";
-import { AddressField, CodeField, cleanCode, type Failure, Form, useSubmission } from "../components/form.tsx";
+import {
+  AddressField,
+  CodeField,
+  cleanCode,
+  type Failure,
+  Form,
+  failureOf,
+  useSubmission,
+} from "../components/form.tsx";
 import { Loading, Page, Unreachable } from "../components/page.tsx";
 import { Progress } from "../components/progress.tsx";
 import { texts, useTexts } from "../i18n.tsx";
@@ -14,7 +22,9 @@ const words = texts({
   en: {
     waiting: "Your request is waiting for a decision",
     waitingLead: (email: string) => `We will write to ${email} as soon as an administrator has decided.`,
-    waitingMore: "You can close this page: the mail brings you back. If you leave it open, it goes on by itself.",
+    waitingMore: "You can close this page: the mail brings you back. It is that mail that counts, not this page.",
+    mailed: "You got a mail with a code, perhaps because you asked on another device too?",
+    enterCode: "Type address and code",
     checked: "This page looks again every few seconds.",
     unseen: "We cannot look just now. This page tries again by itself.",
     withdraw: "Withdraw my request",
@@ -30,6 +40,9 @@ const words = texts({
       `You are still approved. Ask for a new code, and a new mail is written to ${email}.`,
     renew: "Send me a new code",
     haveCode: "I have a newer code",
+    taken: "This address has an account",
+    takenLead:
+      "An account has taken this address since you asked, so your request is over. Sign in with it, or ask with another address.",
     gone: "This link leads nowhere any more",
     goneLead:
       "Most often the account is active already: then sign in. Otherwise the request has expired or was withdrawn, and you can ask again.",
@@ -46,7 +59,9 @@ const words = texts({
   nl: {
     waiting: "Je aanvraag wacht op een beslissing",
     waitingLead: (email: string) => `We schrijven naar ${email} zodra een beheerder heeft beslist.`,
-    waitingMore: "Deze pagina mag dicht: de mail brengt je terug. Laat je haar open, dan gaat ze vanzelf verder.",
+    waitingMore: "Deze pagina mag dicht: de mail brengt je terug. Die mail telt, niet deze pagina.",
+    mailed: "Kreeg je een mail met een code, misschien omdat je het ook op een ander apparaat vroeg?",
+    enterCode: "Typ adres en code",
     checked: "Deze pagina kijkt om de paar seconden opnieuw.",
     unseen: "We kunnen nu even niet kijken. Deze pagina probeert het vanzelf opnieuw.",
     withdraw: "Trek mijn aanvraag in",
@@ -62,6 +77,9 @@ const words = texts({
       `Je bent nog steeds goedgekeurd. Vraag een nieuwe code, dan gaat er een nieuwe mail naar ${email}.`,
     renew: "Stuur me een nieuwe code",
     haveCode: "Ik heb een nieuwere code",
+    taken: "Dit adres heeft een account",
+    takenLead:
+      "Een account heeft dit adres gekregen nadat je je aanvraag deed, dus die is voorbij. Meld je ermee aan, of vraag het met een ander adres.",
     gone: "Deze link leidt nergens meer heen",
     goneLead:
       "Meestal is het account al actief: meld je dan aan. Anders is de aanvraag verlopen of ingetrokken, en kun je opnieuw vragen.",
@@ -99,7 +117,7 @@ export function SignupPage() {
   );
 }
 
-type Seen = RegistrationStatus | "gone";
+type Seen = RegistrationStatus | "gone" | "taken";
 
 /** Milliseconds between two looks: quick at first, later every ten seconds; none while the tab is hidden. */
 const pauses = [1_000, 2_000, 3_000, 5_000, 8_000, 10_000];
@@ -126,6 +144,7 @@ function WaitingRoom({ handle, onHandle }: RoomProps) {
   const { data } = status;
   if (data === undefined)
     return status.isError ? <Unreachable error={status.error} onAgain={() => void status.refetch()} /> : <Loading />;
+  if (data === "taken") return <Ended title={text.taken} lead={text.takenLead} />;
   if (data === "gone") return <Ended title={text.gone} lead={text.goneLead} />;
   if (data.state === "rejected")
     return (
@@ -167,6 +186,13 @@ function WaitingRoom({ handle, onHandle }: RoomProps) {
           {status.isError ? text.unseen : text.checked}
         </p>
       </div>
+      <p className="aside">
+        {text.mailed}{" "}
+        <button type="button" className="link-button" onClick={() => onHandle({ token: "", code: "" })}>
+          {text.enterCode}
+        </button>
+        .
+      </p>
       <Withdraw token={handle.token} onWithdrawn={() => setWithdrawn(true)} />
     </Page>
   );
@@ -183,14 +209,21 @@ async function readStatus({ token, code }: Handle): Promise<Seen> {
   });
   if (answer.ok) return answer.values;
   if (answer.error === "registration_not_found") return "gone";
+  if (answer.error === "address_in_use") return "taken";
   throw new Error(answer.detail, { cause: answer.error });
 }
 
 function Withdraw({ token, onWithdrawn }: { token: string; onWithdrawn: () => void }) {
   const text = useTexts(words);
-  const submission = useSubmission(async () => {
-    const result = await app("POST /auth/withdraw_registration", { registration_token: token });
-    if (!result.ok) return result;
+  const [isApproved, setApproved] = useState(false);
+  const [code, setCode] = useState("");
+  const submission = useSubmission(async (): Promise<Failure | undefined> => {
+    const shown = isApproved ? { code: cleanCode(code) } : {};
+    const result = await app("POST /auth/withdraw_registration", { registration_token: token, ...shown });
+    if (!result.ok) {
+      setApproved(isApproved || result.error === "code_needed");
+      return result.error === "incorrect_code" ? { error: result.error, field: "code" } : failureOf(result);
+    }
     onWithdrawn();
     return undefined;
   });
@@ -199,6 +232,7 @@ function Withdraw({ token, onWithdrawn }: { token: string; onWithdrawn: () => vo
       <summary>{text.withdraw}</summary>
       <Form submission={submission} action={text.withdraw} tone="danger">
         <p>{text.withdrawMore}</p>
+        {isApproved && <CodeField label={text.codeLabel} value={code} onValue={setCode} failure={submission.failure} />}
       </Form>
     </details>
   );

@@ -5,11 +5,9 @@ export default defineConfig({
   test: {
     include: ["{shared,auth-server,app-server}/test/**/*.test.ts"],
     globalSetup: ["shared/testing/global-setup.ts"],
-    setupFiles: ["shared/testing/fail-on-console-error.ts"],
+    setupFiles: ["shared/testing/fail-on-console-error.ts", "shared/testing/patient-timeouts.ts"],
     // Files share what they import, and wait for processes and clocks more than they compute.
     isolate: false,
     maxWorkers: 2,
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
   },
 });

@@ -15,7 +15,7 @@ beforeAll(async () => {
   walk = await createWalk(stack, client);
 });
 
-afterAll(() => stack.stop());
+afterAll(() => stack?.stop());
 
 const act = (action: string, args: Record<string, unknown>, headers?: Record<string, string>) =>
   client.app.post("/auth/actions", { action, arguments: args }, headers);

@@ -3,6 +3,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { text as readText } from "node:stream/consumers";
+import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Client, createClient } from "./support/client.ts";
 import { type Stack, startStack } from "./support/stack.ts";
@@ -27,8 +28,8 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await stack.stop();
-  passage.close();
+  await stack?.stop();
+  passage?.close();
 });
 
 const hash = {
@@ -59,7 +60,7 @@ test("D-57: approval writes text, HTML and source of the mail within two seconds
   const before = new Set(await readyMails());
   await walk.decide("accept_user", "a.b+c@example.com");
   const fresh = async () => (await readyMails()).filter((name) => !before.has(name));
-  await expect.poll(async () => (await fresh()).length, { timeout: 2_000 }).toBe(3);
+  await expect.poll(async () => (await fresh()).length, { timeout: patiently(2_000) }).toBe(3);
   const names = (await fresh()).sort();
   const stem = names[0]?.slice(0, -".eml".length) ?? "";
   expect(stem).toMatch(/^\d{8}_\d{6}_\d{6}_signup_verification_a_b\+c_at_example_com$/);

@@ -25,7 +25,7 @@ beforeAll(async () => {
   walk = await createWalk(stack, client);
 });
 
-afterAll(() => stack.stop());
+afterAll(() => stack?.stop());
 
 const get = (path: string, session = walk.admin): Promise<Reply> => client.app.get(path, session);
 const post = (path: string, body: object, session = walk.admin): Promise<Reply> => client.app.post(path, body, session);

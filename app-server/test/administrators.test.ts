@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { publicRoutes } from "../src/app.ts";
 import { type Client, createClient } from "./support/client.ts";
@@ -16,7 +17,7 @@ beforeAll(async () => {
   walk = await createWalk(stack, client);
 });
 
-afterAll(() => stack.stop());
+afterAll(() => stack?.stop());
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const program = fileURLToPath(new URL("../src/admin-cli.ts", import.meta.url));
@@ -38,7 +39,7 @@ function run(file: string, args: string[], env: Record<string, string> = {}): Pr
     ...env,
   };
   return new Promise((resolve) => {
-    const child = execFile(file, args, { cwd: root, env: environment, timeout: 15_000 }, (_, out, err) =>
+    const child = execFile(file, args, { cwd: root, env: environment, timeout: patiently(15_000) }, (_, out, err) =>
       resolve({ code: child.exitCode ?? -1, out, err }),
     );
   });

@@ -20,7 +20,7 @@ beforeAll(async () => {
   await client.register("waiting@example.com");
 });
 
-afterAll(() => stack.stop());
+afterAll(() => stack?.stop());
 
 beforeEach(async () => {
   before = await everything();

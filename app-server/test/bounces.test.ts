@@ -37,8 +37,8 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await stack.stop();
-  relay.close();
+  await stack?.stop();
+  relay?.close();
 });
 
 /** Causes a mail; answers the address that it comes back to, from its envelope. */

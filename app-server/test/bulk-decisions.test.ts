@@ -16,7 +16,7 @@ beforeAll(async () => {
   walk = await createWalk(stack, client);
 });
 
-afterAll(() => stack.stop());
+afterAll(() => stack?.stop());
 
 /** People who wait, without asking the server for each. */
 async function insertWaiting(prefix: string, count: number): Promise<string[]> {

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePort } from "@anteroom/shared/launch/ports";
+import { patiently } from "@anteroom/shared/testing/patience";
 import postgres from "postgres";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createHandles } from "../src/registration/handles.ts";
@@ -64,7 +65,7 @@ describe.each([
     stack.recorder.reset();
     const startedAt = performance.now();
     const replies = await atOnce((index) => accept("wanted@example.com", administrators[index]));
-    expect(performance.now() - startedAt).toBeLessThan(3_000);
+    expect(performance.now() - startedAt).toBeLessThan(patiently(3_000));
     expect(replies.map(({ status }) => status).toSorted()).toEqual(twenty.map((index) => (index === 0 ? 200 : 409)));
     const winner = `admin-${replies.findIndex(({ status }) => status === 200)}@example.com`;
     const [decision] = await stack.sql`select users.id as decided_by, decided_at from users
@@ -101,11 +102,13 @@ describe.each([
     authSql = postgres(plain.databases.auth.url, { max: 1, onnotice: () => undefined });
   });
   afterAll(async () => {
-    await authSql.end({ timeout: 1 });
-    await plain.stop();
+    await authSql?.end({ timeout: 1 });
+    await plain?.stop();
   });
 
-  test("a thousand people accepted by fifty at a time: all succeed, one mail each", { timeout: 60_000 }, async () => {
+  test("a thousand people accepted by fifty at a time: all succeed, one mail each", {
+    timeout: patiently(60_000),
+  }, async () => {
     const emails = Array.from({ length: 1_000 }, (_, index) => `person-${index}@example.com`);
     await insertRegistrations(plain, emails);
     const waiting = emails[Symbol.iterator]();
@@ -275,9 +278,9 @@ describe("two app servers on one database", () => {
   });
 
   afterAll(async () => {
-    await second.stop();
+    await second?.stop();
     await stop();
-    relay.close();
+    relay?.close();
   });
 
   test("D-33: twenty accept one person on both: one create_signup, one mail, one token", async () => {

@@ -12,7 +12,7 @@ beforeAll(async () => {
   stack = await startStack({ env: { BACKEND_TRUSTED_PROXIES: "127.0.0.1/32" } });
 });
 
-afterAll(() => stack.stop());
+afterAll(() => stack?.stop());
 
 /** Seconds of work that the app server has done so far. */
 async function workSoFar(): Promise<number> {

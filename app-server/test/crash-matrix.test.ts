@@ -1,3 +1,4 @@
+import { patiently } from "@anteroom/shared/testing/patience";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Reply } from "./support/client.ts";
@@ -81,8 +82,8 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await authSql.end({ timeout: 1 });
-  await stack.stop();
+  await authSql?.end({ timeout: 1 });
+  await stack?.stop();
 });
 
 interface Person {
@@ -268,7 +269,9 @@ describe.each<{ who: string; killed: ("app" | "auth")[]; goesOn: "meanwhile" | "
   });
 });
 
-test("a mail that a killed worker held goes out within 90 s, and no mail twice", { timeout: 100_000 }, async () => {
+test("a mail that a killed worker held goes out within 90 s, and no mail twice", {
+  timeout: patiently(100_000),
+}, async () => {
   for (const { person, killedAt } of heldMails) {
     const jobs = () => stack.sql`select job.state, job.completed_on from pgboss.job
       join mails on mails.id::text = job.data->>'mailId' where mails.email = ${person.email}`;

@@ -14,7 +14,7 @@ beforeAll(async () => {
   walk = await createWalk(stack, client);
 });
 
-afterAll(() => stack.stop());
+afterAll(() => stack?.stop());
 
 const post = (path: string, body: object) => client.app.post(`/admin/${path}/`, body, walk.admin);
 

@@ -22,8 +22,8 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await browser.close();
-  await stack.stop();
+  await browser?.close();
+  await stack?.stop();
 });
 
 const path = "/dev/mailbox";

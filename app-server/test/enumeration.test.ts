@@ -23,7 +23,7 @@ beforeAll(async () => {
     from generate_series(100, ${99 + samples * 2}::int) n`;
 });
 
-afterAll(() => stack.stop());
+afterAll(() => stack?.stop());
 
 const kinds = ["user", "pend", "none"] as const;
 type Kind = (typeof kinds)[number];

@@ -1,3 +1,4 @@
+import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type Client, createClient } from "./support/client.ts";
 import { type Stack, startStack } from "./support/stack.ts";
@@ -16,7 +17,7 @@ beforeAll(async () => {
   walk = await createWalk(stack, client);
 });
 
-afterAll(() => stack.stop());
+afterAll(() => stack?.stop());
 
 beforeEach(() => setClocks(now));
 
@@ -113,8 +114,8 @@ test("C3: what was interrupted is moved on by the recovery, whatever the state i
       opening_until = ${now + 60}, mailed_at = ${address.startsWith("mailed") ? now : null} where email = ${address}`;
   }
   await setClocks(now + 60);
-  await expect.poll(() => walk.states("unmailed@example.com"), { timeout: 5_000 }).toEqual(["REQUESTED"]);
-  await expect.poll(() => walk.states("mailed@example.com"), { timeout: 5_000 }).toEqual(["OPEN"]);
+  await expect.poll(() => walk.states("unmailed@example.com"), { timeout: patiently(5_000) }).toEqual(["REQUESTED"]);
+  await expect.poll(() => walk.states("mailed@example.com"), { timeout: patiently(5_000) }).toEqual(["OPEN"]);
   expect(await walk.mailsTo("unmailed@example.com")).toEqual([]);
   const mails = await walk.mailsTo("mailed@example.com");
   const found = await client.app.post("/auth/lookup_registration", {

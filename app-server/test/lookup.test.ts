@@ -13,7 +13,7 @@ beforeAll(async () => {
   walk = await createWalk(stack, client);
 });
 
-afterAll(() => stack.stop());
+afterAll(() => stack?.stop());
 
 const lookup = (email: unknown, code: unknown) => client.app.post("/auth/lookup_registration", { email, code });
 

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { patiently } from "@anteroom/shared/testing/patience";
 import { isEmailAddress } from "@anteroom/shared/wire/email-address";
 import fc from "fast-check";
 import { createTransport } from "nodemailer";
@@ -85,7 +86,9 @@ const dueMail: fc.Arbitrary<DueMail> = fc
   })
   .map((mail) => ({ ...mail, createdAt: new Date("2026-01-02T03:04:05Z") }));
 
-test("R43, S-47: whatever names and addresses hold, a mail has our headers, one recipient, and reads back as composed", async () => {
+test("R43, S-47: whatever names and addresses hold, a mail has our headers, one recipient, and reads back as composed", {
+  timeout: patiently(30_000),
+}, async () => {
   await fc.assert(
     fc.asyncProperty(dueMail, async (mail) => {
       const { composed, recipients, source, parsed } = await readBack(mail);
@@ -101,9 +104,11 @@ test("R43, S-47: whatever names and addresses hold, a mail has our headers, one 
     }),
     { numRuns: 200 },
   );
-}, 30_000);
+});
 
-test("R43: addresses that people may register with arrive as they were written", async () => {
+test("R43: addresses that people may register with arrive as they were written", {
+  timeout: patiently(30_000),
+}, async () => {
   await fc.assert(
     fc.asyncProperty(fc.emailAddress().filter(isEmailAddress), async (email) => {
       const mail = {
@@ -120,7 +125,7 @@ test("R43: addresses that people may register with arrive as they were written",
     }),
     { numRuns: 100 },
   );
-}, 30_000);
+});
 
 test("R43: a header folded at a space that is none of ASCII's stays one header", async () => {
   const email = `${"a".repeat(70)}\u2028Bcc: z@example.com@b.example`;

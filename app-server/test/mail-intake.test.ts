@@ -1,6 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { request as httpRequest } from "node:http";
 import { join } from "node:path";
+import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Client, createClient } from "./support/client.ts";
 import { readMails, type Stack, startStack } from "./support/stack.ts";
@@ -16,7 +17,7 @@ beforeAll(async () => {
   walk = await createWalk(stack, client);
 });
 
-afterAll(() => stack.stop());
+afterAll(() => stack?.stop());
 
 const isEverywhere = { type: "password_updated", email: "x@example.com" };
 
@@ -196,7 +197,7 @@ test("D-23: without TEST_MODE the table holds no readable code, and lookup works
   const token = await client.register("production@example.com");
   await walk.decide("accept_user", "production@example.com");
   const mailed = async () => (await readMails(stack)).find(({ to }) => to === "production@example.com");
-  await expect.poll(async () => (await mailed())?.code, { timeout: 3_000 }).toEqual(expect.any(String));
+  await expect.poll(async () => (await mailed())?.code, { timeout: patiently(3_000) }).toEqual(expect.any(String));
   const code = (await mailed())?.code;
   const [row] =
     await stack.sql`select code, code_mac from tokens where key = 'signup_verification:production@example.com'`;

@@ -1,4 +1,5 @@
 import { freePort } from "@anteroom/shared/launch/ports";
+import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Client, createClient } from "./support/client.ts";
 import { type MailRelay, startMailRelay } from "./support/mail-relay.ts";
@@ -29,8 +30,8 @@ beforeAll(async () => {
 
 afterAll(async () => {
   relay.script = undefined;
-  await stack.stop();
-  relay.close();
+  await stack?.stop();
+  relay?.close();
 });
 
 const notice = (email: string) => client.email({ type: "password_updated", email });
@@ -52,12 +53,12 @@ test("M-2, S-9: a relay that hangs holds up neither /email nor the mails to othe
   );
   const startedAt = Date.now();
   for (let index = 0; index < 5; index++) await notice(`o${index}@others.example`);
-  expect(Date.now() - startedAt).toBeLessThan(1_000);
+  expect(Date.now() - startedAt).toBeLessThan(patiently(1_000));
   await waitUntil(
     async () => relay.recipients.filter((recipient) => recipient.endsWith("@others.example")).length,
     (count) => count === 5,
   );
-  expect(Date.now() - startedAt).toBeLessThan(2_500);
+  expect(Date.now() - startedAt).toBeLessThan(patiently(2_500));
   expect(arrived("h0@hangs.example")).toBe(0);
   relay.script = undefined;
   relay.cut();

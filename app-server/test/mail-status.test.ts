@@ -41,8 +41,8 @@ beforeEach(() => {
 });
 
 afterAll(async () => {
-  await stack.stop();
-  relay.close();
+  await stack?.stop();
+  relay?.close();
 });
 
 const answer = (recipient: string, fault: Fault): void => {

@@ -1,3 +1,4 @@
+import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createHolds, type Point } from "./support/holds.ts";
 import { type ProxiedStack, startProxiedStack } from "./support/proxied-stack.ts";
@@ -74,9 +75,9 @@ beforeAll(async () => {
   await stack.settle();
   stack.recorder.reset();
   await stack.client.drainMail();
-}, 60_000);
+}, patiently(60_000));
 
-afterAll(() => stack.stop());
+afterAll(() => stack?.stop());
 
 const numbered = (points: Point[]) => points.map(({ name }, index) => ({ name, index }));
 

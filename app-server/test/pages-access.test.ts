@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { patiently } from "@anteroom/shared/testing/patience";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Site, startSite, type Visitor } from "./support/visitor.ts";
@@ -15,7 +16,7 @@ beforeAll(async () => {
   ]);
 });
 
-afterAll(() => site.stop());
+afterAll(() => site?.stop());
 
 /** What axe finds that is serious or critical: rule and place. It comes in past the policy, as a browser's own tools do. */
 async function findBarriers(page: Page): Promise<string[]> {
@@ -92,7 +93,9 @@ async function inspect(rooms: Room[], { session, refused = [] }: Inspection = {}
 const at = (path: string): Room => [path, (visitor) => visitor.open(path)];
 const submit = ({ page }: Visitor) => page.locator("main form button[type=submit]").first().click();
 
-test("axe, 320 px, 200 % and still pages: everything that a registrant sees", { timeout: 60_000 }, async () => {
+test("axe, 320 px, 200 % and still pages: everything that a registrant sees", {
+  timeout: patiently(60_000),
+}, async () => {
   const waiting = await site.client.register("waits@example.com");
   const open = await site.walk.open("opens@example.com");
   await site.walk.activate("member@example.com");
@@ -134,7 +137,7 @@ test("axe, 320 px, 200 % and still pages: everything that a registrant sees", { 
   );
 });
 
-test("axe, 320 px, 200 % and still pages: everything that a member sees", { timeout: 60_000 }, async () => {
+test("axe, 320 px, 200 % and still pages: everything that a member sees", { timeout: patiently(60_000) }, async () => {
   const { session } = await site.walk.activate("account@example.com");
   await site.client.app.post("/account/change_email", { email: "new@example.com", password: goodPassword }, session);
   const change = (await site.walk.mailsTo("new@example.com")).at(-1)?.link ?? "";
@@ -157,7 +160,9 @@ test("axe, 320 px, 200 % and still pages: everything that a member sees", { time
   );
 });
 
-test("axe, 320 px, 200 % and still pages: everything that an administrator sees", { timeout: 60_000 }, async () => {
+test("axe, 320 px, 200 % and still pages: everything that an administrator sees", {
+  timeout: patiently(60_000),
+}, async () => {
   for (const name of ["one", "two"]) await site.client.register(`${name}@queue.example`);
   await site.client.register("bad@queue.example");
   await site.walk.decide("reject_user", "bad@queue.example", { reason: "Not found." });
@@ -223,7 +228,7 @@ function isInOrder(before: Focus, after: Focus): boolean {
 }
 
 test("the Tab key leads through every page in the order one reads it, and one sees where it is", {
-  timeout: 60_000,
+  timeout: patiently(60_000),
 }, async () => {
   const waiting = await site.client.register("tabs@example.com");
   const open = await site.walk.open("tabs-open@example.com");

@@ -10,7 +10,7 @@ beforeAll(async () => {
   site = await startSite();
 });
 
-afterAll(() => site.stop());
+afterAll(() => site?.stop());
 
 const inDutch = { locale: "nl" };
 

@@ -1,3 +1,4 @@
+import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { pagePaths } from "../src/pages.ts";
 import { type Site, startSite, type Visitor } from "./support/visitor.ts";
@@ -9,7 +10,7 @@ beforeAll(async () => {
   site = await startSite();
 });
 
-afterAll(() => site.stop());
+afterAll(() => site?.stop());
 
 const newPassword = "seven quiet boats at dawn";
 
@@ -47,7 +48,7 @@ test("D-1, D-3, D-4, D-5, D-39, D-47, D-48, E-10, E-11: from the home page to an
   const approvedAt = performance.now();
   expect((await site.walk.decide("accept_user", address)).status).toBe(200);
   await first.sees("Activate your account");
-  expect(performance.now() - approvedAt).toBeLessThan(10_000);
+  expect(performance.now() - approvedAt).toBeLessThan(patiently(10_000));
   expect(loads).toBe(0);
 
   const { code, link } = await newestMail(address, "signup_verification");

@@ -8,7 +8,7 @@ beforeAll(async () => {
   site = await startSite();
 });
 
-afterAll(() => site.stop());
+afterAll(() => site?.stop());
 
 test("whoever registers loads less than 100 kB of compressed script, and nothing of the administration", async () => {
   const visitor = await site.visit();

@@ -17,7 +17,7 @@ beforeAll(async () => {
   walk = await createWalk(stack, client);
 });
 
-afterAll(() => stack.stop());
+afterAll(() => stack?.stop());
 
 const newPassword = "seven quiet boats at dawn";
 

@@ -17,7 +17,7 @@ beforeAll(async () => {
   walk = await createWalk(stack, client);
 });
 
-afterAll(() => stack.stop());
+afterAll(() => stack?.stop());
 
 type Session = { cookie: string };
 

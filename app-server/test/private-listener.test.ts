@@ -11,7 +11,7 @@ beforeAll(async () => {
   client = createClient(stack);
 });
 
-afterAll(() => stack.stop());
+afterAll(() => stack?.stop());
 
 const body = JSON.stringify({
   command: "reset",

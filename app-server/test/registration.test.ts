@@ -13,7 +13,7 @@ beforeAll(async () => {
   walk = await createWalk(stack, client);
 });
 
-afterAll(() => stack.stop());
+afterAll(() => stack?.stop());
 
 const request = (body: unknown, headers?: Record<string, string>) =>
   client.app.post("/auth/request_registration", body, headers);

@@ -1,3 +1,4 @@
+import { patiently } from "@anteroom/shared/testing/patience";
 import postgres from "postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Client, createClient, type Reply } from "./support/client.ts";
@@ -38,8 +39,8 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await authSql.end({ timeout: 1 });
-  await stack.stop();
+  await authSql?.end({ timeout: 1 });
+  await stack?.stop();
 });
 
 function keep<T extends string>(what: string, secret: T): T {
@@ -52,7 +53,7 @@ function keep<T extends string>(what: string, secret: T): T {
 
 /** The newest mail to the address; mails are waited for, as there is no command for it in production. */
 async function mailTo(address: string, count = 1): Promise<MailFile> {
-  const giveUpAt = Date.now() + 5_000;
+  const giveUpAt = Date.now() + patiently(5_000);
   let mails: MailFile[] = [];
   while (mails.length < count && Date.now() < giveUpAt) {
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -249,7 +250,7 @@ async function tryAll(texts: string[], atOnce: number): Promise<string[]> {
 }
 
 test("S-6: every string of both databases, tried as token, code, cookie, link and password, opens nothing", {
-  timeout: 60_000,
+  timeout: patiently(60_000),
 }, async () => {
   const strings = new Set(dumped.flatMap(({ rows }) => rows.flatMap(stringsOf)));
   const usable = [...strings].filter((text) => text.length >= 6);
@@ -258,7 +259,7 @@ test("S-6: every string of both databases, tried as token, code, cookie, link an
 });
 
 test("S-6: nor do tokens put together from the ids and everything else in the databases", {
-  timeout: 60_000,
+  timeout: patiently(60_000),
 }, async () => {
   const of = (table: string) => dumped.find(({ name }) => name === table)?.rows ?? [];
   const hashes = [...new Set(dumped.flatMap(({ rows }) => rows.flatMap(stringsOf)))].filter((text) =>

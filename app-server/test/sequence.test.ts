@@ -10,7 +10,7 @@ beforeAll(async () => {
   stack = await startProxiedStack({ env: { AUTH_USER_CHECK_INTERVAL: "0s" } });
 });
 
-afterAll(() => stack.stop());
+afterAll(() => stack?.stop());
 
 const person = { email: "ada@example.com", firstname: "Ada", lastname: "Lovelace" };
 

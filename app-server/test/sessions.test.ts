@@ -14,7 +14,7 @@ beforeAll(async () => {
   walk = await createWalk(stack, client);
 });
 
-afterAll(() => stack.stop());
+afterAll(() => stack?.stop());
 
 const setSession = (token: unknown, headers?: Record<string, string>) =>
   client.app.post("/cookies/set_session/", { session_token: token }, headers);

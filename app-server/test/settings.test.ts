@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SettingsError } from "@anteroom/shared/runtime/settings";
+import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, expect, test } from "vitest";
 import { readSettings } from "../src/settings.ts";
 
@@ -82,7 +83,7 @@ test("S-42: every fault is named at once, and the process ends with 1 before it 
     NODE_ENV: "production",
   };
   const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
-  const run = spawnSync(process.execPath, [main], { env: faulty, encoding: "utf8", timeout: 10_000 });
+  const run = spawnSync(process.execPath, [main], { env: faulty, encoding: "utf8", timeout: patiently(10_000) });
   expect([run.status, run.stdout]).toEqual([1, ""]);
   const named = run.stderr.split("\n").filter((line) => line.startsWith("  - "));
   const names = [...Object.keys(faulty).filter((name) => name !== "BACKEND_SMTP_SEND" && name !== "NODE_ENV")];
@@ -141,7 +142,7 @@ test("M-4: every setting of the relay is read, and what is not given has its def
     auth: { username: "user", password: "secret", method: "CRAM-MD5" },
     replyTo: "board@people.example",
     returnPath: "bounces@people.example",
-    timeout: 5_000,
+    timeout: patiently(5_000),
     dkim: { domain: "people.example", selector: "s1", key: soundKey },
   });
   expect(readSettings(sending).smtp).toEqual({
@@ -154,7 +155,7 @@ test("M-4: every setting of the relay is read, and what is not given has its def
     replyTo: undefined,
     returnPath: undefined,
     ca: undefined,
-    timeout: 20_000,
+    timeout: patiently(20_000),
     dkim: undefined,
   });
 });

@@ -10,7 +10,7 @@ beforeAll(async () => {
   client = createClient(stack);
 });
 
-afterAll(() => stack.stop());
+afterAll(() => stack?.stop());
 
 test("D-1 … D-48: a person registers and waits, is approved, gets the mail, activates the account and is signed in", async () => {
   const admin = await client.adminCookie();

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { makeCertificate } from "./support/certificates.ts";
 import { type Client, createClient } from "./support/client.ts";
@@ -40,8 +41,8 @@ beforeEach(() => {
 });
 
 afterAll(async () => {
-  await stack.stop();
-  relay.close();
+  await stack?.stop();
+  relay?.close();
 });
 
 /** Registers and accepts; the acceptance is answered at once, whatever the relay does. */
@@ -50,7 +51,7 @@ async function accept(email: string): Promise<void> {
   const start = Date.now();
   const { status } = await client.app.post("/admin/accept_user/", { email }, admin);
   expect(status).toBe(200);
-  expect(Date.now() - start, "S-9: an acceptance waits for no relay").toBeLessThan(1_000);
+  expect(Date.now() - start, "S-9: an acceptance waits for no relay").toBeLessThan(patiently(1_000));
 }
 
 interface MailState {
@@ -209,7 +210,7 @@ test("a hung domain holds up no other: their mails arrive while it hangs", async
     async () => relay.mails.length,
     (count) => count >= 30,
   );
-  expect(Date.now() - start).toBeLessThan(2_000);
+  expect(Date.now() - start).toBeLessThan(patiently(2_000));
   relay.script = undefined;
   await client.drainMail();
   await goOn(60);

@@ -33,7 +33,7 @@ beforeAll(async () => {
   client = createClient(stack);
 });
 
-afterAll(() => stack.stop());
+afterAll(() => stack?.stop());
 
 beforeEach(async () => {
   await client.command("app", "reset");

@@ -3,6 +3,7 @@ import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { startTestServer, type TestServer } from "./harness.ts";
 import {
@@ -24,7 +25,7 @@ let t: TestServer;
 beforeAll(async () => {
   t = await startTestServer({ AUTH_EMAIL_TIMEOUT: "1s", AUTH_INVOKE_TIMEOUT: "1s" });
 });
-afterAll(() => t.stop());
+afterAll(() => t?.stop());
 beforeEach(() => startOver(t));
 
 function create(email_address = address) {
@@ -51,7 +52,7 @@ test("S-9: /email never answers: internal_error after the timeout, and the same"
   const start = performance.now();
   expect(await create()).toBe("internal_error");
   expect(performance.now() - start).toBeGreaterThan(900);
-  expect(performance.now() - start).toBeLessThan(3_000);
+  expect(performance.now() - start).toBeLessThan(patiently(3_000));
   t.app.intercept = undefined;
   expect(await hasAllMails()).toBe(true);
 });
@@ -83,14 +84,14 @@ test("a repeated mail that may have been taken has cost its token", async () => 
   t.app.intercept = undefined;
   for (let mail = 3; mail <= 5; mail++) expect(await send()).toBe("ok");
   expect(await send()).toBe("rate_limited");
-  await expect.poll(() => t.app.mailbox.length, { timeout: 3_000 }).toBe(4);
+  await expect.poll(() => t.app.mailbox.length, { timeout: patiently(3_000) }).toBe(4);
 });
 
 test("S-9: /invoke never answers: internal_error after the timeout, nothing is mailed", async () => {
   t.app.intercept = ({ path }) => (path === "/invoke" ? new Promise(() => undefined) : undefined);
   const start = performance.now();
   expect(await create()).toBe("internal_error");
-  expect(performance.now() - start).toBeLessThan(3_000);
+  expect(performance.now() - start).toBeLessThan(patiently(3_000));
   t.app.intercept = undefined;
   expect(t.app.mailbox).toEqual([]);
   expect(await hasAllMails()).toBe(true);
@@ -105,7 +106,7 @@ test("a sign-in notice that cannot be sent, or hangs, neither fails nor delays t
   t.app.intercept = ({ path }) => (path === "/email" ? new Promise(() => undefined) : undefined);
   const start = performance.now();
   expect(await outcome(t, "complete_signin", { signin_token: two.signin_token })).toBe("ok");
-  expect(performance.now() - start).toBeLessThan(900);
+  expect(performance.now() - start).toBeLessThan(patiently(900));
 });
 
 const proper = {

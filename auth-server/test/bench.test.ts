@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createTestDatabase } from "@anteroom/shared/testing/database";
+import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, expect, test } from "vitest";
 import { migrate as migrateApp } from "../../app-server/src/migrate.ts";
 import type { Plan } from "../bench/plan.ts";
@@ -28,7 +29,7 @@ afterAll(async () => {
   for (const stop of started.reverse()) await stop();
 });
 
-test("the benchmark's pieces run, get right answers and make a report", async () => {
+test("the benchmark's pieces run, get right answers and make a report", { timeout: patiently(60_000) }, async () => {
   const folder = await mkdtemp(join(tmpdir(), "anteroom-bench-test-"));
   started.push(() => rm(folder, { recursive: true, force: true }));
   const figures = await runBenchmark({
@@ -48,7 +49,7 @@ test("the benchmark's pieces run, get right answers and make a report", async ()
   expect(acceptance.atOnce.failures).toBe(0);
   expect(goalsOf(figures).length).toBeGreaterThan(10);
   expect(render(figures, new Date(0))).toMatch(/^1970-01-01, Node 24/);
-}, 60_000);
+});
 
 async function startDatabases() {
   const [auth, app] = await Promise.all([

@@ -11,7 +11,7 @@ beforeAll(async () => {
   server = await startTestServer({ AUTH_FAROE_STRICT: "on" });
 });
 
-afterAll(() => server.stop());
+afterAll(() => server?.stop());
 
 const around = (before: string, filling: Buffer, after: string) =>
   Buffer.concat([Buffer.from(before), filling, Buffer.from(after)]);

@@ -24,7 +24,7 @@ describe.each(["false", "true"])("@faroe/client, unchanged, with AUTH_FAROE_STRI
     anyone = createClient(t.server.publicPort, {});
     backend = createClient(t.server.privatePort, { authorization: `Bearer ${internalSecret}` });
   });
-  afterAll(() => t.stop());
+  afterAll(() => t?.stop());
   beforeEach(() => startOver(t));
 
   test("signs up, signs in and out", async () => {

@@ -44,8 +44,10 @@ type Overrides = Record<string, string>;
 export async function startTestServer(
   overrides: Overrides | ((app: StubAppServer) => Overrides) = {},
 ): Promise<TestServer> {
-  const database = await createTestDatabase("auth", migrate);
-  const app = await startStubAppServer();
+  // Whatever was made is taken away, last things first, also when a later step fails.
+  await using made = new AsyncDisposableStack();
+  const database = made.adopt(await createTestDatabase("auth", migrate), ({ drop }) => drop());
+  const app = made.adopt(await startStubAppServer(), (stub) => stub.stop());
   const environment = {
     AUTH_PORT: "0",
     AUTH_PRIVATE_HOST: "127.0.0.1",
@@ -61,11 +63,13 @@ export async function startTestServer(
     LOG_LEVEL: "silent",
     ...(typeof overrides === "function" ? overrides(app) : overrides),
   };
-  const server = await startAuthServer(environment);
+  const server = made.adopt(await startAuthServer(environment), (started) => started.stop());
   const pools = {
     public: new Pool(`http://127.0.0.1:${server.publicPort}`, { connections: 30 }),
     private: new Pool(`http://127.0.0.1:${server.privatePort}`, { connections: 30 }),
   };
+  made.defer(async () => void (await Promise.all([pools.public.destroy(), pools.private.destroy()])));
+  const whole = made.move();
   return {
     server,
     app,
@@ -75,12 +79,7 @@ export async function startTestServer(
     invoke: (action, args) => invoke(pools.private, action, args),
     invokePublic: (action, args) => invoke(pools.public, action, args),
     command: (body) => post(pools.private, "/command", body),
-    stop: async () => {
-      await Promise.all([pools.public.destroy(), pools.private.destroy()]);
-      await server.stop();
-      await app.stop();
-      await database.drop();
-    },
+    stop: () => whole.disposeAsync(),
   };
 }
 

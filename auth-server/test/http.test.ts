@@ -15,7 +15,7 @@ let t: TestServer;
 beforeAll(async () => {
   t = await startTestServer();
 });
-afterAll(() => t.stop());
+afterAll(() => t?.stop());
 beforeEach(() => startOver(t));
 
 function toPublic(body: string | Buffer | null, headers: Record<string, string> = {}) {

@@ -13,7 +13,7 @@ let t: TestServer;
 beforeAll(async () => {
   t = await startTestServer();
 });
-afterAll(() => t.stop());
+afterAll(() => t?.stop());
 
 async function asAdministrator(statement: string): Promise<void> {
   const sql = postgres(inject("postgresUrl"), { max: 1, onnotice: () => undefined });

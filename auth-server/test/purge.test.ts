@@ -16,8 +16,8 @@ beforeAll(async () => {
   sql = postgres(t.databaseUrl, { max: 1 });
 });
 afterAll(async () => {
-  await sql.end();
-  await t.stop();
+  await sql?.end();
+  await t?.stop();
 });
 beforeEach(() => startOver(t));
 

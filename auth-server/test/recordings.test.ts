@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { replay, type Station } from "@anteroom/shared/testing/faroe/runner";
 import { loadScenarios, type Scenario } from "@anteroom/shared/testing/faroe/scenario";
+import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startTestServer } from "./harness.ts";
 
@@ -73,6 +74,6 @@ test("all of Faroe's recordings are here, and every one is replayed", () => {
   expect(scenarios).toHaveLength(308);
 });
 
-test.concurrent.for(scenarios)("recording $name", { timeout: 60_000 }, async (scenario) => {
+test.concurrent.for(scenarios)("recording $name", { timeout: patiently(60_000) }, async (scenario) => {
   await atAStation(scenario);
 });

@@ -29,7 +29,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   service.kill();
-  await auth.stop();
+  await auth?.stop();
 });
 
 test("the example in docs/reuse.md is the one that is tested", async () => {

@@ -1,3 +1,4 @@
+import { patiently } from "@anteroom/shared/testing/patience";
 import postgres from "postgres";
 import { Pool } from "undici";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -27,12 +28,12 @@ beforeAll(async () => {
   };
   await startOver(t);
   await run();
-}, 60_000);
+}, patiently(60_000));
 
 afterAll(async () => {
   await pool.destroy();
-  await child.end("SIGTERM");
-  await t.stop();
+  await child?.end("SIGTERM");
+  await t?.stop();
 });
 
 function collect({ text }: { text: string }): Answer {
@@ -112,7 +113,7 @@ test("R41: a failure is logged as an error under the id that the caller was give
 });
 
 test("G9: nothing that the database holds opens anything, as token, code or password", {
-  timeout: 60_000,
+  timeout: patiently(60_000),
 }, async () => {
   const { signup_token } = await openSignup(t, "dave@example.com");
   const sql = postgres(t.databaseUrl, { max: 1 });

@@ -10,7 +10,7 @@ let t: TestServer;
 beforeAll(async () => {
   t = await startTestServer();
 });
-afterAll(() => t.stop());
+afterAll(() => t?.stop());
 beforeEach(() => startOver(t));
 
 function show(session_token: string) {

@@ -1,4 +1,5 @@
 import { randomInt } from "node:crypto";
+import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { startTestServer, type TestServer } from "./harness.ts";
 import {
@@ -20,7 +21,7 @@ let t: TestServer;
 beforeAll(async () => {
   t = await startTestServer();
 });
-afterAll(() => t.stop());
+afterAll(() => t?.stop());
 beforeEach(() => startOver(t));
 
 function openSibling(signup_token: string, code?: string) {
@@ -130,7 +131,7 @@ test("S-13: two siblings that both showed the code complete at once: one user", 
 });
 
 test("S-13: a thousand races of owner and requester: never the requester's password, never a session for them", {
-  timeout: 90_000,
+  timeout: patiently(90_000),
 }, async () => {
   const race = async (index: number) => {
     const email = `race${index}@example.com`;

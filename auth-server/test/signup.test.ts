@@ -23,7 +23,7 @@ let t: TestServer;
 beforeAll(async () => {
   t = await startTestServer();
 });
-afterAll(() => t.stop());
+afterAll(() => t?.stop());
 beforeEach(() => startOver(t));
 
 function send(signup_token: string) {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { patiently } from "@anteroom/shared/testing/patience";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { checkVersion, type Database, isOutage, openDatabase, waitForDatabase } from "../runtime/database.ts";
@@ -57,7 +58,7 @@ function collectGarbage(): void {
 }
 
 test("150,000 queries through a pool of five, three at a time, cost the same at the end as at the start", {
-  timeout: 120_000,
+  timeout: patiently(120_000),
 }, async () => {
   const database = open(5);
   const query = database.db.selectFrom("counters").select("value").where("id", "=", 1).compile();
@@ -175,7 +176,9 @@ test("closing waits for what is under way, and afterwards statements are refused
   await expect(read(database, 1)).rejects.toThrow();
 });
 
-test("a notification reaches the listener, also after its connection was cut", { timeout: 15_000 }, async () => {
+test("a notification reaches the listener, also after its connection was cut", {
+  timeout: patiently(15_000),
+}, async () => {
   const database = open(2);
   const heard: string[] = [];
   let listening = 0;
@@ -189,7 +192,7 @@ test("a notification reaches the listener, also after its connection was cut", {
   await asAdministrator(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'test-2' AND query ILIKE 'listen%'",
   );
-  await expect.poll(() => listening, { timeout: 10_000 }).toBe(2);
+  await expect.poll(() => listening, { timeout: patiently(10_000) }).toBe(2);
   await sql`select pg_notify('news', 'two')`.execute(database.db);
   await expect.poll(() => heard).toEqual(["one", "two"]);
 });

@@ -26,8 +26,8 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await peer.close();
-  await Promise.all([front.close(100), behind.close(100)]);
+  await peer?.close();
+  await Promise.all([front?.close(100), behind?.close(100)]);
 });
 
 function open(app: Hono, source: RequestSource): Promise<Listener> {

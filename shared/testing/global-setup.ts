@@ -8,6 +8,7 @@ import { sendSignal } from "../launch/child.ts";
 import { endLeftover } from "../launch/leftovers.ts";
 import { freePort } from "../launch/ports.ts";
 import { createCluster, type Postmaster, startPostmaster } from "../launch/postgres.ts";
+import { measurePatience } from "./patience.ts";
 
 declare module "vitest" {
   export interface ProvidedContext {
@@ -36,6 +37,7 @@ let running: { postmaster: Postmaster; folder: string } | undefined;
 
 /** One PostgreSQL for the whole run, in a temporary folder; tests make their databases in it (testing/database.ts). */
 export async function setup(project: TestProject): Promise<void> {
+  project.provide("patience", await measurePatience());
   const programs = await preparePrograms();
   const parent = await temporaryFolder(programs);
   await removeLeftovers(parent);

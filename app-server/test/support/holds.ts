@@ -1,3 +1,4 @@
+import { patiently } from "@anteroom/shared/testing/patience";
 import type { Crossing, Gate, Link } from "./crossings.ts";
 
 /** A place where a run can be stopped: before a message has reached its receiver. */
@@ -34,7 +35,10 @@ export function createHolds() {
       armed.set(point, { marks, reach: resolve });
       return {
         isReached: async () => {
-          const timer = setTimeout(() => reject(new Error(`This point was not reached: ${point.name}`)), 5_000);
+          const timer = setTimeout(
+            () => reject(new Error(`This point was not reached: ${point.name}`)),
+            patiently(5_000),
+          );
           await promise.finally(() => clearTimeout(timer));
         },
       };

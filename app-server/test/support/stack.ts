@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { freePort } from "@anteroom/shared/launch/ports";
 import { createTestDatabase, type TestDatabase } from "@anteroom/shared/testing/database";
+import { patiently } from "@anteroom/shared/testing/patience";
 import postgres from "postgres";
 import { migrate as migrateAuth } from "../../../auth-server/src/migrate.ts";
 import { mailTypes } from "../../src/mail/types.ts";
@@ -51,11 +52,16 @@ export interface StackOptions {
 }
 
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
+  // Whatever was made is taken away, last things first, also when a later step fails.
+  await using made = new AsyncDisposableStack();
+  const createDatabase = async (name: "auth" | "app", migrate: (url: string) => Promise<void>) =>
+    made.adopt(await createTestDatabase(name, migrate), (database) => database.drop());
   const [auth, app, emailsDir] = await Promise.all([
-    createTestDatabase("auth", migrateAuth),
-    createTestDatabase("app", migrateApp),
+    createDatabase("auth", migrateAuth),
+    createDatabase("app", migrateApp),
     mkdtemp(join(tmpdir(), "anteroom-mails-")),
   ]);
+  made.defer(() => rm(emailsDir, { recursive: true, force: true }));
   const ports = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
   const urlAt = (port: number) => `http://127.0.0.1:${port}`;
   const urls = {
@@ -102,8 +108,11 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     auth: createServer("auth-server", env, `${urls.auth}/alive`),
     app: createServer("app-server", env, `${urls.app}/ready`),
   };
-  if (options.startServers !== false) await Promise.all([servers.auth.start(), servers.app.start()]);
   const sql = postgres(app.url, { max: 2, onnotice: () => undefined });
+  made.defer(() => sql.end({ timeout: 1 }));
+  made.defer(async () => void (await Promise.all([servers.auth.stop(), servers.app.stop()])));
+  if (options.startServers !== false) await Promise.all([servers.auth.start(), servers.app.start()]);
+  const whole = made.move();
   return {
     urls,
     env,
@@ -111,11 +120,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     servers,
     emailsDir,
     sql,
-    stop: async () => {
-      await Promise.all([servers.auth.stop(), servers.app.stop()]);
-      await sql.end({ timeout: 1 });
-      await Promise.all([auth.drop(), app.drop(), rm(emailsDir, { recursive: true, force: true })]);
-    },
+    stop: () => whole.disposeAsync(),
   };
 }
 
@@ -155,7 +160,7 @@ export function createServer(
 }
 
 async function waitUntilAnswering(probe: string, child: ChildProcess, printed: () => string): Promise<void> {
-  const giveUpAt = Date.now() + 15_000;
+  const giveUpAt = Date.now() + patiently(15_000);
   while (Date.now() < giveUpAt) {
     if (child.exitCode !== null) throw new Error(`The server ended at its start:\n${printed()}`);
     // 503 from /ready still means that everything of this server's own is up but the other server may not be.

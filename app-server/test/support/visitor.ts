@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { buildPages } from "@anteroom/shared/launch/pages";
+import { patiently } from "@anteroom/shared/testing/patience";
 import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
 import { expect } from "vitest";
 import { launchBrowser, openPage } from "./browser.ts";
@@ -81,7 +82,7 @@ async function createVisitor(
   { colorScheme = "light", locale = "en", ...options }: BrowserContextOptions = {},
 ): Promise<Visitor> {
   const { page, complaints } = await openPage(browser, { colorScheme, locale, ...options });
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(patiently(10_000));
   const refusals = collectRefusals(page, urls.app, complaints);
   const main = page.locator("main");
 

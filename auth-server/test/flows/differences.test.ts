@@ -25,8 +25,8 @@ beforeAll(async () => {
   free = await startRig("app", shared);
 });
 afterAll(async () => {
-  await strict.stop();
-  await free.stop();
+  await strict?.stop();
+  await free?.stop();
 });
 beforeEach(async () => {
   await begin(strict);

@@ -23,7 +23,7 @@ describe.each(stores)("email address update with users in the store %s", (store)
     rig = await startRig(store, { AUTH_EMAIL_BLOCKLIST: blocklist });
   });
   afterAll(async () => {
-    await rig.stop();
+    await rig?.stop();
     await rm(folder, { recursive: true });
   });
 

@@ -42,7 +42,7 @@ describe.each(stores)("every code, with users in the store %s", (store) => {
     rig = await startRig(store, { AUTH_EMAIL_BLOCKLIST: blocklist });
   });
   afterAll(async () => {
-    await rig.stop();
+    await rig?.stop();
     await rm(folder, { recursive: true });
   });
   beforeEach(async () => {

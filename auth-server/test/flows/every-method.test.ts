@@ -60,7 +60,7 @@ describe.each([
       return result;
     };
   });
-  afterAll(() => rig.stop());
+  afterAll(() => rig?.stop());
   beforeEach(() => begin(rig));
 
   /** The values of an action that must succeed, as texts: only tokens are used. */

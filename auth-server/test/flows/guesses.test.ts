@@ -34,7 +34,7 @@ describe("behind a proxy, by default", () => {
     attacker = from(rig, "203.0.113.1");
     owner = from(rig, "198.51.100.7");
   });
-  afterAll(() => rig.stop());
+  afterAll(() => rig?.stop());
   beforeEach(async () => {
     await begin(rig);
     ada = await join(rig, "ada@example.com");

@@ -1,3 +1,4 @@
+import { patiently } from "@anteroom/shared/testing/patience";
 import { type FaroeAction, faroeActions } from "@anteroom/shared/wire/faroe";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -106,7 +107,7 @@ const seen = new Set<string>();
 beforeAll(async () => {
   rig = await startRig("app", { AUTH_FAROE_STRICT: "true", AUTH_PASSWORD_MIN_LENGTH: "10" });
 });
-afterAll(() => rig.stop());
+afterAll(() => rig?.stop());
 
 function pick<T>(list: readonly T[], index: number): T | undefined {
   return list.length === 0 ? undefined : list[index % list.length];
@@ -286,7 +287,7 @@ function expectSameUsers(model: Model): void {
 const sequences = fc.array(anEvent, { minLength: 60, maxLength: 120, size: "max" });
 
 test("whatever happens in whatever order, the server answers as the model of the protocol", {
-  timeout: 60_000,
+  timeout: patiently(60_000),
 }, async () => {
   const property = fc.asyncProperty(sequences, async (events) => {
     await begin(rig);

@@ -48,7 +48,7 @@ describe.each(stores)("with users in the store %s", (store) => {
   beforeAll(async () => {
     rig = await startRig(store);
   });
-  afterAll(() => rig.stop());
+  afterAll(() => rig?.stop());
   beforeEach(async () => {
     await begin(rig);
     ada = await join(rig, "ada@example.com");

@@ -27,7 +27,7 @@ describe.each(stores)("password reset with users in the store %s", (store) => {
   beforeAll(async () => {
     rig = await startRig(store);
   });
-  afterAll(() => rig.stop());
+  afterAll(() => rig?.stop());
 
   describeEveryFlow(() => rig, flow);
 

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
+import { patiently } from "@anteroom/shared/testing/patience";
 import { Pool } from "undici";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createPasswordBlocklist } from "../../src/password-blocklist.ts";
@@ -40,7 +41,7 @@ describe("by default", () => {
   beforeAll(async () => {
     t = await startRig("app", { AUTH_PASSWORD_CONTEXT_WORDS: "Anteroom, Dodeka,zwembad" });
   });
-  afterAll(() => t.stop());
+  afterAll(() => t?.stop());
   beforeEach(() => begin(t));
 
   test("R1: 15 code points are enough and 14 are not, however many bytes they take", async () => {
@@ -155,7 +156,7 @@ describe("in strict mode, as Faroe", () => {
   beforeAll(async () => {
     t = await startTestServer({ AUTH_FAROE_STRICT: "true" });
   });
-  afterAll(() => t.stop());
+  afterAll(() => t?.stop());
   beforeEach(() => startOver(t));
 
   test("R1, R2: 10 to 100 code points", async () => {
@@ -223,7 +224,7 @@ describe("S-22: the look-up of breached passwords", () => {
   });
   afterAll(async () => {
     service.closeAllConnections();
-    await new Promise((resolve) => service.close(resolve));
+    await new Promise((resolve) => service?.close(resolve));
   });
   beforeEach(() => {
     mode = "answers";
@@ -253,9 +254,9 @@ describe("S-22: the look-up of breached passwords", () => {
     const start = performance.now();
     expect(await Promise.all(servers.map(tryOnce))).toEqual(["ok", "internal_error"]);
     expect(performance.now() - start).toBeGreaterThan(1_900);
-    expect(performance.now() - start).toBeLessThan(5_000);
+    expect(performance.now() - start).toBeLessThan(patiently(5_000));
     const lines = () => child.output().match(/could not be looked up among breached ones/g);
-    await expect.poll(lines, { timeout: 10_000 }).toHaveLength(2);
+    await expect.poll(lines, { timeout: patiently(10_000) }).toHaveLength(2);
     await pool.destroy();
     await child.end("SIGTERM");
     await Promise.all([base.stop(), strict.stop()]);

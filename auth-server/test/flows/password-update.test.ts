@@ -22,7 +22,7 @@ describe.each(stores)("password update with users in the store %s", (store) => {
   beforeAll(async () => {
     rig = await startRig(store);
   });
-  afterAll(() => rig.stop());
+  afterAll(() => rig?.stop());
 
   describeEveryFlow(() => rig, flow);
 

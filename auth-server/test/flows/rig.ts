@@ -1,3 +1,4 @@
+import { patiently } from "@anteroom/shared/testing/patience";
 import { type AuthAction, authActions } from "@anteroom/shared/wire/faroe";
 import type { User } from "@anteroom/shared/wire/user-server";
 import postgres from "postgres";
@@ -109,7 +110,7 @@ export async function begin(rig: Rig): Promise<void> {
 export async function takeMail(rig: Rig, type: string) {
   const { mailbox } = rig.app;
   const find = () => mailbox.findIndex((mail) => mail.type === type);
-  await expect.poll(find, { interval: 2, timeout: 10_000 }).toBeGreaterThan(-1);
+  await expect.poll(find, { interval: 2, timeout: patiently(10_000) }).toBeGreaterThan(-1);
   return mailbox.splice(find(), 1)[0];
 }
 
@@ -129,7 +130,9 @@ export async function meetAtRow(
     running = calls.map((call) => call());
     const blocked = () => sql`select 1 from pg_stat_activity
       where datname = current_database() and wait_event_type = 'Lock'`;
-    await expect.poll(async () => (await blocked()).length, { interval: 5, timeout: 10_000 }).toBe(calls.length);
+    await expect
+      .poll(async () => (await blocked()).length, { interval: 5, timeout: patiently(10_000) })
+      .toBe(calls.length);
   });
   return (await Promise.all(running)).sort();
 }

@@ -35,8 +35,8 @@ describe.each(stores)("two servers that trust their last look for 10 s, users in
     there = await startBeside(here);
   });
   afterAll(async () => {
-    await there.stop();
-    await here.stop();
+    await there?.stop();
+    await here?.stop();
   });
   beforeEach(async () => {
     await begin(here);
@@ -143,7 +143,7 @@ describe("sessions and secrets", () => {
   beforeAll(async () => {
     rig = await startRig("local");
   });
-  afterAll(() => rig.stop());
+  afterAll(() => rig?.stop());
   beforeEach(async () => {
     await begin(rig);
     ada = await join(rig, "ada@example.com");

@@ -11,7 +11,7 @@ describe.each(stores)("user deletion with users in the store %s", (store) => {
   beforeAll(async () => {
     rig = await startRig(store);
   });
-  afterAll(() => rig.stop());
+  afterAll(() => rig?.stop());
 
   describeEveryFlow(() => rig, userDeletion);
 

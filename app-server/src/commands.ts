@@ -31,7 +31,7 @@ function operatorCommands(context: AppContext): Commands {
   return {
     create_setup_link: command(z.object({ only_if_needed: z.boolean().default(false) }), async ({ only_if_needed }) => {
       if (only_if_needed && (await findAdministrator(context.db))) return { url: null };
-      return { url: await createSetupLink(context) };
+      return { url: await createSetupLink(context, only_if_needed ? "first" : "another") };
     }),
     list: command(z.object({}), async () => ({
       registrations: await listRegistrations(context.db, [...liveStates, "REJECTED"], 10_000),

@@ -100,26 +100,50 @@ test("D-59: a link works once, also of twenty at once", async () => {
   );
 });
 
-test("D-59: two links at once for one address make one sign-up, and the other link stays good", async () => {
-  for (let time = 0; time < 5; time++) {
-    const links = [await newLink(), await newLink()];
-    const address = `twice${time}@example.com`;
-    const replies = await Promise.all(links.map((link) => setUp(link, address)));
-    expect(replies.map(({ status }) => status).filter((status) => status !== 200 && status !== 409)).toEqual([]);
-    expect(await stack.sql`select from registration_state where email = ${address}`).toHaveLength(1);
-    for (const [index, { status }] of replies.entries())
-      expect((await setUp(links[index] ?? "", `another${time}${index}@example.com`)).status).toBe(
-        status === 409 ? 200 : 410,
-      );
-  }
+test("S-F12: a new link ends all others, also of twenty made at once", async () => {
+  const first = await newLink();
+  const links = await Promise.all(Array.from({ length: 20 }, newLink));
+  expect(await stack.sql`select from setup_links`).toHaveLength(1);
+  expect((await setUp(first, "too-late@example.com")).status).toBe(410);
+  const replies = await Promise.all(links.map((link, index) => setUp(link, `one-of-many${index}@example.com`)));
+  expect(replies.filter(({ status }) => status === 200)).toHaveLength(1);
+});
+
+test("S-F12: whoever becomes an administrator ends every link, and the one of the start works only while there is none", async () => {
+  const { userId } = await walk.activate("granted@example.com");
+  await stack.sql`update permissions set permission = 'was-admin' where permission = 'admin'`;
+  const start = async () => (await client.command("app", "create_setup_link", { only_if_needed: true })).url;
+  const unused = await start();
+  await client.command("app", "grant_admin", { email: "granted@example.com" });
+  expect((await setUp(unused, "stale-link@example.com")).status).toBe(410);
+  await stack.sql`delete from permissions where user_id = ${userId} and permission = 'admin'`;
+  // However one became an administrator: at its use the link looks by itself.
+  const other = await start();
+  await stack.sql`update permissions set permission = 'admin' where permission = 'was-admin'`;
+  expect((await setUp(other, "stale-link@example.com")).status).toBe(410);
+  expect(await start()).toBeNull();
+});
+
+test("S-F12: a link that is used while there are administrators is told to each of them, and to nobody else", async () => {
+  await client.command("app", "grant_admin", { email: "granted@example.com" });
+  expect((await setUp(await newLink(), "newcomer@example.com")).status).toBe(200);
+  const told = (await walk.mailsTo("granted@example.com")).filter(({ type }) => type === "setup_link_used");
+  expect(told.map(({ text }) => text.includes("Root Admin, newcomer@example.com"))).toEqual([true]);
+  const sent =
+    await stack.sql`select email from mails where type = 'setup_link_used' and values ->> 'email' = 'newcomer@example.com'`;
+  const administrators =
+    await stack.sql`select email from users join permissions on user_id = id where permission = 'admin'`;
+  expect(sent.map(({ email }) => email).sort()).toEqual(administrators.map(({ email }) => email).sort());
 });
 
 test("D-59: a link is good for one hour, not a second longer, and is kept as a hash", async () => {
   const now = Math.floor(Date.now() / 1000);
   await client.command("app", "set_clock", { now });
-  const [early, late] = [await newLink(), await newLink()];
+  const early = await newLink();
   await client.command("app", "set_clock", { now: now + 3_599 });
   expect((await setUp(early, "early@example.com")).status).toBe(200);
+  await client.command("app", "set_clock", { now });
+  const late = await newLink();
   await client.command("app", "set_clock", { now: now + 3_600 });
   expect((await setUp(late, "late@example.com")).status).toBe(410);
   await client.command("app", "release_clock");

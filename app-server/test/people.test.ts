@@ -276,3 +276,16 @@ test("acc F8: a registration that an account overtook otherwise ends with the fi
     expect(await walk.states(address)).toEqual(["WITHDRAWN"]);
   }
 });
+
+test("acc F16: a disabled person who registers again is told that the account is closed, not sent round in circles", async () => {
+  const address = "closed@example.com";
+  const { userId } = await walk.activate(address);
+  await byAdmin("disable_user", { user_id: userId });
+  const answers = [await request(address), await request("nobody-yet@example.com")];
+  expect(answers.map(({ status, body }) => [status, Object.keys(body), body.message])[0]).toEqual(
+    answers.map(({ status, body }) => [status, Object.keys(body), body.message])[1],
+  );
+  const mail = (await walk.mailsTo(address)).at(-1);
+  expect(mail?.type).toBe("closed_account_hint");
+  expect(mail?.text).not.toMatch(/recover|login|https?:/);
+});

@@ -135,7 +135,7 @@ export async function updateNames(
   await db.updateTable("users").set(names).where("id", "=", userId).execute();
 }
 
-const selectAdministrators = (db: Db, now: number) =>
+export const selectAdministrators = (db: Db, now: number) =>
   db
     .selectFrom("users")
     .innerJoin("permissions", "permissions.user_id", "users.id")

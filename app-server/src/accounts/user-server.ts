@@ -3,7 +3,7 @@ import { isUniqueViolation } from "@anteroom/shared/runtime/database";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { User, UserServerAction, UserServerArguments, UserServerResult } from "@anteroom/shared/wire/user-server";
 import type { Selectable } from "kysely";
-import { grantPermission } from "../admins/store.ts";
+import { endSetupLinks, grantPermission } from "../admins/store.ts";
 import type { AppContext } from "../context.ts";
 import type { UserTable } from "../database.ts";
 import { deleteCode } from "../mail/codes.ts";
@@ -93,6 +93,7 @@ async function createUser(
     if (!inserted) return { ok: false, error: "email_address_already_used" };
     for (const permission of registration.grants)
       await grantPermission(trx, { userId: id, permission, grantedBy: "registration", now, expiresAt: null });
+    if (registration.grants.includes("admin")) await endSetupLinks(trx);
     await deleteRegistration(trx, registration.id);
     await deleteCode(trx, "signup_verification", emailNorm);
     await context.mail.enqueue(trx, {

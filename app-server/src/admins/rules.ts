@@ -80,6 +80,7 @@ export async function grantAdmin(context: AppContext, address: string): Promise<
       now,
       expiresAt: null,
     });
+    await store.endSetupLinks(trx);
     await logDecision(trx, { ...by, subject: user.email_norm, userId: user.id });
   });
   context.events.record("authz_change", { user: user.id, by: "cli", action: by.action, outcome: by.detail });

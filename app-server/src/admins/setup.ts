@@ -1,6 +1,9 @@
 import { randomId, sha256 } from "@anteroom/shared/runtime/crypto";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import type { Transaction } from "kysely";
+import { findUser, listAdministrators } from "../accounts/store.ts";
 import type { AppContext } from "../context.ts";
+import type { AppDatabase } from "../database.ts";
 import { type Problem, problem } from "../problems.ts";
 import { renewOpening } from "../registration/opening.ts";
 import type { RegistrationRequest } from "../registration/rules.ts";
@@ -11,12 +14,14 @@ import * as store from "./store.ts";
 /**
  * A link that makes its holder an administrator, once. It opens an approved registration that carries the permission
  * `admin`; address and password are then proven and chosen like everybody's. The token travels behind `#`, which
- * browsers send to no server.
+ * browsers send to no server. A new link ends all others, and so does whoever becomes an administrator.
+ *
+ * @param purpose a link for the `first` administrator stops working as soon as there is one
  */
-export async function createSetupLink(context: AppContext): Promise<string> {
+export async function createSetupLink(context: AppContext, purpose: "first" | "another"): Promise<string> {
   const token = randomId();
-  const expiresAt = context.clock.now() + context.settings.policy.setupLinkTtl;
-  await store.insertSetupLink(context.db, sha256(token), expiresAt);
+  const expires_at = context.clock.now() + context.settings.policy.setupLinkTtl;
+  await store.replaceSetupLinks(context.db, { token_hash: sha256(token), expires_at, only_first: purpose === "first" });
   return `${context.settings.frontendOrigin}/setup#${token}`;
 }
 
@@ -58,6 +63,7 @@ export async function setUpAdministrator(
     if (!(await registrations.insertRequest(trx, registration, request))) throw new AddressIsTaken();
     const decision = { actor: "setup-link", action: "grant_permission", detail: "admin" } as const;
     await logDecision(trx, { ...decision, subject: email, registrationId, now });
+    await tellAdministrators(context, trx, { ...request, email });
     return undefined;
   });
   const refusal = await work.catch((error: unknown) => {
@@ -73,6 +79,20 @@ export async function setUpAdministrator(
   });
   await renewOpening(context, registrationId);
   return { ok: true, registrationToken };
+}
+
+/** A link may have got into the wrong hands; those who are administrators already can still act. */
+async function tellAdministrators(
+  context: AppContext,
+  trx: Transaction<AppDatabase>,
+  { email, firstname, lastname }: RegistrationRequest,
+): Promise<void> {
+  for (const userId of await listAdministrators(trx, context.clock.now())) {
+    const administrator = await findUser(trx, { id: userId });
+    if (!administrator) continue;
+    const values = { email, firstname, lastname };
+    await context.mail.enqueue(trx, { type: "setup_link_used", email: administrator.email, userId, values });
+  }
 }
 
 const addressInUse = problem(

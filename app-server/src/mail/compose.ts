@@ -36,6 +36,7 @@ const pages: Partial<Record<MailType, string>> = {
   email_update_verification: "/account",
   password_reset: "/account/recover",
   account_ready: "/account",
+  setup_link_used: "/admin?show=approved",
   registration_hint: "/account/login",
   approval_request: "/admin",
 };

@@ -33,7 +33,9 @@ export const templateKeys: Readonly<Record<MailType, TypeKeys>> = {
   email_updated: { must: ["newEmail"], may: ["displayName", "timestamp"] },
   account_ready: { must: ["link"], may: ["displayName"] },
   registration_rejected: { must: ["reason"], may: [] },
+  setup_link_used: { must: ["email", "link"], may: ["firstname", "lastname"] },
   registration_hint: { must: ["link"], may: [] },
+  closed_account_hint: { must: [], may: [] },
   signin_notification: { must: ["timestamp", "recoverLink", "unsubscribeUrl"], may: ["displayName"] },
   approval_request: { must: ["email", "link", "unsubscribeUrl"], may: ["firstname", "lastname"] },
 };

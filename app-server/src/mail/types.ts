@@ -16,7 +16,9 @@ export const mailTypes = {
   email_updated: { priority: 5, preference: "mandatory" },
   account_ready: { priority: 3, preference: "mandatory" },
   registration_rejected: { priority: 3, preference: "mandatory" },
+  setup_link_used: { priority: 3, preference: "mandatory" },
   registration_hint: { priority: 0, preference: "mandatory" },
+  closed_account_hint: { priority: 0, preference: "mandatory" },
   signin_notification: { priority: 0, preference: "on" },
   approval_request: { priority: 0, preference: "off" },
 } as const satisfies Record<EmailType, MailTypeRules> & Record<string, MailTypeRules>;

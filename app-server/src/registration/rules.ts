@@ -85,7 +85,12 @@ async function register(
   if (policy.duplicateReply === "dodeka_400") return { registrationId, duplicate: known.isUser ? "user" : "newuser" };
   await store.insertRequest(trx, { ...row, state: "DECOY" }, person);
   if (known.isUser && (await takeToken(trx, limits.hintsPerAddress, person.email, now)))
-    await context.mail.enqueue(trx, { type: "registration_hint", email: person.email, values: {} });
+    await context.mail.enqueue(trx, {
+      // Whose account is closed can neither sign in nor have a new password: they are not sent round in circles.
+      type: known.isDisabled ? "closed_account_hint" : "registration_hint",
+      email: person.email,
+      values: {},
+    });
   return { registrationId };
 }
 

@@ -39,6 +39,9 @@ export async function findClaimsOnAddress(db: Db, email: string, rejectedSince: 
     .selectNoFrom((eb) => [
       eb.exists(eb.selectFrom("users").select("id").where("email_norm", "=", email)).as("isUser"),
       eb
+        .exists(eb.selectFrom("users").select("id").where("email_norm", "=", email).where("disabled", "=", true))
+        .as("isDisabled"),
+      eb
         .exists(
           eb
             .selectFrom("registration_state")

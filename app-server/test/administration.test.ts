@@ -13,6 +13,7 @@ import type { AppDatabase } from "../src/database.ts";
 import { listQueue, type QueueFilter } from "../src/registration/queue-store.ts";
 import { type Client, createClient, type Reply } from "./support/client.ts";
 import { type Stack, startStack } from "./support/stack.ts";
+import { waitUntil } from "./support/wait.ts";
 import { createWalk, goodPassword, type Walk } from "./support/walk.ts";
 
 let stack: Stack;
@@ -287,6 +288,26 @@ test("R37, R39: of two last administrators who remove each other at once one sta
       await stack.sql`insert into permissions (user_id, permission, granted_by, granted_at)
         values (${user_id}, 'admin', 'test', 1)`;
   }
+});
+
+test("R39: whose right is taken away while a decision waits decides nothing", async () => {
+  const actor = await makeAdministrator("late.actor@example.com");
+  const { userId } = await walk.activate("late.subject@example.com");
+  // The decision has been let in, and waits for the rows of the administrators.
+  const reply = await stack.sql.begin(async (sql) => {
+    await sql`select from users where id = ${actor.userId} for update`;
+    const decision = post("/admin/disable_user/", { user_id: userId }, actor.session);
+    await waitUntil(
+      () => stack.sql`select from pg_stat_activity where wait_event_type = 'Lock' and query like '%permissions%'`,
+      ({ length }) => length > 0,
+    );
+    await sql`update users set disabled = true where id = ${actor.userId}`;
+    return { decision };
+  });
+  const { status, body } = await reply.decision;
+  expect([status, body.code]).toEqual([403, "missing_permission"]);
+  const [user] = await stack.sql`select disabled from users where id = ${userId}`;
+  expect(user?.disabled).toBe(false);
 });
 
 test("S-39, R39: every administrator's route refuses members, changes nothing by GET, and needs its fields", async () => {

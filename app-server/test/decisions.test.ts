@@ -243,6 +243,16 @@ test("C3: after withdrawal and expiry an address may ask again at once, after a 
   expect((await client.status(token)).status).toBe(200);
 });
 
+test("C3: what was rejected is not reopened while an account has the address", async () => {
+  await client.register("settled@example.com");
+  await walk.decide("reject_user", "settled@example.com");
+  await walk.activate("mover@example.com");
+  await stack.sql`update users set email = 'settled@example.com', email_norm = 'settled@example.com'
+    where email_norm = 'mover@example.com'`;
+  expect((await walk.decide("reopen_registration", "settled@example.com")).status).toBe(409);
+  expect(await walk.states("settled@example.com")).toEqual(["REJECTED"]);
+});
+
 /** Brings an address into a state; answers the registration token, as far as there is one. */
 const ways = {
   none: async () => "unknown",

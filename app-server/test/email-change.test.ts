@@ -42,7 +42,10 @@ async function askFor(session: Session, address: string) {
 }
 
 const setClocks = (now: number) =>
-  Promise.all([client.command("auth", "set_clock", { now }), client.command("app", "set_clock", { now })]);
+  Promise.all([
+    client.command("auth", "set_clock", { now }),
+    client.command("app", "set_clock", { now, purge: false }),
+  ]);
 const releaseClocks = () =>
   Promise.all([client.command("auth", "release_clock"), client.command("app", "release_clock")]);
 

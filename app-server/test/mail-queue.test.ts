@@ -1,6 +1,9 @@
 import { freePort } from "@anteroom/shared/launch/ports";
+import { openDatabase } from "@anteroom/shared/runtime/database";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { AppDatabase } from "../src/database.ts";
+import { settleMail } from "../src/mail/store.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { type MailRelay, startMailRelay } from "./support/mail-relay.ts";
 import { startMailWorker } from "./support/mail-worker.ts";
@@ -120,6 +123,19 @@ test("two jobs for one mail deliver it once, and none after it is settled", asyn
     (rows) => rows.length === 0,
   );
   expect(arrived("twice@example.com")).toBe(1);
+});
+
+test("only the worker that has taken a mail settles it", async () => {
+  await notice("claimed@example.com");
+  await client.drainMail();
+  const { id } = (await statusOf("claimed@example.com")) as { id: string };
+  await stack.sql`update mails set status = 'deferred', claimed_by = 'another', next_try_at = 99999999999 where id = ${id}`;
+  const database = openDatabase<AppDatabase>({ url: stack.databases.app.url, poolSize: 1, applicationName: "test" });
+  const settlement = { id, status: "accepted", reason: "", nextTryAt: null, now: 1 } as const;
+  expect(await settleMail(database.db, { ...settlement, processName: "this one" })).toBe(false);
+  expect(await statusOf("claimed@example.com")).toMatchObject({ status: "deferred", claimed_by: "another" });
+  expect(await settleMail(database.db, { ...settlement, processName: "another" })).toBe(true);
+  await database.close();
 });
 
 test("the code is sealed in the mail's row alone, bound to it, and gone once the mail is accepted", async () => {

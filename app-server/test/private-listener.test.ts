@@ -58,6 +58,16 @@ test.each(routes)(
   },
 );
 
+test("S-31: a mail that cannot be queued is 500, without its code in the answer or the log", async () => {
+  const code = "SECRETCODE77";
+  await stack.sql`alter table mails rename to mails_elsewhere`;
+  const reply = await client.email({ type: "password_reset", email: "x@example.com", code });
+  await stack.sql`alter table mails_elsewhere rename to mails`;
+  expect(reply).toMatchObject({ status: 500, body: { success: false, error: expect.any(String) } });
+  expect(JSON.stringify(reply.body)).not.toContain(code);
+  expect(stack.servers.app.output()).not.toContain(code);
+});
+
 test("S-26: the private listener knows no CORS, and the public one none of its routes", async () => {
   const headers = { authorization: `Bearer ${stack.env.INTERNAL_SECRET}`, origin: stack.urls.app };
   for (const [method, path] of routes) {

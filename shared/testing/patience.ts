@@ -11,7 +11,7 @@ declare module "vitest" {
 
 /** What is time enough, in milliseconds, on a quiet machine, made time enough on this one. */
 export function patiently(milliseconds: number): number {
-  return milliseconds * inject("patience");
+  return Math.ceil(milliseconds * inject("patience"));
 }
 
 /** Two processes that do nothing, side by side, take this long on two quiet cores. */

@@ -124,10 +124,12 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   };
 }
 
+/** @param checkout where its files lie */
 export function createServer(
   name: "auth-server" | "app-server",
   env: Record<string, string>,
   probe: string,
+  checkout = root,
 ): RunningServer {
   let child: ChildProcess | undefined;
   let printed = "";
@@ -137,8 +139,8 @@ export function createServer(
       : new Promise<void>((resolve) => process.once("exit", () => resolve()));
 
   async function start() {
-    child = spawn(process.execPath, [join(root, name, "src/main.ts")], {
-      cwd: root,
+    child = spawn(process.execPath, [join(checkout, name, "src/main.ts")], {
+      cwd: checkout,
       env,
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });

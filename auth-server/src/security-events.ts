@@ -21,7 +21,7 @@ const nobodyToSignIn = ["user_not_found", "user_disabled"];
 
 function eventOf(action: ServedAction, outcome: string): SecurityEvent | undefined {
   if (outcome === "ok") return successes[action];
-  if (outcome === "rate_limited" || outcome === "queue_full")
+  if (["rate_limited", "password_locked", "queue_full"].includes(outcome))
     return action.startsWith("verify_") ? "authn_login_fail_max" : "excess_rate_limit_exceeded";
   return outcome.startsWith("incorrect_") || nobodyToSignIn.includes(outcome) ? "authn_login_fail" : undefined;
 }

@@ -85,6 +85,8 @@ export interface UserChangeTable {
   password_salt: Generated<Uint8Array | null>;
   created_at: number;
   expires_at: number;
+  /** In the order in which they were begun. */
+  number: Generated<number>;
 }
 
 /** Filled with AUTH_USER_STORE=local only. Members as in Faroe's user-server protocol. */

@@ -72,7 +72,7 @@ export async function findLatestReset(db: Db, shownUserId: string, now: number):
     .where("kind", "=", "password_reset")
     .where("shown_user_id", "=", shownUserId)
     .where("expires_at", ">", now)
-    .orderBy("expires_at", "desc")
+    .orderBy("number", "desc")
     .limit(1)
     .executeTakeFirst();
   return row && toUserChange(row);

@@ -1,6 +1,8 @@
+import { availableParallelism } from "node:os";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { Pool } from "undici";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { createHashQueue, HashQueueFull } from "../src/hash-queue.ts";
 import { startTestServer, type TestServer } from "./harness.ts";
 import { countOutcomes, outcome, signUp, startOver, succeed } from "./steps.ts";
 
@@ -14,6 +16,43 @@ beforeAll(async () => {
 afterAll(async () => {
   await pool.destroy();
   await t?.stop();
+});
+
+test("S-F3: a flood from one address fills a tenth of the line; others have their turns in between", {
+  timeout: 60_000,
+}, async () => {
+  const queue = createHashQueue(50);
+  const flood = { who: "203.0.113.1", isKnown: false };
+  const places = Array.from({ length: 5 }, () => queue.takePlace(flood));
+  expect(() => queue.takePlace(flood)).toThrow(HashQueueFull);
+  const order: string[] = [];
+  const work = (name: string) => async () => {
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    order.push(name);
+  };
+  const running = places.flatMap((place, index) => [place.run(work(`flood ${index}`)), place.run(work("flood"))]);
+  const owner = queue.takePlace({ who: "198.51.100.7", isKnown: false });
+  running.push(owner.run(work("owner")));
+  await Promise.all(running);
+  expect(order.indexOf("owner")).toBeLessThanOrEqual(availableParallelism() + 2);
+});
+
+test("S-F3: when many addresses fill the line, a known device still has a place, and gives it back", () => {
+  const queue = createHashQueue(10);
+  const strangers = () =>
+    Array.from({ length: 10 + availableParallelism() }, (_, index) =>
+      queue.takePlace({ who: `203.0.113.${index}`, isKnown: false }),
+    );
+  const places = strangers();
+  expect(() => queue.takePlace({ who: "198.51.100.7", isKnown: false })).toThrow(HashQueueFull);
+  const laptop = { who: "device laptop", isKnown: true };
+  for (let time = 0; time < 3; time++) {
+    using _one = queue.takePlace(laptop);
+    using _two = queue.takePlace(laptop);
+    expect(() => queue.takePlace(laptop)).toThrow(HashQueueFull);
+  }
+  for (const place of places) place[Symbol.dispose]();
+  expect(strangers).not.toThrow();
 });
 
 test("more passwords than can wait: 503 with Retry-After, no guess is spent, and looks at sessions stay quick", {

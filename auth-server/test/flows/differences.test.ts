@@ -1,9 +1,19 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { post, request } from "../harness.ts";
-import { advance, openSignup, outcome, password, prepareSignup, signIn, succeed, verifyCode } from "../steps.ts";
+import {
+  advance,
+  countOutcomes,
+  openSignup,
+  outcome,
+  password,
+  prepareSignup,
+  signIn,
+  succeed,
+  verifyCode,
+} from "../steps.ts";
 import { carryThrough, passwordUpdate } from "./flow.ts";
-import { begin, from, join, type Rig, startRig, takeMail } from "./rig.ts";
+import { begin, from, join, publicly, type Rig, startRig, takeMail } from "./rig.ts";
 
 const address = "ada@example.com";
 const origin = "https://app.example";
@@ -178,6 +188,30 @@ const rows: Record<string, () => Promise<void>> = {
     expect(await onBoth(guess)).toEqual(["rate_limited", "ok"]);
   },
 
+  "too many wrong codes": async () => {
+    const guess = async (rig: Rig) => {
+      const { signup_token } = await openSignup(rig, address);
+      for (let time = 0; time < 5; time++) await verifyCode(rig, signup_token, "AAAAAAAA");
+      return outcome(rig, "send_signup_email_address_verification_code", { signup_token });
+    };
+    expect(await onBoth(guess)).toEqual(["rate_limited", "ok"]);
+  },
+
+  "mails with a code": async () => {
+    const ask = async (rig: Rig) => {
+      const { session_token } = await join(rig, address);
+      for (let time = 0; time < 5; time++) await openSignup(rig, "carol@example.com");
+      const args = { session_token, new_email_address: "carol@example.com" };
+      return outcome(rig, "create_user_email_address_update", args);
+    };
+    const share = async (rig: Rig) => {
+      await countOutcomes(5, () => outcome(rig, "create_signup", { email_address: "carol@example.com" }));
+      return outcome(from(rig, "203.0.113.1"), "create_signup", { email_address: "carol@example.com" });
+    };
+    expect(await onBoth(ask)).toEqual(["rate_limited", "ok"]);
+    expect(await onBoth(share)).toEqual(["rate_limited", "ok"]);
+  },
+
   "password resets that one caller asks for": async () => {
     const ask = async (rig: Rig) => {
       for (let index = 0; index < 11; index++) await join(rig, `person-${index}@example.com`);
@@ -191,18 +225,59 @@ const rows: Record<string, () => Promise<void>> = {
     expect(await onBoth(ask)).toEqual(["ok", "rate_limited"]);
   },
 
+  "a reset when others have had too many mails sent": async () => {
+    const ask = async (rig: Rig) => {
+      await join(rig, address);
+      const reset = (caller: Rig) => outcome(caller, "create_user_password_reset", { user_email_address: address });
+      for (let index = 0; index < 5; index++) {
+        await reset(publicly(rig, `203.0.113.${index}`));
+        await reset(from(rig, `203.0.113.${index}`));
+      }
+      return [await reset(publicly(rig, "198.51.100.7")), await reset(from(rig, "198.51.100.7"))];
+    };
+    expect(await onBoth(ask)).toEqual([
+      ["rate_limited", "rate_limited"],
+      ["ok", "rate_limited"],
+    ]);
+  },
+
+  "sign-ins begun and passwords tried by one caller": async () => {
+    const flood = async (rig: Rig) => {
+      for (let index = 0; index < 26; index++) await join(rig, `person-${index}@example.com`);
+      const spray = async (index: number) => {
+        const user_email_address = `person-${index}@example.com`;
+        const { signin_token } = await succeed(rig, "create_signin", { user_email_address });
+        return outcome(rig, "verify_signin_user_password", { signin_token, password: "wrong" });
+      };
+      const sprayed = await countOutcomes(26, spray);
+      const begin = () => outcome(rig, "create_signin", { user_email_address: "person-1@example.com" });
+      return [sprayed, await countOutcomes(75, begin)];
+    };
+    expect(await onBoth(flood)).toEqual([
+      [{ incorrect_password: 26 }, { ok: 75 }],
+      [
+        { incorrect_password: 25, rate_limited: 1 },
+        { ok: 74, rate_limited: 1 },
+      ],
+    ]);
+  },
+
   "a hundred wrong passwords in a row": async () => {
     const guess = async (rig: Rig) => {
       await join(rig, address);
+      const tryPassword = async (caller: Rig, text: string) => {
+        const { signin_token } = await succeed(caller, "create_signin", { user_email_address: address });
+        return outcome(caller, "verify_signin_user_password", { signin_token, password: text });
+      };
       for (let time = 0; time < 100; time++) {
-        const { signin_token } = await succeed(rig, "create_signin", { user_email_address: address });
-        await outcome(rig, "verify_signin_user_password", { signin_token, password: "wrong" });
+        await tryPassword(from(rig, `203.0.113.${time}`), "wrong");
         await advance(rig, 60);
       }
-      const { signin_token } = await succeed(rig, "create_signin", { user_email_address: address });
-      return outcome(rig, "verify_signin_user_password", { signin_token, password });
+      return tryPassword(rig, password);
     };
-    expect(await onBoth(guess)).toEqual(["ok", "rate_limited"]);
+    const reported = (rig: Rig) => rig.app.mailbox.filter(({ type }) => String(type) === "password_locked").length;
+    expect(await onBoth(guess)).toEqual(["ok", "password_locked"]);
+    expect([strict, free].map(reported)).toEqual([0, 1]);
   },
 
   "sessions when the password changes": async () => {

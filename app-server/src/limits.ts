@@ -29,6 +29,15 @@ export const limits = {
     paidBy: "anybody",
     harms: "whoever looks the address up without the link",
   },
+  resendsPerRegistration: {
+    kind: "code_resend",
+    capacity: 1,
+    interval: 10,
+    purpose: "mails with the same code, for a button that is pressed twice",
+    key: "registration",
+    paidBy: "anybody",
+    harms: "nobody: whoever finds it empty has a mail on its way",
+  },
   hintsPerAddress: {
     kind: "registration_hint",
     capacity: 1,

@@ -289,3 +289,33 @@ test("acc F16: a disabled person who registers again is told that the account is
   expect(mail?.type).toBe("closed_account_hint");
   expect(mail?.text).not.toMatch(/recover|login|https?:/);
 });
+
+test("acc F21: a button that is pressed twice mails one code, for the applicant and for administrators", async () => {
+  const address = "double-click@example.com";
+  const { token } = await walk.open(address);
+  const mailed = async () => (await walk.mailsTo(address)).length;
+  const renew = () => client.app.post("/auth/renew_signup", { registration_token: token });
+  const resend = () => walk.decide("resend_signup_email", address);
+  for (const [press, count] of [
+    [renew, 2],
+    [resend, 3],
+  ] as const) {
+    const replies = [...(await Promise.all([press(), press()])), await press()];
+    expect(replies.map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect(await mailed()).toBe(count);
+    await client.command("app", "advance_clock", { seconds: 10 });
+  }
+  await renew();
+  expect(await mailed()).toBe(4);
+});
+
+test("acc F21: a mail that could not be asked for is no answer to the next press", async () => {
+  const { token } = await walk.open("not-mailed@example.com");
+  const renew = () => client.app.post("/auth/renew_signup", { registration_token: token });
+  await stack.servers.auth.stop();
+  expect((await renew()).status).toBe(503);
+  expect((await renew()).status).toBe(503);
+  await stack.servers.auth.start();
+  expect((await renew()).status).toBe(200);
+  expect(await walk.mailsTo("not-mailed@example.com")).toHaveLength(2);
+});

@@ -3,6 +3,7 @@ import { logDecision } from "../admins/log-store.ts";
 import type { AppContext } from "../context.ts";
 import { type Problem, problem } from "../problems.ts";
 import { type Decision, resendSignupEmail } from "../registration/decisions.ts";
+import { sendCode } from "../registration/opening.ts";
 import type { DeliveryReport } from "./delivery-report.ts";
 import { oneLine } from "./one-line.ts";
 import { tryFor } from "./schedule.ts";
@@ -61,7 +62,7 @@ async function mailCodeAnew(
   mail: Pick<store.StoredMail, "type" | "email" | "email_norm">,
   actor: string,
 ): Promise<Decision<{ message: string }>> {
-  const result = await resendSignupEmail(context, mail.email, actor);
+  const result = await resendSignupEmail(context, mail.email, actor, sendCode);
   if (result.ok) await store.deleteReplaced(context.db, mail);
   return result;
 }

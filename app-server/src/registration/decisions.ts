@@ -7,7 +7,7 @@ import type { AppContext } from "../context.ts";
 import { type AppDatabase, liveStates } from "../database.ts";
 import { type Problem, problem } from "../problems.ts";
 import { withdraw } from "./ending.ts";
-import { newClaim, type OpeningResult, openSignup, renewOpening, waitForOpening } from "./opening.ts";
+import { newClaim, type OpeningResult, openSignup, renewOpening, sendCodeOnce, waitForOpening } from "./opening.ts";
 import * as openings from "./opening-store.ts";
 import * as store from "./store.ts";
 
@@ -146,11 +146,16 @@ export function cannotOpen(errorCode: string): Problem {
   }
 }
 
-/** Mails the code once more: the same one while its sign-up lives, else a new one. */
+/**
+ * Mails the code once more: the same one while its sign-up lives, else a new one.
+ *
+ * @param send `sendCodeOnce` unless it is known that no mail has arrived
+ */
 export async function resendSignupEmail(
   context: AppContext,
   address: string,
   actor: string,
+  send = sendCodeOnce,
 ): Promise<Decision<{ message: string }>> {
   const email = normalizeEmailAddress(address);
   const row = await store.findForDecision(context.db, email);
@@ -161,10 +166,8 @@ export async function resendSignupEmail(
       .transaction()
       .execute((trx) => log(context, trx, { actor, action: "resend", subject: email, registrationId: row.id }));
   if (row?.state === "OPEN" && row.signupToken) {
-    const result = await context.authServer.sendCode(
-      context.handles.unsealSignupToken(row.id, row.signupToken),
-      causedBySite,
-    );
+    const token = context.handles.unsealSignupToken(row.id, row.signupToken);
+    const result = await send(context, row.id, () => context.authServer.sendCode(token, causedBySite));
     if (result.ok) return sent;
     if (result.error !== "invalid_signup_token") return refuse(cannotResend(result.error));
     await openings.storeSignupGone(context.db, row.id, row.signupToken);

@@ -1,7 +1,9 @@
 import { randomId } from "@anteroom/shared/runtime/crypto";
 import { CallFailed } from "@anteroom/shared/runtime/private-calls";
+import { returnToken, takeToken } from "@anteroom/shared/runtime/rate-limits";
 import { findUser } from "../accounts/store.ts";
 import type { AppContext } from "../context.ts";
+import { limits } from "../limits.ts";
 import { callbackGrace, openingLease, takeoverDelay } from "../policy.ts";
 import { endForAccount, endSignup, endSignupOf } from "./ending.ts";
 import * as openings from "./opening-store.ts";
@@ -66,10 +68,36 @@ async function keepSignup(
   return { outcome: "lost" };
 }
 
+/** Asks the auth server to mail the code of an open sign-up again. */
+export type SendCode = (context: AppContext, registrationId: string, send: Sending) => Sent;
+type Sending = () => Sent;
+type Sent = ReturnType<AppContext["authServer"]["sendCode"]>;
+
+export const sendCode: SendCode = (_context, _registrationId, send) => send();
+
+/** The same for a button that may be pressed twice: the mail of some seconds ago is the answer to this press too. */
+export const sendCodeOnce: SendCode = async ({ db, clock }, registrationId, send) => {
+  const limit = limits.resendsPerRegistration;
+  if (!(await takeToken(db, limit, registrationId, clock.now()))) return { ok: true, values: undefined };
+  let isSent = false;
+  try {
+    const sent = await send();
+    isSent = sent.ok;
+    return sent;
+  } finally {
+    if (!isSent) await returnToken(db, limit, registrationId);
+  }
+};
+
 /** Opens a new sign-up for an approved registration, or waits for the one who is already doing so. */
 export async function renewOpening(context: AppContext, registrationId: string): Promise<OpeningResult> {
   const claim = await claimRenewal(context, registrationId);
-  return claim ? openSignup(context, claim) : waitForOpening(context, registrationId);
+  if (!claim) return waitForOpening(context, registrationId);
+  const result = await openSignup(context, claim);
+  // Its mail answers a second press of the button as well.
+  if (result.outcome === "opened")
+    await takeToken(context.db, limits.resendsPerRegistration, registrationId, context.clock.now());
+  return result;
 }
 
 function claimRenewal(context: AppContext, registrationId: string) {

@@ -12,7 +12,7 @@ import type { Language } from "../mail/types.ts";
 import { authServerUnavailable, type Problem, problem, tooManyRequests } from "../problems.ts";
 import { cannotOpen } from "./decisions.ts";
 import { withdraw } from "./ending.ts";
-import { renewOpening } from "./opening.ts";
+import { renewOpening, sendCodeOnce } from "./opening.ts";
 import * as openings from "./opening-store.ts";
 import * as store from "./store.ts";
 
@@ -222,7 +222,8 @@ export async function renewSignup(
 
 async function mailAgain(context: AppContext, row: store.Registration): Promise<Problem | undefined> {
   if (row.state === "OPEN" && row.signupToken) {
-    const sent = await context.authServer.sendCode(context.handles.unsealSignupToken(row.id, row.signupToken));
+    const signup = context.handles.unsealSignupToken(row.id, row.signupToken);
+    const sent = await sendCodeOnce(context, row.id, () => context.authServer.sendCode(signup));
     if (sent.ok || sent.error === "email_address_already_verified") return undefined;
     if (sent.error !== "invalid_signup_token") return toProblem(sent.error);
     await openings.storeSignupGone(context.db, row.id, row.signupToken);

@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { useLocation } from "wouter";
 import { auth, sessionChanged } from "../api.ts";
 import { texts, useTexts } from "../i18n.tsx";
@@ -91,18 +91,28 @@ async function activate(signup_token: string, code: string, password: string): P
   return completed.ok ? undefined : completed;
 }
 
+/** Milliseconds for which the mail that was asked for is the answer to further presses. */
+const askedFor = 10_000;
+
 function SendAgain({ signupToken }: { signupToken: string }) {
   const text = useTexts(words);
   const [failure, setFailure] = useState<Failure | "none">();
+  const [isBusy, setBusy] = useState(false);
+  const quietUntil = useRef(0);
   const send = async () => {
+    if (Date.now() < quietUntil.current) return;
+    quietUntil.current = Number.POSITIVE_INFINITY;
+    setBusy(true);
     const result = await auth.send_signup_email_address_verification_code({ signup_token: signupToken });
+    quietUntil.current = result.ok ? Date.now() + askedFor : 0;
+    setBusy(false);
     setFailure(result.ok ? "none" : result);
   };
   return (
     <div className="aside">
       <p>
         {text.lost}{" "}
-        <button type="button" className="link-button" onClick={() => void send()}>
+        <button type="button" className="link-button" aria-disabled={isBusy} onClick={() => void send()}>
           {text.again}
         </button>
         .

@@ -82,7 +82,7 @@ test("S-13: every reader of the status gets a sign-up token of its own", async (
 
 test("D-28: what the auth server refuses is answered 500 with its code, and the person waits as before", async () => {
   const address = "flooded@example.com";
-  for (let mail = 0; mail < 5; mail++) {
+  for (let mail = 0; mail < 20; mail++) {
     await walk.open(address);
     await walk.decide("delete_registration", address);
   }
@@ -151,14 +151,16 @@ test("D-35: resending mails the same code; afterwards it says that the address i
   expect([unknown.status, unknown.body.error]).toEqual([404, "No signup token found for nobody@example.com"]);
 });
 
-test("D-35: the sixth mail within half an hour is refused with the auth server's code", async () => {
-  await walk.open("impatient@example.com");
-  for (let mail = 2; mail <= 5; mail++) {
-    expect((await walk.decide("resend_signup_email", "impatient@example.com")).status).toBe(200);
+test("D-35: more mails than the site may cause are refused with the auth server's code", async () => {
+  const address = "impatient@example.com";
+  await walk.open(address);
+  // Twenty, and one more every three minutes; the clocks move on because a second press is no second mail.
+  for (let mail = 2; mail <= 21; mail++) {
+    expect((await walk.decide("resend_signup_email", address)).status, `mail ${mail}`).toBe(200);
     await client.advanceClocks(10);
   }
-  const sixth = await walk.decide("resend_signup_email", "impatient@example.com");
-  expect([sixth.status, sixth.body.error_code]).toEqual([400, "rate_limited"]);
+  const refused = await walk.decide("resend_signup_email", address);
+  expect([refused.status, refused.body.error_code]).toEqual([400, "rate_limited"]);
 });
 
 test("D-36: an expired sign-up is renewed by the holder: a new mail that works, the old code does not", async () => {

@@ -31,13 +31,13 @@ export interface Readiness {
 /** The public listener. */
 export function createPublicApp(context: AppContext, checkReadiness: () => Promise<Readiness>): Hono {
   const app = new Hono({ strict: true });
-  const { frontendOrigin } = context.settings;
+  const { frontendOrigin, trustedOrigins } = context.settings;
   app.use(secureHeaders);
   app.use(recordRefusals(context.events));
   if (context.settings.devMailbox) app.route("/dev/mailbox", createDevMailbox(context.settings));
   app.use("/mail/*", limitBody);
   mountRoutes(app, context, unsubscribeRoutes);
-  app.use(onlyFrom(frontendOrigin));
+  app.use(onlyFrom(new Set(trustedOrigins)));
   app.use((http, next) => (limits.get(http.req.path) ?? limitBody)(http, next));
   app.get("/alive", (http) => http.json({ status: "alive" }));
   app.get("/ready", async (http) => {
@@ -92,26 +92,27 @@ function limitBodyTo(mostBytes: number): MiddlewareHandler {
 }
 
 /**
- * CORS for the frontend's origin alone, and no change of state from any other: browsers name the origin of every POST,
+ * CORS for the trusted origins alone, and no change of state from any other: browsers name the origin of every POST,
  * so a foreign one is refused before anything is read. Callers that are no browsers send neither header.
  */
-function onlyFrom(origin: string): MiddlewareHandler {
+function onlyFrom(origins: ReadonlySet<string>): MiddlewareHandler {
   return async (http, next) => {
     const from = http.req.header("origin");
+    const isTrusted = from !== undefined && origins.has(from);
     http.header("Vary", "Origin");
-    if (from === origin) {
-      http.header("Access-Control-Allow-Origin", origin);
+    if (isTrusted) {
+      http.header("Access-Control-Allow-Origin", from);
       http.header("Access-Control-Allow-Credentials", "true");
     }
     if (http.req.method === "OPTIONS") {
-      if (from === origin) {
+      if (isTrusted) {
         http.header("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
         http.header("Access-Control-Allow-Headers", "Content-Type");
         http.header("Access-Control-Max-Age", "600");
       }
       return http.body(null, 204);
     }
-    const isForeign = from === undefined ? http.req.header("sec-fetch-site") === "cross-site" : from !== origin;
+    const isForeign = from === undefined ? http.req.header("sec-fetch-site") === "cross-site" : !isTrusted;
     if (isForeign && http.req.method !== "GET" && http.req.method !== "HEAD")
       return answerProblem(http, problem(403, "invalid_origin", "Invalid origin!"));
     return next();

@@ -15,7 +15,8 @@ export function readSettings(environment: Environment) {
   const reader = createSettingsReader(environment);
   const common = readCommonSettings(reader, "BACKEND", [12_780, 12_790]);
   const mail = readMailSettings(reader);
-  const frontendOrigin = reader.origin("BACKEND_FRONTEND_ORIGIN", `http://${common.host}:${common.port}`);
+  const ownOrigin = originOf(common);
+  const frontendOrigin = reader.origin("BACKEND_FRONTEND_ORIGIN", ownOrigin);
   const isLocal = [common.host, new URL(frontendOrigin).hostname.replace(/^\[|\]$/g, "")].every(isLoopback);
   const settings = Object.freeze({
     ...common,
@@ -24,6 +25,8 @@ export function readSettings(environment: Environment) {
     /** Longer than the auth server's own calls back take together, so that its answer is not missed. */
     authTimeout: reader.duration("BACKEND_AUTH_TIMEOUT", "20s") * 1000,
     frontendOrigin,
+    /** Whose pages may call, with cookies too: the frontend's, this server's own and those that are named. */
+    trustedOrigins: [frontendOrigin, ownOrigin, ...reader.origins("BACKEND_TRUSTED_ORIGINS", [])],
     siteName: reader.text("BACKEND_SITE_NAME", "Anteroom"),
     ...mail,
     /** Whether written mails are shown as a page. They hold everybody's codes: never where others might see them. */
@@ -32,4 +35,8 @@ export function readSettings(environment: Environment) {
   });
   reader.finish();
   return settings;
+}
+
+function originOf({ host, port }: { host: string; port: number }): string {
+  return new URL(`http://${host.includes(":") ? `[${host}]` : host}:${port}`).origin;
 }

@@ -1,15 +1,18 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { publicRoutes } from "../src/app.ts";
+import { readSettings } from "../src/settings.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { type Stack, startStack } from "./support/stack.ts";
 import { createWalk, goodPassword, type Walk } from "./support/walk.ts";
+
+const partners = "https://club.example, https://shop.club.example:8443";
 
 let stack: Stack;
 let client: Client;
 let walk: Walk;
 
 beforeAll(async () => {
-  stack = await startStack({ env: { AUTH_USER_CHECK_INTERVAL: "0s" } });
+  stack = await startStack({ env: { AUTH_USER_CHECK_INTERVAL: "0s", BACKEND_TRUSTED_ORIGINS: partners } });
   client = createClient(stack);
   walk = await createWalk(stack, client);
 });
@@ -84,7 +87,25 @@ test("S-25: who comes from elsewhere is 403, for every POST there is, and change
   expect((await info(session)).status).toBe(200);
 });
 
-test("S-25: CORS is for the frontend's origin alone", async () => {
+test("S-25, S-36: an origin that is named may call with the cookie, and one that looks like it may not", async () => {
+  const { sessionToken } = await walk.activate("partner@example.com");
+  for (const origin of partners.split(", ")) {
+    const reply = await setSession(sessionToken, { origin });
+    expect([reply.status, reply.headers.get("access-control-allow-origin")]).toEqual([200, origin]);
+    expect(reply.headers.get("access-control-allow-credentials")).toBe("true");
+  }
+  for (const origin of ["http://club.example", "https://shop.club.example", "https://x.club.example", partners])
+    expect((await setSession(sessionToken, { origin })).status, origin).toBe(403);
+});
+
+test("S-36: this server's own address may call wherever the pages are", () => {
+  const originsOf = (changes: Record<string, string>) => readSettings({ ...stack.env, ...changes }).trustedOrigins;
+  const pages = { BACKEND_FRONTEND_ORIGIN: "https://people.example", BACKEND_PORT: "12780" };
+  expect(originsOf(pages).slice(0, 2)).toEqual(["https://people.example", "http://127.0.0.1:12780"]);
+  expect(originsOf({ ...pages, BACKEND_HOST: "::1" })).toContain("http://[::1]:12780");
+});
+
+test("S-25: CORS is for trusted origins alone", async () => {
   const path = "/auth/session_info/";
   const own = await client.app.get(path, { origin: stack.urls.app });
   expect(own.headers.get("access-control-allow-origin")).toBe(stack.urls.app);

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { createPeer } from "@anteroom/shared/runtime/private-calls";
+import { CallFailed, createPeer } from "@anteroom/shared/runtime/private-calls";
 import { defaultPrivateHost } from "@anteroom/shared/runtime/settings";
 import type { ListedMail } from "@anteroom/shared/wire/app";
 import { type Language, languages, mailStatuses } from "./mail/types.ts";
@@ -78,10 +78,15 @@ async function main(args: string[]): Promise<number> {
   };
   try {
     return report(await call({ command: command.name, ...given }));
-  } catch {
-    process.stderr.write("The app server cannot be reached. Start it with npm start, then try again.\n");
+  } catch (error) {
+    process.stderr.write(`${whyNot(error)}\n`);
     return 1;
   }
+}
+
+function whyNot(error: unknown): string {
+  if (error instanceof CallFailed && error.isRefused) return "The app server does not know this INTERNAL_SECRET.";
+  return "The app server cannot be reached. Start it with npm start, then try again.";
 }
 
 function findCommand(word: string): Command | undefined {
@@ -92,12 +97,12 @@ async function call(body: object): Promise<Record<string, unknown>> {
   const environment = process.env;
   const host = environment.BACKEND_PRIVATE_HOST || defaultPrivateHost();
   const port = environment.BACKEND_PRIVATE_PORT || "12790";
-  const secret = environment.INTERNAL_SECRET || readKeptSecret(environment.ANTEROOM_DATA_DIR || ".data");
+  const secrets = environment.INTERNAL_SECRET || readKeptSecret(environment.ANTEROOM_DATA_DIR || ".data");
+  const [secret] = secrets?.split(",") ?? [];
   // Longer than the slowest of them: a relay that says nothing to a test mail.
   const peer = createPeer({ baseUrl: `http://${host}:${port}`, secret, timeout: 300_000 });
   try {
     const response = await peer.post("/command", body);
-    if (response.status === 401) return { error: "The app server does not know this INTERNAL_SECRET." };
     return response.body as Record<string, unknown>;
   } finally {
     await peer.close();

@@ -13,7 +13,7 @@ import { readEmailRequest, takeMail } from "./mail/intake.ts";
 /** The private listener: the auth server's calls back, and the operator's commands. */
 export function createPrivateApp(context: AppContext, commands: Commands): Hono {
   const app = new Hono();
-  app.use(requireInternalSecret(context.settings.internalSecret, context.events));
+  app.use(requireInternalSecret(context.settings.internalSecrets, context.events));
   // Behind the secret, so that whoever asks learns whether theirs is right.
   app.get("/alive", (http) => http.json({ status: "alive" }));
   app.use(limitBody);

@@ -7,6 +7,7 @@ import {
   openDatabase,
   waitForDatabase,
 } from "@anteroom/shared/runtime/database";
+import { openKeptSecret } from "@anteroom/shared/runtime/kept-secret";
 import { type Listener, listen } from "@anteroom/shared/runtime/listener";
 import { createLog, type Log } from "@anteroom/shared/runtime/log";
 import { createPeer, knowsInternalSecret } from "@anteroom/shared/runtime/private-calls";
@@ -23,6 +24,7 @@ import { createMetrics } from "./metrics.ts";
 import { migrations } from "./migrations/all.ts";
 import { createPrivateApp } from "./private.ts";
 import { createHandles } from "./registration/handles.ts";
+import { isInUse, renewTokenHashes } from "./registration/token-hashes.ts";
 import { readSettings } from "./settings.ts";
 import { startUpkeep } from "./upkeep.ts";
 
@@ -38,21 +40,25 @@ export interface AppServer {
 
 /** The composition root: everything the app server is made of, put together in one place. */
 export async function startAppServer(environment: Environment): Promise<AppServer> {
-  const settings = readSettings(environment);
-  const log = createLog("app-server", settings.logLevel);
-  if (settings.internalSecret === undefined)
+  const given = readSettings(environment);
+  const log = createLog("app-server", given.logLevel);
+  if (given.internalSecrets.length === 0)
     log.warn("INTERNAL_SECRET is not set: every program on this machine may call the private listener");
   const processName = `anteroom-app ${randomId()}`;
   const database = openDatabase<AppDatabase>({
-    url: settings.databaseUrl,
-    poolSize: settings.databasePool,
+    url: given.databaseUrl,
+    poolSize: given.databasePool,
     applicationName: processName,
   });
   await waitForDatabase(database.db, 30);
   await migrateToLatest(database.db, migrations);
   const clock = createClock();
   const stopClock = await followDatabase(clock, database.db);
-  const handles = createHandles(settings.secret);
+  const { secret, standing, isAnother } = await openKeptSecret(database.db, given.secrets, () => isInUse(database.db));
+  if (standing === "former") log.error(formerSecret);
+  const settings = Object.freeze({ ...given, secret });
+  const handles = createHandles(secret);
+  if (isAnother) await renewTokenHashes(database.db, handles);
   const metrics = createMetrics(database.db, clock);
   const mail = createMailQueue({ settings, db: database.db, clock, handles, log, metrics, processName });
   const context: AppContext = {
@@ -63,7 +69,7 @@ export async function startAppServer(environment: Environment): Promise<AppServe
     authServer: createAuthServer(
       createPeer({
         baseUrl: settings.authPrivateUrl,
-        secret: settings.internalSecret,
+        secret: settings.internalSecrets[0],
         timeout: settings.authTimeout,
       }),
     ),
@@ -89,6 +95,9 @@ export async function startAppServer(environment: Environment): Promise<AppServe
   };
 }
 
+const formerSecret =
+  "BACKEND_SECRET is not the one that the database was sealed with: put the former one behind a comma. Until then, codes and links mailed earlier do not work";
+
 interface Listeners {
   public: Listener;
   private: Listener;
@@ -104,7 +113,7 @@ async function openListeners(context: AppContext, clock: AdjustableClock): Promi
       host: settings.privateHost,
       port: settings.privatePort,
       setting: "BACKEND_PRIVATE_PORT",
-      source: { from: "peer", isPeer: knowsInternalSecret(settings.internalSecret) },
+      source: { from: "peer", isPeer: knowsInternalSecret(settings.internalSecrets) },
     }),
     public: await listen(publicApp, {
       host: settings.host,

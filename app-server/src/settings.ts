@@ -17,7 +17,7 @@ export function readSettings(environment: Environment) {
   const mail = readMailSettings(reader);
   const ownOrigin = originOf(common);
   const frontendOrigin = reader.origin("BACKEND_FRONTEND_ORIGIN", ownOrigin);
-  const isLocal = [common.host, new URL(frontendOrigin).hostname.replace(/^\[|\]$/g, "")].every(isLoopback);
+  const isLocal = [common.host, hostOf(frontendOrigin)].every(isLoopback);
   const settings = Object.freeze({
     ...common,
     authPrivateUrl: reader.baseUrl("BACKEND_AUTH_PRIVATE_URL", `http://${defaultPrivateHost()}:12771`),
@@ -33,10 +33,23 @@ export function readSettings(environment: Environment) {
     devMailbox: reader.optionalText("NODE_ENV") !== "production" && mail.smtp === undefined && isLocal,
     policy: readPolicy(reader),
   });
-  reader.finish();
+  if (!isSecure(frontendOrigin) && !common.testMode)
+    reader.fault(
+      `BACKEND_FRONTEND_ORIGIN is ${frontendOrigin}, where browsers keep no session: give the https address that people use.`,
+    );
+  reader.finish("BACKEND_");
   return settings;
 }
 
 function originOf({ host, port }: { host: string; port: number }): string {
   return new URL(`http://${host.includes(":") ? `[${host}]` : host}:${port}`).origin;
+}
+
+/** Whether browsers keep `Secure` cookies for an origin. */
+function isSecure(origin: string): boolean {
+  return origin.startsWith("https:") || isLoopback(hostOf(origin));
+}
+
+function hostOf(origin: string): string {
+  return new URL(origin).hostname.replace(/^\[|\]$/g, "");
 }

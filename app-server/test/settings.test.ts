@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { SettingsError } from "@anteroom/shared/runtime/settings";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, expect, test } from "vitest";
+import { readSettings as readAuthSettings } from "../../auth-server/src/settings.ts";
 import { readSettings } from "../src/settings.ts";
 
 const sound = {
@@ -27,7 +28,11 @@ function faultsOf(environment: Record<string, string>): readonly string[] {
 
 test("S-42: sound settings are taken, and only the database and the secret are without a default", () => {
   expect(faultsOf(sound)).toEqual([]);
-  expect(faultsOf({}).map((fault) => fault.split(" ")[0])).toEqual(["BACKEND_DATABASE_URL", "BACKEND_SECRET"]);
+  expect(
+    faultsOf({})
+      .map((fault) => fault.split(" ")[0])
+      .sort(),
+  ).toEqual(["BACKEND_DATABASE_URL", "BACKEND_SECRET"]);
   expect(readSettings(sound)).toMatchObject({ port: 12_780, privatePort: 12_790, testMode: false, ipLimits: true });
   expect(Object.isFrozen(readSettings(sound))).toBe(true);
 });
@@ -226,4 +231,75 @@ test.each<[variable: string, remedy: RegExp, value: string | undefined]>([
   const faults = faultsOf(environment);
   expect(faults).toEqual([expect.stringMatching(remedy)]);
   expect(faults[0]?.startsWith(`${variable} `)).toBe(true);
+});
+
+test("set 1: a name that nothing reads stops the start, and the nearest one is told", () => {
+  expect(faultsOf({ ...sound, BACKEND_REGISTRATION_TTl: "7d" })).toEqual([
+    "BACKEND_REGISTRATION_TTl is not a setting. Did you mean BACKEND_REGISTRATION_TTL?",
+  ]);
+  for (const name of [
+    "BACKEND_MODE",
+    "BACKEND_CAPTCHA",
+    "BACKEND_TERMS_VERSION",
+    "BACKEND_VERIFY_ORDER",
+    "BACKEND_PASSWORD_CHANGE",
+  ])
+    expect(faultsOf({ ...sound, [name]: "x" }), name).toEqual([expect.stringContaining(`${name} is not a setting.`)]);
+  expect(faultsOf({ ...sound, AUTH_ANYTHING: "x", BACKEND_MODE: "", PATH: "x" }), "others', and empty ones").toEqual(
+    [],
+  );
+  const authServer = { AUTH_DATABASE_URL: "postgres://localhost/auth", AUTH_SECRET: sound.BACKEND_SECRET };
+  expect(() => readAuthSettings({ ...authServer, BACKEND_ANYTHING: "x" })).not.toThrow();
+  expect(() => readAuthSettings({ ...authServer, AUTH_PASSWORT_QUEUE: "9" })).toThrow(
+    "Did you mean AUTH_PASSWORD_QUEUE?",
+  );
+});
+
+test("set 1: settings of what is switched off are known, and their faults are none", () => {
+  const off = {
+    BACKEND_SMTP_HOST: "relay.example",
+    BACKEND_SMTP_TLS: "nonsense",
+    BACKEND_INBOUND_DOMAIN: "x y",
+    BACKEND_SMTP_CA_FILE: "/nowhere",
+  };
+  expect(faultsOf({ ...sound, ...off })).toEqual([]);
+  expect(readSettings({ ...sound, ...off })).toMatchObject({ smtp: undefined, inbound: undefined });
+});
+
+test.each(["http://people.example", "http://192.168.1.20:12780", "http://0.0.0.0:1"])(
+  "set 3, acc F4, S-36: %s is refused as the pages' origin, but in TEST_MODE",
+  (origin) => {
+    const faults = faultsOf({ ...sound, BACKEND_FRONTEND_ORIGIN: origin });
+    expect(faults).toEqual([expect.stringContaining(`BACKEND_FRONTEND_ORIGIN is ${origin}`)]);
+    expect(faultsOf({ ...sound, BACKEND_FRONTEND_ORIGIN: origin, TEST_MODE: "on" })).toEqual([]);
+  },
+);
+
+test.each(["https://people.example", "http://localhost:12780", "http://127.0.0.1:12780", "http://[::1]:12780"])(
+  "set 3: %s is taken as the pages' origin",
+  (origin) => expect(faultsOf({ ...sound, BACKEND_FRONTEND_ORIGIN: origin })).toEqual([]),
+);
+
+test.each([
+  ["counts", Buffer.from(Array.from({ length: 40 }, (_, index) => index))],
+  ["counts by sevens", Buffer.from(Array.from({ length: 40 }, (_, index) => (index * 7) % 256))],
+])("S-F15, S-42: a secret that %s is refused", (_, bytes) => {
+  expect(faultsOf({ ...sound, BACKEND_SECRET: bytes.toString("base64") })).toHaveLength(1);
+});
+
+test("S-F15, S-42: an internal secret of one letter is refused", () => {
+  expect(faultsOf({ ...sound, INTERNAL_SECRET: "x".repeat(40) })).toEqual([expect.stringContaining("INTERNAL_SECRET")]);
+});
+
+test("set 2: secrets are lists, of which each has to be strong", () => {
+  const older = randomBytes(32).toString("base64");
+  const lists = {
+    BACKEND_SECRET: `${sound.BACKEND_SECRET}, ${older}`,
+    INTERNAL_SECRET: `${sound.INTERNAL_SECRET},${older}`,
+  };
+  expect(readSettings({ ...sound, ...lists })).toMatchObject({
+    secrets: [Buffer.from(sound.BACKEND_SECRET, "base64"), Buffer.from(older, "base64")],
+    internalSecrets: [sound.INTERNAL_SECRET, older],
+  });
+  expect(faultsOf({ ...sound, BACKEND_SECRET: `${sound.BACKEND_SECRET},short` })).toHaveLength(1);
 });

@@ -23,7 +23,7 @@ export interface AppServer {
 
 /** The app server as the auth server sees it: users behind `POST /invoke`, mail through `POST /email`. */
 export function createAppServer(settings: Settings): AppServer {
-  const common = { baseUrl: settings.appServerUrl, secret: settings.internalSecret };
+  const common = { baseUrl: settings.appServerUrl, secret: settings.internalSecrets[0] };
   const invocations = createPeer({ ...common, timeout: settings.invokeTimeout });
   const emails = createPeer({ ...common, timeout: settings.emailTimeout });
   return {

@@ -36,7 +36,7 @@ export function createPublicApp(context: AuthContext, checkReadiness: () => Prom
 
 export function createPrivateApp(context: AuthContext, clock: AdjustableClock): Hono {
   const app = createApp(context);
-  app.use(requireInternalSecret(context.settings.internalSecret, context.events));
+  app.use(requireInternalSecret(context.settings.internalSecrets, context.events));
   app.use(refuseOtherMethods);
   const handling = { actions: servedActions, headersFor: () => ({}), speaksForOthers: true };
   app.post("/", invocationHandler(context, handling));

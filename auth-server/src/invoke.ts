@@ -1,4 +1,4 @@
-import { randomId } from "@anteroom/shared/runtime/crypto";
+import { randomId, SealedOtherwise } from "@anteroom/shared/runtime/crypto";
 import {
   type AuthAction,
   type AuthArguments,
@@ -138,7 +138,7 @@ async function carryOut(
       throw error;
     }
     context.log.error({ err: error, action, action_invocation_id: id }, "internal_error");
-    result = { ok: false, error: "internal_error" };
+    result = { ok: false, error: (error instanceof SealedOtherwise && goneCode(action)) || "internal_error" };
   }
   const milliseconds = performance.now() - start;
   const outcome = result.ok ? "ok" : result.error;
@@ -146,4 +146,10 @@ async function carryOut(
   recordOutcome(context.events, action, outcome, args);
   context.log.debug({ action, action_invocation_id: id, outcome, milliseconds }, "invocation");
   return result;
+}
+
+/** An object whose code no secret opens any more is as good as gone, and can be asked for anew. */
+function goneCode(action: ServedAction): string | undefined {
+  const codes: readonly string[] = authActions[action].errors;
+  return codes.find((code) => code === "invalid_signup_token" || code === "invalid_user_email_address_update_token");
 }

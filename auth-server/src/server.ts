@@ -1,6 +1,7 @@
 import { createClock, followDatabase } from "@anteroom/shared/runtime/clock";
 import { deriveKey } from "@anteroom/shared/runtime/crypto";
 import { createWriteCheck, type Database, isMigrated, openDatabase } from "@anteroom/shared/runtime/database";
+import { openKeptSecret } from "@anteroom/shared/runtime/kept-secret";
 import { listen } from "@anteroom/shared/runtime/listener";
 import { createLog, type Log } from "@anteroom/shared/runtime/log";
 import { knowsInternalSecret } from "@anteroom/shared/runtime/private-calls";
@@ -21,6 +22,7 @@ import { createPasswords } from "./passwords.ts";
 import { startPurge } from "./purge.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import type { AuthDatabase } from "./store/database.ts";
+import { isInUse } from "./store/maintenance.ts";
 import { migrations } from "./store/migrations/all.ts";
 import { lowerThreadPoolPriority } from "./thread-priority.ts";
 import { createUserCache } from "./user-cache.ts";
@@ -40,15 +42,18 @@ const grace = 5_000;
  * in the way.
  */
 export async function startAuthServer(environment: Environment): Promise<AuthServer> {
-  const settings = readSettings(environment);
-  const log = createLog("auth-server", settings.logLevel);
-  warn(settings, log);
-  await migrate(settings.databaseUrl);
+  const given = readSettings(environment);
+  const log = createLog("auth-server", given.logLevel);
+  warn(given, log);
+  await migrate(given.databaseUrl);
   const database = openDatabase<AuthDatabase>({
-    url: settings.databaseUrl,
-    poolSize: settings.databasePool,
+    url: given.databaseUrl,
+    poolSize: given.databasePool,
     applicationName: "anteroom-auth",
   });
+  const { secret, standing } = await openKeptSecret(database.db, given.secrets, () => isInUse(database.db));
+  if (standing === "former") log.error(formerSecret);
+  const settings = Object.freeze({ ...given, secret });
   const appServer = createAppServer(settings);
   const clock = createClock();
   const stopClock = await followDatabase(clock, database.db);
@@ -67,7 +72,7 @@ export async function startAuthServer(environment: Environment): Promise<AuthSer
     host: settings.privateHost,
     port: settings.privatePort,
     setting: "AUTH_PRIVATE_PORT",
-    source: { from: "peer", isPeer: knowsInternalSecret(settings.internalSecret) },
+    source: { from: "peer", isPeer: knowsInternalSecret(settings.internalSecrets) },
   });
   const stopPurge = startPurge(context);
   log.info({ public: publicListener.port, private: privateListener.port }, "listening");
@@ -121,8 +126,11 @@ function createContext(
   };
 }
 
+const formerSecret =
+  "AUTH_SECRET is not the one that the database was sealed with: put the former one behind a comma. Until then, codes mailed earlier do not work";
+
 function warn(settings: Settings, log: Log): void {
-  if (settings.internalSecret === undefined)
+  if (settings.internalSecrets.length === 0)
     log.warn("INTERNAL_SECRET is not set: everybody on this machine may use the private listener");
   if (settings.testMode) log.warn("TEST_MODE is on: commands can erase everything");
 }

@@ -29,14 +29,8 @@ export function readSettings(environment: Environment) {
     bodyLimit: strict ? 2 * 1024 * 1024 : 16 * 1024,
     expiration: readExpirations(reader),
     sessionInactivity: reader.duration("AUTH_SESSION_INACTIVITY", "30d"),
-    passwordHash: readHash(reader, "AUTH_PASSWORD_HASH", "argon2id.3.65536.1.32", environment, common.testMode),
-    temporaryPasswordHash: readHash(
-      reader,
-      "AUTH_TEMPORARY_PASSWORD_HASH",
-      "argon2id.3.16384.1.32",
-      environment,
-      common.testMode,
-    ),
+    passwordHash: readHash(reader, "AUTH_PASSWORD_HASH", "argon2id.3.65536.1.32", common.testMode),
+    temporaryPasswordHash: readHash(reader, "AUTH_TEMPORARY_PASSWORD_HASH", "argon2id.3.16384.1.32", common.testMode),
     /** How many passwords may wait to be hashed; whoever comes then is answered 503. */
     passwordQueue: reader.integer("AUTH_PASSWORD_QUEUE", 200, 1, 100_000),
     /** Code points. */
@@ -44,17 +38,16 @@ export function readSettings(environment: Environment) {
     /** Code points. */
     passwordMaxLength: strict ? 100 : 256,
     passwordBlocklist: reader.optionalText("AUTH_PASSWORD_BLOCKLIST"),
-    /** Names of the site and its owner, which do not make a password. */
-    passwordContextWords: reader
-      .text("AUTH_PASSWORD_CONTEXT_WORDS", "")
-      .split(/[\s,]+/)
-      .filter(Boolean),
+    /** Names of the site and its owner, which do not make a password; nor does ours. */
+    passwordContextWords: ["anteroom", ...reader.text("AUTH_PASSWORD_CONTEXT_WORDS", "").split(/[\s,]+/)].filter(
+      Boolean,
+    ),
     /** Of a service that knows breached passwords by the first digits of their SHA-1; none is asked without it. */
     passwordRangeUrl: reader.optionalText("AUTH_PASSWORD_RANGE_URL"),
     emailBlocklist: reader.optionalText("AUTH_EMAIL_BLOCKLIST"),
     userCheckInterval: reader.duration("AUTH_USER_CHECK_INTERVAL", strict ? "0s" : "10s"),
   });
-  reader.finish();
+  reader.finish("AUTH_");
   return settings;
 }
 
@@ -72,14 +65,8 @@ function readExpirations(reader: SettingsReader) {
   });
 }
 
-function readHash(
-  reader: SettingsReader,
-  name: string,
-  fallback: string,
-  environment: Environment,
-  testMode: boolean,
-): HashParameters {
-  const parameters = parseHashAlgorithm(environment[name] || fallback);
+function readHash(reader: SettingsReader, name: string, fallback: string, testMode: boolean): HashParameters {
+  const parameters = parseHashAlgorithm(reader.text(name, fallback));
   if (parameters === undefined) {
     reader.fault(`${name} is not of the form argon2id.passes.KiB.lanes.bytes, such as ${fallback}.`);
     return parseHashAlgorithm(fallback) as HashParameters;

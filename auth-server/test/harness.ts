@@ -4,7 +4,7 @@ import { type Dispatcher, Pool } from "undici";
 import { migrate } from "../src/migrate.ts";
 import { type AuthServer, startAuthServer } from "../src/server.ts";
 
-export const internalSecret = "a secret between the servers, of tests only";
+export const internalSecret = "a secret between the servers and for tests only";
 
 export interface Answer {
   ok: boolean;

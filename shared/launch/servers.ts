@@ -135,7 +135,7 @@ async function findMailbox(url: string): Promise<string | undefined> {
 /** The first administrator sets up their account with a link that works once; later ones are made by administrators. */
 async function describeSetup(launch: Launch, privateUrl: string): Promise<string> {
   try {
-    const secret = launch.environment.INTERNAL_SECRET || launch.secrets.INTERNAL_SECRET;
+    const [secret = ""] = (launch.environment.INTERNAL_SECRET || launch.secrets.INTERNAL_SECRET).split(",");
     const answer = await ask(`${privateUrl}/command`, {
       secret,
       body: { command: "create_setup_link", only_if_needed: true },

@@ -72,9 +72,26 @@ export function seal(key: Uint8Array, text: string, context: string): Buffer {
   return Buffer.concat([nonce, cipher.getAuthTag(), ciphertext]);
 }
 
-/** The text that `seal` was given. Throws when key or context differ or the bytes were changed. */
+/** What is sealed belongs to another key, as after a change of the secret, or was changed. */
+export class SealedOtherwise extends Error {
+  override readonly name = "SealedOtherwise";
+}
+
+/** The text that `seal` was given. Throws SealedOtherwise when key or context differ or the bytes were changed. */
 export function unseal(key: Uint8Array, sealed: Uint8Array, context: string): string {
+  const text = openSealed(key, sealed, context);
+  if (text === undefined) throw new SealedOtherwise(`What is sealed as "${context}" does not open.`);
+  return text;
+}
+
+/** The same, but undefined then. */
+export function openSealed(key: Uint8Array, sealed: Uint8Array, context: string): string | undefined {
   const decipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(0, 12), { authTagLength: 16 });
   decipher.setAAD(Buffer.from(context)).setAuthTag(sealed.subarray(12, 28));
-  return decipher.update(sealed.subarray(28), undefined, "utf8") + decipher.final("utf8");
+  const text = decipher.update(sealed.subarray(28), undefined, "utf8");
+  try {
+    return text + decipher.final("utf8");
+  } catch {
+    return undefined;
+  }
 }

@@ -11,9 +11,12 @@ import type { SecurityEvents } from "./security-events.ts";
 export class CallFailed extends Error {
   override readonly name = "CallFailed";
   readonly delivered: "no" | "unknown";
-  constructor(message: string, delivered: "no" | "unknown", options: ErrorOptions) {
+  /** Whether the other server answered that it does not know our secret. */
+  readonly isRefused: boolean;
+  constructor(message: string, delivered: "no" | "unknown" | "refused", options: ErrorOptions) {
     super(message, options);
-    this.delivered = delivered;
+    this.delivered = delivered === "refused" ? "no" : delivered;
+    this.isRefused = delivered === "refused";
   }
 }
 
@@ -57,7 +60,7 @@ export function createPeer(options: PeerOptions): Peer {
 
   async function post(path: string, body: unknown, more: Record<string, string> = {}) {
     const response = await send(path, body, more);
-    if (isRefused(response)) throw new CallFailed(`${base.origin} refuses our INTERNAL_SECRET.`, "no", {});
+    if (isRefused(response)) throw new CallFailed(`${base.origin} refuses our INTERNAL_SECRET.`, "refused", {});
     return response;
   }
 
@@ -98,19 +101,22 @@ export function createPeer(options: PeerOptions): Peer {
   return { post, isAlive, close: () => pool.close() };
 }
 
-/** Whether an `authorization` header carries the internal secret; without a secret, every one does. */
-export function knowsInternalSecret(secret: string | undefined): (authorization: string | undefined) => boolean {
-  const expected = secret === undefined ? undefined : digest(`Bearer ${secret}`);
-  // Digests have one length, so the comparison tells nothing about the secret's.
-  return (authorization = "") => expected === undefined || timingSafeEqual(digest(authorization), expected);
+/** Whether an `authorization` header carries one of the internal secrets; where there are none, every one does. */
+export function knowsInternalSecret(secrets: readonly string[]): (authorization: string | undefined) => boolean {
+  const expected = secrets.map((secret) => digest(`Bearer ${secret}`));
+  return (authorization = "") => {
+    const given = digest(authorization);
+    // Digests have one length, so the comparison tells nothing about the secret's.
+    return expected.length === 0 || expected.some((digest) => timingSafeEqual(given, digest));
+  };
 }
 
 /**
- * Answers 401 unless the request carries the internal secret. Without a secret every program that can reach the listener
- * may call; pages in a browser on this machine never may, for they name their origin.
+ * Answers 401 unless the request carries an internal secret. Without one every program that can reach the listener may
+ * call; pages in a browser on this machine never may, for they name their origin.
  */
-export function requireInternalSecret(secret: string | undefined, events: SecurityEvents): MiddlewareHandler {
-  const isPeer = knowsInternalSecret(secret);
+export function requireInternalSecret(secrets: readonly string[], events: SecurityEvents): MiddlewareHandler {
+  const isPeer = knowsInternalSecret(secrets);
   return async (context, next) => {
     if (context.req.header("origin") !== undefined || context.req.header("sec-fetch-site") !== undefined) {
       events.record("malicious_cors", { action: "private listener" });

@@ -1,4 +1,5 @@
 import { networkInterfaces } from "node:os";
+import { distance } from "fastest-levenshtein";
 import ipaddr from "ipaddr.js";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -20,20 +21,42 @@ export type SettingsReader = ReturnType<typeof createSettingsReader>;
  * all of them; `finish` throws if there were any.
  */
 export function createSettingsReader(environment: Environment) {
-  const faults: string[] = [];
+  let faults: string[] = [];
+  let given = environment;
+  const known = new Set<string>();
+
+  function get(name: string): string | undefined {
+    known.add(name);
+    return given[name] || undefined;
+  }
 
   function read<T>(name: string, parse: (text: string) => T | undefined, fallback: T, expected: string): T {
-    const text = environment[name];
-    if (text === undefined || text === "") return fallback;
+    const text = get(name);
+    if (text === undefined) return fallback;
     const value = parse(text);
     if (value !== undefined) return value;
     faults.push(`${name} is not ${expected}.`);
     return fallback;
   }
 
+  /** Secrets, the newest first: `new,old`. The first is used, all are understood. */
+  function readSecrets<T>(name: string, parse: (text: string) => T | undefined, expected: string): T[] {
+    const secrets = split(get(name) ?? "").map(parse);
+    if (secrets.includes(undefined)) faults.push(`${name} is too short or too regular: give ${expected}.`);
+    return secrets.filter((secret): secret is Exclude<typeof secret, undefined> => secret !== undefined) as T[];
+  }
+
+  /** What begins with `prefix` and was not asked for is a slip of the pen, or a switch that does nothing. */
+  function findUnknown(prefix: string): string[] {
+    const names = Object.keys(environment).filter((name) => name.startsWith(prefix) && environment[name]);
+    return names
+      .filter((name) => !known.has(name))
+      .map((name) => `${name} is not a setting.${suggestion(name, known)}`);
+  }
+
   return {
     text: (name: string, fallback: string) => read(name, (text) => text, fallback, "a text"),
-    optionalText: (name: string) => environment[name] || undefined,
+    optionalText: get,
     integer: (name: string, fallback: number, minimum: number, maximum: number) =>
       read(name, integerBetween(minimum, maximum), fallback, `a whole number from ${minimum} to ${maximum}`),
     port: (name: string, fallback: number) =>
@@ -56,38 +79,58 @@ export function createSettingsReader(environment: Environment) {
     /** In small letters. */
     headerName: (name: string, fallback: string) =>
       read(name, parseHeaderName, fallback, "the name of a header, such as x-forwarded-for"),
-    /** A required secret of at least 32 bytes in base64. */
-    secret: (name: string): Buffer => {
-      const bytes = Buffer.from(environment[name] ?? "", "base64");
-      if (isStrong(bytes)) return bytes;
-      faults.push(
-        environment[name]
-          ? `${name} is too short or too regular: give at least 32 random bytes as base64 (openssl rand -base64 32).`
-          : `${name} is missing: give at least 32 random bytes as base64 (openssl rand -base64 32).`,
-      );
-      return Buffer.alloc(32);
+    /** Required: at least 32 bytes each in base64. */
+    secrets: (name: string): Secrets => {
+      const expected = "at least 32 random bytes as base64 (openssl rand -base64 32)";
+      const [newest, ...older] = readSecrets(name, parseKey, expected);
+      if (newest) return [newest, ...older];
+      if (get(name) === undefined) faults.push(`${name} is missing: give ${expected}.`);
+      return [Buffer.alloc(32)];
     },
+    /** Texts that others send; none where nobody has to. */
+    passphrases: (name: string): readonly string[] =>
+      readSecrets(name, parsePassphrase, "at least 32 characters (openssl rand -base64 32)"),
     /** A value without a default. */
     required: (name: string, expected: string): string => {
-      const text = environment[name];
+      const text = get(name);
       if (!text) faults.push(`${name} is missing: give ${expected}.`);
       return text ?? "";
     },
+    /** Settings that belong to something switched off: known, and of no consequence. */
+    ignore: (readAll: () => unknown): undefined => {
+      const before = { faults, given };
+      [faults, given] = [[], {}];
+      readAll();
+      ({ faults, given } = before);
+    },
     fault: (line: string) => void faults.push(line),
-    finish: () => {
+    /** @param prefixes of names that only this reader knows */
+    finish: (...prefixes: string[]) => {
+      faults.push(...prefixes.flatMap(findUnknown));
       if (faults.length > 0) throw new SettingsError(faults);
     },
   };
 }
 
+/** The newest first. */
+export type Secrets = readonly [Buffer, ...Buffer[]];
+
+/** What a misspelt name may have meant. */
+function suggestion(name: string, known: ReadonlySet<string>): string {
+  const [nearest] = [...known]
+    .map((candidate) => ({ candidate, steps: distance(name, candidate) }))
+    .filter(({ steps }) => steps <= Math.max(2, name.length / 4))
+    .sort((a, b) => a.steps - b.steps);
+  return nearest ? ` Did you mean ${nearest.candidate}?` : " docs/configuration.md lists them all.";
+}
+
 /** What both servers share, under names that differ by prefix only. */
 export function readCommonSettings(reader: SettingsReader, prefix: "AUTH" | "BACKEND", ports: [number, number]) {
   const privateHost = reader.text(`${prefix}_PRIVATE_HOST`, defaultPrivateHost());
-  const internalSecret = reader.optionalText("INTERNAL_SECRET");
-  if (internalSecret === undefined && !isLoopback(privateHost))
+  const internalSecrets = reader.passphrases("INTERNAL_SECRET");
+  if (reader.optionalText("INTERNAL_SECRET") === undefined && !isLoopback(privateHost))
     reader.fault(`${prefix}_PRIVATE_HOST is ${privateHost}, which others can reach: set INTERNAL_SECRET as well.`);
-  if (internalSecret !== undefined && internalSecret.length < 32)
-    reader.fault("INTERNAL_SECRET is too short: give at least 32 characters (openssl rand -base64 32).");
+  const secrets = reader.secrets(`${prefix}_SECRET`);
   const testMode = reader.choice("TEST_MODE", ["on", "off"], "off") === "on";
   if (testMode && reader.optionalText("NODE_ENV") === "production")
     reader.fault(
@@ -100,8 +143,11 @@ export function readCommonSettings(reader: SettingsReader, prefix: "AUTH" | "BAC
     privatePort: reader.port(`${prefix}_PRIVATE_PORT`, ports[1]),
     databaseUrl: reader.required(`${prefix}_DATABASE_URL`, "the PostgreSQL URL of this server's own database"),
     databasePool: reader.integer(`${prefix}_DATABASE_POOL`, 10, 1, 200),
-    secret: reader.secret(`${prefix}_SECRET`),
-    internalSecret,
+    secrets,
+    /** What keys are derived from: the kept one, once the server has opened it (kept-secret.ts). */
+    secret: secrets[0],
+    /** The first is sent, all are taken; none: whoever reaches the private listener may call. */
+    internalSecrets,
     ipLimits: reader.choice(`${prefix}_IP_LIMITS`, ["on", "off"], "on") === "on",
     trustedProxies: reader.networks("TRUSTED_PROXIES"),
     trustedProxyHeader: reader.headerName("TRUSTED_PROXY_HEADER", "x-forwarded-for"),
@@ -161,9 +207,19 @@ function parseHeaderName(text: string): string | undefined {
   return /^[a-z][a-z0-9-]*$/i.test(text) ? text.toLowerCase() : undefined;
 }
 
-/** Refuses the secrets people paste from examples: too short, or hardly any different bytes. */
+function parseKey(text: string): Buffer | undefined {
+  const bytes = Buffer.from(text, "base64");
+  return isStrong(bytes) ? bytes : undefined;
+}
+
+function parsePassphrase(text: string): string | undefined {
+  return isStrong(Buffer.from(text)) ? text : undefined;
+}
+
+/** Refuses what people paste from examples: too short, hardly any different bytes, or bytes that follow a rule. */
 function isStrong(bytes: Buffer): boolean {
-  return bytes.length >= 32 && new Set(bytes).size >= 12;
+  const steps = bytes.map((byte, index) => byte - (bytes[index - 1] ?? 0)).subarray(1);
+  return bytes.length >= 32 && new Set(bytes).size >= 12 && new Set(steps).size >= 12;
 }
 
 function split(text: string): string[] {

@@ -18,7 +18,7 @@ let peer: Peer;
 beforeAll(async () => {
   const second = new Hono();
   second.post("/", (c) => c.json(seen()));
-  behind = await open(second, { from: "peer", isPeer: knowsInternalSecret(secret) });
+  behind = await open(second, { from: "peer", isPeer: knowsInternalSecret([secret]) });
   peer = createPeer({ baseUrl: `http://127.0.0.1:${behind.port}`, secret, timeout: 5_000 });
   const first = new Hono();
   first.get("/", async (c) => c.json({ here: seen(), there: (await peer.post("/", {})).body }));

@@ -27,7 +27,10 @@ export function readMailSettings(reader: SettingsReader) {
 }
 
 function readInbound(reader: SettingsReader) {
-  if (!reader.flag("BACKEND_INBOUND", false)) return undefined;
+  return reader.flag("BACKEND_INBOUND", false) ? readListener(reader) : reader.ignore(() => readListener(reader));
+}
+
+function readListener(reader: SettingsReader) {
   const domain = reader.required("BACKEND_INBOUND_DOMAIN", "the domain whose MX leads here, or unset BACKEND_INBOUND");
   if (domain && !isEmailAddress(`x@${domain}`))
     reader.fault("BACKEND_INBOUND_DOMAIN is not a domain such as bounces.people.example.");
@@ -39,7 +42,10 @@ function readInbound(reader: SettingsReader) {
 }
 
 function readSmtp(reader: SettingsReader) {
-  if (!reader.flag("BACKEND_SMTP_SEND", false)) return undefined;
+  return reader.flag("BACKEND_SMTP_SEND", false) ? readRelay(reader) : reader.ignore(() => readRelay(reader));
+}
+
+function readRelay(reader: SettingsReader) {
   const smtp = {
     host: reader.required("BACKEND_SMTP_HOST", "the name of the mail relay, or unset BACKEND_SMTP_SEND"),
     port: reader.port("BACKEND_SMTP_PORT", 587),

@@ -5,6 +5,7 @@ import * as administration from "./003-administration.ts";
 import * as accountHandles from "./004-account-handles.ts";
 import * as people from "./005-people.ts";
 import * as requestIds from "./009-request-ids.ts";
+import * as keptSecret from "./010-kept-secret.ts";
 
 /** Listed by hand, in order; a migration that has been released is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -14,4 +15,5 @@ export const migrations: Record<string, Migration> = {
   "004-account-handles": accountHandles,
   "005-people": people,
   "009-request-ids": requestIds,
+  "010-kept-secret": keptSecret,
 };

@@ -7,6 +7,7 @@ import type { AppContext } from "../context.ts";
 import { type AppDatabase, liveStates } from "../database.ts";
 import { type Problem, problem } from "../problems.ts";
 import { withdraw } from "./ending.ts";
+import { noToken } from "./handles.ts";
 import { newClaim, type OpeningResult, openSignup, renewOpening, sendCodeOnce, waitForOpening } from "./opening.ts";
 import * as openings from "./opening-store.ts";
 import * as store from "./store.ts";
@@ -102,9 +103,10 @@ async function openedAlready(context: AppContext, row: store.Registration): Prom
   const isExpired = row.signupExpiresAt !== null && row.signupExpiresAt <= context.clock.now();
   if (!row.signupToken || !isExpired) {
     const signupToken = row.signupToken && context.handles.unsealSignupToken(row.id, row.signupToken);
-    return { ok: true, values: { signupToken, message: `Registration of ${row.email} was accepted before.` } };
+    if (signupToken !== noToken)
+      return { ok: true, values: { signupToken, message: `Registration of ${row.email} was accepted before.` } };
   }
-  await openings.storeSignupGone(context.db, row.id, row.signupToken);
+  if (row.signupToken) await openings.storeSignupGone(context.db, row.id, row.signupToken);
   return toAcceptance(await renewOpening(context, row.id), row.email);
 }
 

@@ -40,6 +40,13 @@ async function deleteInBatches(
   }
 }
 
+/** Whether codes have been sealed in this database. */
+export async function isInUse(db: Db): Promise<boolean> {
+  const { rows } = await sql<{ in_use: boolean }>`
+    select exists (select from signups) or exists (select from user_changes) as in_use`.execute(db);
+  return rows[0]?.in_use ?? false;
+}
+
 /** For the test command `reset`. */
 export async function deleteEverything(db: Db): Promise<void> {
   await db.deleteFrom("signups").execute();

@@ -1,0 +1,6 @@
+import { createKeptSecretTable } from "@anteroom/shared/runtime/kept-secret";
+import type { Kysely } from "kysely";
+
+export async function up(db: Kysely<unknown>): Promise<void> {
+  await createKeptSecretTable(db);
+}

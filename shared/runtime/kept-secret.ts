@@ -1,0 +1,84 @@
+import { createHash, randomBytes } from "node:crypto";
+import { type Kysely, sql } from "kysely";
+import { deriveKey, openSealed, seal } from "./crypto.ts";
+import type { Secrets } from "./settings.ts";
+
+/**
+ * The secret that a server's keys are derived from. It lies in the server's database, sealed with the operator's, so that
+ * the operator's may change without spoiling what the keys have sealed, hashed or signed (docs/decisions/017).
+ */
+export interface KeptSecret {
+  secret: Buffer;
+  /** `former`: sealed with none of the operator's secrets, the newest of which stands in for it. */
+  standing: "kept" | "former";
+  /** Whether what is derived from it was derived from another before. */
+  isAnother: boolean;
+}
+
+/** @param hasData whether the database was in use before secrets were kept: then keys came from the operator's itself */
+export async function openKeptSecret<T>(
+  db: Kysely<T>,
+  secrets: Secrets,
+  hasData: () => Promise<boolean>,
+): Promise<KeptSecret> {
+  const found = (await read(db)) ?? (await make(db, secrets, hasData));
+  const opened = openAny(secrets, found.sealed);
+  const secret = opened?.secret ?? secrets[0];
+  if (opened && opened.by !== secrets[0]) await reseal(db, secrets, secret);
+  return { secret, standing: opened ? "kept" : "former", isAnother: await isAnother(db, secret) };
+}
+
+interface Row {
+  sealed: Uint8Array;
+}
+
+async function read<T>(db: Kysely<T>): Promise<Row | undefined> {
+  const { rows } = await sql<Row>`select sealed from kept_secret`.execute(db);
+  return rows[0];
+}
+
+/** Of several that start at once, one makes it. */
+async function make<T>(db: Kysely<T>, secrets: Secrets, hasData: () => Promise<boolean>): Promise<Row> {
+  const secret = (await hasData()) ? (secrets.at(-1) as Buffer) : randomBytes(32);
+  await sql`insert into kept_secret (sealed, used) values (${sealWith(secrets[0], secret)}, ${fingerprint(secret)})
+    on conflict do nothing`.execute(db);
+  return (await read(db)) as Row;
+}
+
+async function reseal<T>(db: Kysely<T>, secrets: Secrets, secret: Buffer): Promise<void> {
+  await sql`update kept_secret set sealed = ${sealWith(secrets[0], secret)}`.execute(db);
+}
+
+/** Notes which secret is used, and tells whether it was another until now. */
+async function isAnother<T>(db: Kysely<T>, secret: Buffer): Promise<boolean> {
+  const { numAffectedRows } = await sql`
+    update kept_secret set used = ${fingerprint(secret)} where used <> ${fingerprint(secret)}`.execute(db);
+  return numAffectedRows === 1n;
+}
+
+const place = "kept secret";
+
+function sealWith(operators: Buffer, secret: Buffer): Buffer {
+  return seal(deriveKey(operators, place), secret.toString("base64"), place);
+}
+
+function openAny(secrets: Secrets, sealed: Uint8Array): { secret: Buffer; by: Buffer } | undefined {
+  for (const by of secrets) {
+    const text = openSealed(deriveKey(by, place), sealed, place);
+    if (text !== undefined) return { secret: Buffer.from(text, "base64"), by };
+  }
+  return undefined;
+}
+
+function fingerprint(secret: Buffer): Buffer {
+  return createHash("sha256").update(deriveKey(secret, "fingerprint")).digest();
+}
+
+/** Called by a migration of each server. */
+export async function createKeptSecretTable<T>(db: Kysely<T>): Promise<void> {
+  await sql`create table kept_secret (
+    only_one boolean primary key default true check (only_one),
+    sealed bytea not null,
+    used bytea not null
+  )`.execute(db);
+}

@@ -91,6 +91,7 @@ function priceOfPassword(
 /** The last of a hundred: the owner is told how to get in, once a day. Whose account it is not takes as long. */
 export async function passwordWasWrong(context: AuthContext, guess: PaidGuess, user: User | undefined): Promise<void> {
   if (!guess.isLast) return;
+  context.events.record("authn_login_lock", { user: guess.userId });
   const isFirstToday = await takeToken(context.db, limits.lockMails, guess.userId, context.clock.now());
   if (!user || !isFirstToday) return;
   const { email_address: email, display_name: displayName } = user;

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Client, createClient } from "./support/client.ts";
 import { type Stack, startStack } from "./support/stack.ts";
+import { waitUntil } from "./support/wait.ts";
 import { createWalk, goodPassword, type Walk } from "./support/walk.ts";
 
 // What pages call instead of the auth server itself.
@@ -75,7 +76,11 @@ test("M-22: a reset ends every session and opens none", async () => {
   const { session } = await walk.activate("resets@example.com");
   const created = await act("create_user_password_reset", { user_email_address: "resets@example.com" });
   const { user_password_reset_token } = created.body.values;
-  const temporary_password = (await walk.mailsTo("resets@example.com")).at(-1)?.code;
+  const mails = await waitUntil(
+    () => walk.mailsTo("resets@example.com"),
+    (found) => found.at(-1)?.type === "password_reset",
+  );
+  const temporary_password = mails.at(-1)?.code;
   await act("verify_user_password_reset_temporary_password", { user_password_reset_token, temporary_password });
   await act("set_user_password_reset_new_password", { user_password_reset_token, password: `${goodPassword} new` });
   const completed = await act("complete_user_password_reset", { user_password_reset_token });

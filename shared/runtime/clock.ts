@@ -47,21 +47,35 @@ export function createClock(): AdjustableClock {
 /** How often the database is asked for the time, in ms: far more often than counters drift by a second. */
 const correctedEvery = 60_000;
 
+/** An answer that took longer, in ms, may be from anywhere on its way: the counter knows better. */
+const tooSlow = 250;
+
 /**
- * Makes a clock show the database's time, now and from then on. While the database is away the clock goes on by itself.
- * Returns how to stop.
+ * Makes a clock show the database's time, now and from then on. While the database is away or slow the clock goes on by
+ * itself. Returns how to stop.
  */
-export async function followDatabase<T>(clock: AdjustableClock, db: Kysely<T>): Promise<() => void> {
-  await correct(clock, db);
-  const timer = setInterval(() => void correct(clock, db).catch(() => undefined), correctedEvery);
+export async function followDatabase<T>(
+  clock: AdjustableClock,
+  db: Kysely<T>,
+  every = correctedEvery,
+): Promise<() => void> {
+  const first = await ask(db);
+  clock.correct(first.now);
+  const timer = setInterval(() => void correct(clock, db).catch(() => undefined), every);
   timer.unref();
   return () => clearInterval(timer);
 }
 
 async function correct<T>(clock: AdjustableClock, db: Kysely<T>): Promise<void> {
+  const { now, took } = await ask(db);
+  if (took <= tooSlow) clock.correct(now);
+}
+
+async function ask<T>(db: Kysely<T>): Promise<{ now: number; took: number }> {
   const asked = performance.now();
   const { rows } = await sql<{ now: number }>`
     select (extract(epoch from clock_timestamp()) * 1000)::float8 as now`.execute(db);
+  const took = performance.now() - asked;
   // It was read somewhere between the question and the answer.
-  if (rows[0]) clock.correct(rows[0].now + (performance.now() - asked) / 2);
+  return { now: (rows[0]?.now ?? Date.now()) + took / 2, took };
 }

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { securityEvents } from "@anteroom/shared/runtime/security-events";
+import postgres from "postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createClient } from "./support/client.ts";
 import { type RunningServer, type Stack, startStack } from "./support/stack.ts";
@@ -94,6 +95,19 @@ test("S-F5, R41: each sign-in result leaves one line with user, caller, outcome 
   expect(right).toEqual([
     expect.objectContaining({ event: `authn_login_success:${userId}`, caller: "192.0.2.2", outcome: "ok" }),
   ]);
+});
+
+test("S-F5: the wrong try that locks a password is told, for an address without an account too", async () => {
+  await walk.activate("guessed@example.com");
+  const auth = postgres(stack.databases.auth.url, { max: 1 });
+  for (const [index, address] of ["guessed@example.com", "unguessed@example.com"].entries()) {
+    const [wrong] = await eventsOf(() => visitor(`192.0.2.${20 + index}`).signIn(address, "a wrong guess of mine"));
+    await auth`update guesses set tries = 99 where kind = 'password' and who = '' and subject = ${String(wrong?.user)}`;
+    const told = await eventsOf(() => visitor(`192.0.2.${30 + index}`).signIn(address, "a wrong guess of mine"));
+    expect(told.map(({ event }) => event?.split(":")[0])).toEqual(["authn_login_lock", "authn_login_fail"]);
+    expect(told[0]?.user).toBe(told[1]?.user);
+  }
+  await auth.end();
 });
 
 test("S-F5: an exhausted limit is told once a minute for each caller, however often it is met", async () => {

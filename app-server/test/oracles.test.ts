@@ -15,7 +15,7 @@ const kinds = ["knows", "waits", "fired", "never"] as const;
 type Kind = (typeof kinds)[number];
 
 /** Addresses of one length; each is used once, so that no limit is met and nothing is left from before. */
-const addressesOfAKind = 400;
+const addressesOfAKind = 900;
 
 beforeAll(async () => {
   stack = await startProxiedStack({ watchDatabases: true, env: { BACKEND_MAIL_WORKER: "off" } });
@@ -33,7 +33,6 @@ beforeAll(async () => {
   await stack.sql`insert into registration_state (id, token_hash, email, state, created_at, expires_at)
     select 'waits' || n, ('waits' || n)::bytea, 'waits' || n || '@example.com', 'REQUESTED', 0, 4000000000
     from generate_series(100, ${until}::int) n`;
-  await learnBackground();
 });
 
 afterAll(() => stack.stop());
@@ -147,7 +146,7 @@ async function observe(prepare: Prepare, kind: Kind) {
   recorder.seen.length = 0;
   const reply = await call();
   const work = recorder.seen
-    .filter(({ phase, what }) => phase === "call" && what !== "/email" && !isBackground(what))
+    .filter(({ phase, what }) => phase === "call" && what !== "/email")
     .map(({ link, what }) => `${link}: ${what}`)
     .sort();
   mailsMayGo.resolve(undefined);
@@ -161,31 +160,25 @@ async function observe(prepare: Prepare, kind: Kind) {
   return { shape, work };
 }
 
-/** What servers do by the clock, whoever asks for what: seen while nobody asks for anything. */
-const background = new Set(["begin", "commit", "rollback"]);
-
-async function learnBackground(): Promise<void> {
-  stack.recorder.seen.length = 0;
-  // A clock that is moved purges at once; the auth server's purge comes once a minute.
-  await stack.client.command("app", "advance_clock", { seconds: 0 });
-  await new Promise((resolve) => setTimeout(resolve, 3_000));
-  for (const { what } of stack.recorder.seen) background.add(what);
+/** Servers do things by the clock too, which only adds: what a request itself does is seen every time it is made. */
+function common(one: string[], other: string[]): string[] {
+  const left = [...other];
+  return one.filter((what) => left.includes(what) && left.splice(left.indexOf(what), 1));
 }
 
-function isBackground(what: string): boolean {
-  return (
-    background.has(what) ||
-    what.includes("pg_advisory_xact_lock") ||
-    /^delete from "?\w+"? where .*(expires_at|full_at|forget_at)/.test(what)
-  );
-}
+const looksAtMost = 6;
 
 test.each([...routes, ...actions])("R21, G7: %s tells no kind of address from another", async (_, prepare) => {
-  const seen = new Map<Kind, Awaited<ReturnType<typeof observe>>>();
-  for (const kind of kinds) seen.set(kind, await observe(prepare, kind));
-  const never = seen.get("never");
-  for (const kind of kinds) {
-    expect(seen.get(kind)?.shape, kind).toBe(never?.shape);
-    expect(seen.get(kind)?.work, kind).toEqual(never?.work);
+  const works = new Map<Kind, string[]>();
+  const areAlike = () => new Set([...works.values()].map((work) => work.join("\n"))).size === 1;
+  for (let look = 0; look < looksAtMost && (look === 0 || !areAlike()); look++) {
+    const shapes = new Map<Kind, string>();
+    for (const kind of kinds) {
+      const { shape, work } = await observe(prepare, kind);
+      shapes.set(kind, shape);
+      works.set(kind, common(work, works.get(kind) ?? work));
+    }
+    for (const kind of kinds) expect(shapes.get(kind), kind).toBe(shapes.get("never"));
   }
+  for (const kind of kinds) expect(works.get(kind), kind).toEqual(works.get("never"));
 });

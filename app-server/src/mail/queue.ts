@@ -26,6 +26,8 @@ export interface MailQueue {
   open(): Promise<void>;
   /** Writes the mail in the transaction of its cause: both are there after a crash, or neither. */
   enqueue(trx: Transaction<AppDatabase>, mail: MailRequest): Promise<void>;
+  /** The same for any number of mails without codes, by statements that do not show how many they are. */
+  enqueueAll(trx: Transaction<AppDatabase>, mails: readonly Omit<MailRequest, "code">[]): Promise<void>;
   /** Makes mails due that are in the table already. */
   enqueueAgain(trx: Transaction<AppDatabase>, mails: readonly store.DueRow[]): Promise<void>;
   /** Makes due what was deferred until now, and what ended processes left behind. */
@@ -94,6 +96,11 @@ export function createMailQueue(parts: MailQueueParts): MailQueue {
       const { mail, code } = toRow(request, parts, codes);
       await store.insertMail(trx, mail, code);
       await enqueueAgain(trx, [mail]);
+    },
+    enqueueAll: async (trx, requests) => {
+      const mails = requests.map((request) => toRow(request, parts, codes).mail);
+      await store.insertMails(trx, mails);
+      await enqueueAgain(trx, mails);
     },
     enqueueAgain,
     sweep,

@@ -59,6 +59,20 @@ export async function insertMail(db: Db, mail: NewMail, code: TokenTable | undef
     .execute();
 }
 
+/** Mails without codes, all in one statement, which is the same for none of them. */
+export async function insertMails(db: Db, mails: readonly NewMail[]): Promise<void> {
+  await sql`
+    insert into mails (id, type, email, email_norm, registration_id, link_id, request_id, "values", created_at, updated_at,
+      try_until, user_id)
+    select id, type, email, email_norm, registration_id, link_id, request_id, "values", created_at, created_at, try_until,
+      coalesce(user_id, (select user_id from account_links where account_links.id = mail.link_id),
+        (select users.id from users where users.email_norm = mail.email_norm))
+    from jsonb_to_recordset(${JSON.stringify(mails)}::text::jsonb) as mail (id uuid, type text, email text,
+      email_norm text, registration_id text, link_id text, request_id text, "values" jsonb, created_at bigint,
+      try_until bigint, user_id text)
+    returning ${wake}`.execute(db);
+}
+
 /** A mail that a worker has taken, with what its template and its envelope need to know of the person. */
 export type ClaimedMail = StoredMail & {
   language: "en" | "nl" | null;

@@ -23,7 +23,8 @@ export async function withdraw(context: AppContext, withdrawal: Withdrawal): Pro
   const now = context.clock.now();
   const ended = await context.db.transaction().execute(async (trx) => {
     const stored = await store.storeWithdrawn(trx, { id: registrationId, states }, keepUntil(context));
-    if (stored?.held) await store.promoteNext(trx, [stored.email], now);
+    // A decoy that is withdrawn costs the same statement, which finds nothing then.
+    if (stored) await store.promoteNext(trx, stored.held ? [stored.email] : [], now);
     if (stored && decision) await logDecision(trx, { ...decision, registrationId, now });
     return stored;
   });

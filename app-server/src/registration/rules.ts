@@ -8,7 +8,7 @@ import { type AppDatabase, liveStates } from "../database.ts";
 import { limits } from "../limits.ts";
 import { findTokenByCode, isMailedCode } from "../mail/codes.ts";
 import { listApprovers } from "../mail/preferences.ts";
-import type { Language } from "../mail/types.ts";
+import type { Language, MailRequest } from "../mail/types.ts";
 import { authServerUnavailable, type Problem, problem, tooManyRequests } from "../problems.ts";
 import { cannotOpen } from "./decisions.ts";
 import { withdraw } from "./ending.ts";
@@ -29,8 +29,8 @@ export interface RegistrationRequest {
 }
 
 /**
- * Known and unknown addresses do not take the same number of statements, so the answer waits until this many
- * milliseconds have passed: more than any of them needs.
+ * Every kind of address takes the same statements. What is left, the rows they store, is covered by an answer that waits
+ * until this many milliseconds have passed.
  */
 const answerAfter = 40;
 
@@ -77,38 +77,41 @@ async function register(
     expires_at: now + policy.registrationTtl,
   };
   const known = await store.findClaimsOnAddress(trx, person.email, now - policy.rejectCooldown);
-  const isFree = !known.isUser && !known.isRejected;
-  if (isFree && (await store.insertRequest(trx, { ...row, state: "REQUESTED" }, person))) {
-    for (const approver of approvers) await askForApproval(context, trx, approver, person);
-    return { registrationId };
-  }
-  if (policy.duplicateReply === "dodeka_400") return { registrationId, duplicate: known.isUser ? "user" : "newuser" };
-  await store.insertRequest(trx, { ...row, state: "DECOY" }, person);
-  if (known.isUser && (await takeToken(trx, limits.hintsPerAddress, person.email, now)))
-    await context.mail.enqueue(trx, {
-      // Whose account is closed can neither sign in nor have a new password: they are not sent round in circles.
-      type: known.isDisabled ? "closed_account_hint" : "registration_hint",
-      email: person.email,
-      values: {},
-    });
+  const isFree = !known.isUser && !known.isRejected && !known.isWaiting;
+  // Of several at the same moment one is first.
+  const isFirst = isFree && (await store.insertRequest(trx, { ...row, state: "REQUESTED" }, person));
+  if (!isFirst && policy.duplicateReply === "dodeka_400")
+    return { registrationId, duplicate: known.isUser ? "user" : "newuser" };
+  if (!isFirst) await store.insertRequest(trx, { ...row, state: "DECOY" }, person);
+  const mayHint = await takeToken(trx, limits.hintsPerAddress, hintKey(person.email, known.isUser), now);
+  if (isFirst) await context.mail.enqueueAll(trx, approvalRequests(approvers, person));
+  else await context.mail.enqueueAll(trx, known.isUser && mayHint ? [hint(person, known.isDisabled)] : []);
   return { registrationId };
+}
+
+/** Only users get hints; the others' bucket is one that nothing depends on. */
+function hintKey(email: string, isUser: unknown): string {
+  return isUser ? email : `no user ${email}`;
+}
+
+/** Whose account is closed can neither sign in nor have a new password: they are not sent round in circles. */
+function hint({ email }: RegistrationRequest, isClosed: unknown): MailRequest {
+  return { type: isClosed ? "closed_account_hint" : "registration_hint", email, values: {} };
+}
+
+function approvalRequests(
+  approvers: readonly string[],
+  { email, firstname, lastname }: RegistrationRequest,
+): MailRequest[] {
+  return approvers.map((approver) => ({
+    type: "approval_request",
+    email: approver,
+    values: { email, firstname, lastname },
+  }));
 }
 
 function idOf({ handles }: AppContext, { email, requestKey }: RegistrationRequest): string {
   return requestKey === undefined ? randomId() : handles.requestId(email, requestKey);
-}
-
-async function askForApproval(
-  context: AppContext,
-  trx: Transaction<AppDatabase>,
-  approver: string,
-  { email, firstname, lastname }: RegistrationRequest,
-): Promise<void> {
-  await context.mail.enqueue(trx, {
-    type: "approval_request",
-    email: approver,
-    values: { email, firstname, lastname },
-  });
 }
 
 const unknownToken = problem(404, "registration_not_found", "Registration token not found");

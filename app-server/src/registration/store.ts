@@ -51,6 +51,9 @@ export async function findClaimsOnAddress(db: Db, email: string, rejectedSince: 
             .where("decided_at", ">", rejectedSince),
         )
         .as("isRejected"),
+      eb
+        .exists(eb.selectFrom("registration_state").select("id").where("email", "=", email).where(isLive))
+        .as("isWaiting"),
     ])
     .executeTakeFirstOrThrow();
 }
@@ -283,7 +286,6 @@ export async function storeWithdrawn(
  * registered for an address that is an account's stays a decoy.
  */
 export async function promoteNext(db: Db, emails: readonly string[], now: number): Promise<void> {
-  if (emails.length === 0) return;
   await sql`
     with next as (
       select distinct on (email) id from registration_state

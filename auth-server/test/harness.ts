@@ -1,3 +1,4 @@
+import { sha256 } from "@anteroom/shared/runtime/crypto";
 import { createTestDatabase } from "@anteroom/shared/testing/database";
 import { type StubAppServer, startStubAppServer } from "@anteroom/shared/testing/faroe/stub-app-server";
 import { type Dispatcher, Pool } from "undici";
@@ -55,7 +56,7 @@ export async function startTestServer(
     AUTH_DATABASE_URL: database.url,
     AUTH_DATABASE_POOL: "3",
     AUTH_APP_SERVER_URL: app.url,
-    AUTH_SECRET: Buffer.from(Array.from({ length: 32 }, (_, index) => index * 7)).toString("base64"),
+    AUTH_SECRET: sha256("a secret of tests only").toString("base64"),
     AUTH_PASSWORD_HASH: cheapHash,
     AUTH_USER_CHECK_INTERVAL: "0s",
     INTERNAL_SECRET: internalSecret,

@@ -20,14 +20,23 @@ export const limits = {
     paidBy: "caller",
     harms: "the caller",
   },
-  guessesPerAddress: {
-    kind: "lookup_address",
+  codesByCaller: {
+    kind: "code_by_caller",
     capacity: 5,
     interval: 60,
-    purpose: "wrong look-ups of a registration",
+    purpose: "wrong codes of a sign-up, or of a link for a new password",
+    key: "address and caller",
+    paidBy: "caller",
+    harms: "the caller",
+  },
+  codes: {
+    kind: "codes",
+    capacity: 50_000,
+    interval: 2,
+    purpose: "wrong codes of a sign-up or a link, all callers together",
     key: "address",
     paidBy: "anybody",
-    harms: "whoever looks the address up without the link",
+    harms: "nobody: a thousand callers at their own limits do not empty it",
   },
   resendsPerRegistration: {
     kind: "code_resend",

@@ -220,7 +220,7 @@ export const routeAnswers: { readonly [R in AppRoute]: RouteAnswer<R> } = {
       email: z.string(),
       accepted: z.boolean(),
       signup_token: z.string().nullable(),
-      state: z.literal("rejected").exactOptional(),
+      state: z.enum(["rejected", "code_needed"]).exactOptional(),
     }),
     errors: { 404: ["registration_not_found"], 409: ["address_in_use"], 429: ["rate_limited"] },
   },

@@ -58,8 +58,8 @@ export interface RegistrationStatus {
   accepted: boolean;
   /** The caller's own; null while there is none to be had. */
   signup_token: string | null;
-  /** Only for a registration that was decided against. */
-  state?: "rejected";
+  /** Only for a registration that was decided against, or for an open sign-up whose token takes the mailed code. */
+  state?: "rejected" | "code_needed";
 }
 
 export interface ListedRegistration {

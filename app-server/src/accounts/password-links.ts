@@ -3,6 +3,7 @@ import { causedBySite } from "@anteroom/shared/runtime/private-calls";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { AppContext } from "../context.ts";
 import { type Problem, problem } from "../problems.ts";
+import { guessCode } from "../registration/code-guesses.ts";
 import * as store from "./link-store.ts";
 import {
   answerAfter,
@@ -140,12 +141,8 @@ export async function choosePassword(
   const link = "token" in by ? await findByToken(context, by.token) : await findByAddress(context, by.email);
   if (!link) return "token" in by ? linkNotValid : incorrectCode;
   const named = { user_password_reset_token: tokenOf(context, link) };
-  const verified = await takeStep(context, visitor, "verify_user_password_reset_temporary_password", {
-    ...named,
-    temporary_password: code,
-  });
-  if (!verified.ok && !(verified.error === "user_first_factor_already_verified" && isRight(context, link, code)))
-    return refusal(context, link, verified.error);
+  const shown = await showCode(context, visitor, { link, code, named });
+  if (shown) return shown;
   const set = await takeStep(context, visitor, "set_user_password_reset_new_password", { ...named, password });
   if (!set.ok) return refusal(context, link, set.error);
   const completed = await takeStep(context, visitor, "complete_user_password_reset", named);
@@ -153,6 +150,23 @@ export async function choosePassword(
   await store.deletePasswordLinks(context.db, link.email_norm);
   if (completed.ok) await endLeftSession(context, String(completed.values.session_token));
   return undefined;
+}
+
+/** The auth server counts guesses until one was right. After that it looks at none, so they are counted here. */
+async function showCode(
+  context: AppContext,
+  visitor: Visitor,
+  { link, code, named }: { link: store.AccountLink; code: string; named: { user_password_reset_token: string } },
+): Promise<Problem | undefined> {
+  const verified = await takeStep(context, visitor, "verify_user_password_reset_temporary_password", {
+    ...named,
+    temporary_password: code,
+  });
+  if (verified.ok) return undefined;
+  if (verified.error !== "user_first_factor_already_verified") return refusal(context, link, verified.error);
+  const guess = await guessCode(context, link.id, async () => isRight(context, link, code) || undefined);
+  if (guess.is === "refused") return guess.problem;
+  return guess.is === "right" ? undefined : incorrectCode;
 }
 
 /** The code was shown before, and yet must be shown each time. */

@@ -1,5 +1,5 @@
 import { randomId } from "@anteroom/shared/runtime/crypto";
-import { returnToken, takeToken } from "@anteroom/shared/runtime/rate-limits";
+import { takeToken } from "@anteroom/shared/runtime/rate-limits";
 import type { RegistrationStatus } from "@anteroom/shared/wire/app";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Transaction } from "kysely";
@@ -10,6 +10,7 @@ import { findTokenByCode, isMailedCode } from "../mail/codes.ts";
 import { listApprovers } from "../mail/preferences.ts";
 import type { Language, MailRequest } from "../mail/types.ts";
 import { authServerUnavailable, type Problem, problem, tooManyRequests } from "../problems.ts";
+import { guessCode } from "./code-guesses.ts";
 import { cannotOpen } from "./decisions.ts";
 import { withdraw } from "./ending.ts";
 import { renewOpening, sendCodeOnce } from "./opening.ts";
@@ -141,7 +142,7 @@ export async function registrationStatus(
     case "OPEN":
       return {
         ok: true,
-        values: { email: row.email, accepted: true, signup_token: await ownToken(context, row, code) },
+        values: { email: row.email, accepted: true, ...(await ownToken(context, row, code)) },
       };
     case "REJECTED":
       return { ok: true, values: { email: row.email, accepted: false, signup_token: null, state: "rejected" } };
@@ -155,37 +156,40 @@ const addressInUse = problem(409, "address_in_use", "An account has this address
 
 /** Told to nobody but the owner of the mailbox, who shows the code. */
 async function isTaken(context: AppContext, { email }: store.Registration, code: string): Promise<boolean> {
-  if ((await checkCode(context, email, code)) !== "right") return false;
+  if (!(await isRightCode(context, email, code))) return false;
   return Boolean((await store.findClaimsOnAddress(context.db, email, context.clock.now())).isUser);
 }
 
-/** A guess is paid for before it is checked, so that guesses made at once count too; a right one is given back. */
-async function checkCode(
-  context: AppContext,
-  email: string,
-  code: string,
-): Promise<"right" | "wrong" | "rate_limited"> {
-  if (!(await takeToken(context.db, limits.guessesPerAddress, email, context.clock.now()))) return "rate_limited";
-  if (!(await isMailedCode(context, email, code))) return "wrong";
-  await returnToken(context.db, limits.guessesPerAddress, email);
-  return "right";
+function guessMailedCode(context: AppContext, email: string, code: string) {
+  return guessCode(context, email, async () => (await isMailedCode(context, email, code)) || undefined);
 }
 
-/** Null when the sign-up has expired, or when too many tokens were given out without the code. */
+async function isRightCode(context: AppContext, email: string, code: string | undefined): Promise<boolean> {
+  return code !== undefined && (await guessMailedCode(context, email, code)).is === "right";
+}
+
+/**
+ * A sign-up token for the holder of an open registration, or what they have to do for one. Without the code so many are
+ * given out and no more; with the right one, which is compared here first, there always is one.
+ */
 async function ownToken(
   context: AppContext,
   row: store.Registration,
   code: string | undefined,
-): Promise<string | null> {
-  if (!row.signupToken) return null;
+): Promise<Pick<RegistrationStatus, "signup_token" | "state">> {
+  if (!row.signupToken) return { signup_token: null };
   const shared = context.handles.unsealSignupToken(row.id, row.signupToken);
-  const sibling = await context.authServer.createSiblingSignup(shared, code);
-  if (sibling.ok) return sibling.values.signupToken;
-  // Faroe itself knows no siblings: behind it all holders share one token.
-  if (sibling.error === "unknown_action") return shared;
-  if (sibling.error === "invalid_signup_token") await openings.storeSignupGone(context.db, row.id, row.signupToken);
-  return null;
+  const isRight = await isRightCode(context, row.email, code);
+  const sibling = await context.authServer.createSiblingSignup(shared, isRight ? code : undefined);
+  if (sibling.ok) return { signup_token: sibling.values.signupToken };
+  // Faroe knows no siblings: all holders share one token there, so it is for those alone who show the code.
+  if (sibling.error === "unknown_action") return isRight ? { signup_token: shared } : codeNeededForToken;
+  if (sibling.error !== "invalid_signup_token") return codeNeededForToken;
+  await openings.storeSignupGone(context.db, row.id, row.signupToken);
+  return { signup_token: null };
 }
+
+const codeNeededForToken = { signup_token: null, state: "code_needed" } as const;
 
 /** Finds the registration token for somebody who has the address and the mailed code, and tells nobody else anything. */
 export async function lookupRegistration(
@@ -194,14 +198,10 @@ export async function lookupRegistration(
   code: string,
 ): Promise<Result<{ found: true; token: string } | { found: false }>> {
   const email = normalizeEmailAddress(address);
-  const now = context.clock.now();
-  // A guess is paid for before it is checked, so that guesses made at once count too; a right one is given back.
-  if (!(await takeToken(context.db, limits.guessesPerAddress, email, now)))
-    return { ok: false, problem: tooManyRequests(limits.guessesPerAddress.interval) };
-  const registrationId = await findTokenByCode(context, email, code);
-  if (registrationId === undefined) return { ok: true, values: { found: false } };
-  await returnToken(context.db, limits.guessesPerAddress, email);
-  return { ok: true, values: { found: true, token: context.handles.registrationToken(registrationId) } };
+  const guess = await guessCode(context, email, () => findTokenByCode(context, email, code));
+  if (guess.is === "refused") return { ok: false, problem: guess.problem };
+  if (guess.is === "wrong") return { ok: true, values: { found: false } };
+  return { ok: true, values: { found: true, token: context.handles.registrationToken(guess.value) } };
 }
 
 /**
@@ -219,7 +219,7 @@ export async function renewSignup(
   const failure = await mailAgain(context, row);
   if (failure) return { ok: false, problem: failure };
   const renewed = await store.findById(context.db, row.id);
-  const signupToken = renewed ? await ownToken(context, renewed, undefined) : null;
+  const signupToken = renewed ? (await ownToken(context, renewed, undefined)).signup_token : null;
   return { ok: true, values: { signupToken, email: row.email } };
 }
 
@@ -277,7 +277,7 @@ export async function withdrawRegistration(
 
 async function refuseCode(context: AppContext, email: string, code: string | undefined): Promise<Problem | undefined> {
   if (code === undefined) return codeNeeded;
-  const checked = await checkCode(context, email, code);
-  if (checked === "rate_limited") return tooManyRequests(limits.guessesPerAddress.interval);
-  return checked === "right" ? undefined : incorrectCode;
+  const guess = await guessMailedCode(context, email, code);
+  if (guess.is === "refused") return guess.problem;
+  return guess.is === "right" ? undefined : incorrectCode;
 }

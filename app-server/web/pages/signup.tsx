@@ -131,7 +131,7 @@ function WaitingRoom({ handle, onHandle }: RoomProps) {
   const text = useTexts(words);
   const [isWithdrawn, setWithdrawn] = useState(false);
   const status = useQuery<Seen>({
-    queryKey: ["registration", handle.token],
+    queryKey: ["registration", handle.token, handle.code],
     queryFn: () => readStatus(handle),
     staleTime: 0,
     retry: 0,
@@ -154,6 +154,7 @@ function WaitingRoom({ handle, onHandle }: RoomProps) {
         </p>
       </Page>
     );
+  if (data.state === "code_needed") return <FindByCode onFound={onHandle} given={data.email} />;
   if (data.signup_token)
     return (
       <Activation
@@ -288,9 +289,9 @@ function Ended({ title, lead }: { title: string; lead: string }) {
 }
 
 /** For somebody who has the mail, but not the link: another device, or a mail program that breaks links. */
-function FindByCode({ onFound }: { onFound: (handle: Handle) => void }) {
+function FindByCode({ onFound, given = "" }: { onFound: (handle: Handle) => void; given?: string }) {
   const text = useTexts(words);
-  const [email, setEmail] = useState("");
+  const [email, setEmail] = useState(given);
   const [code, setCode] = useState("");
   const [isUnknown, setUnknown] = useState(false);
   const submission = useSubmission(async (): Promise<Failure | undefined> => {

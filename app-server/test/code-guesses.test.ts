@@ -1,0 +1,87 @@
+import { privateActions } from "@anteroom/shared/wire/faroe";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type ProxiedStack, startProxiedStack } from "./support/proxied-stack.ts";
+import { createWalk, goodPassword, type Walk } from "./support/walk.ts";
+
+/** A stranger and an owner at different addresses, told apart by what the proxy on this machine forwards. */
+let stack: ProxiedStack;
+let walk: Walk;
+
+const stranger = { "x-forwarded-for": "203.0.113.66" };
+const owner = { "x-forwarded-for": "198.51.100.7" };
+
+beforeAll(async () => {
+  stack = await startProxiedStack({
+    env: { AUTH_IP_LIMITS: "on", BACKEND_IP_LIMITS: "on", TRUSTED_PROXIES: "127.0.0.1" },
+  });
+  walk = await createWalk(stack, stack.client);
+});
+
+afterAll(() => stack?.stop());
+
+const status = (token: string, code: string | undefined, from: Record<string, string>) =>
+  stack.client.app.post("/auth/registration_status", { registration_token: token, ...(code ? { code } : {}) }, from);
+const lookup = (email: string, code: string, from: Record<string, string>) =>
+  stack.client.app.post("/auth/lookup_registration", { email, code }, from);
+const times = <T>(count: number, run: () => Promise<T>) => Promise.all(Array.from({ length: count }, run));
+
+test("S-F13, acc F20, S-16, S-18: a stranger's wrong look-ups stop the stranger alone", async () => {
+  const { token, code } = await walk.open("looked-up@example.com");
+  const guesses = await times(7, () => lookup("looked-up@example.com", "AAAAAAAA", stranger));
+  expect(guesses.map((reply) => reply.status).sort()).toEqual([200, 200, 200, 200, 200, 429, 429]);
+  expect((await lookup("looked-up@example.com", code, stranger)).status).toBe(429);
+  expect((await lookup("looked-up@example.com", code, owner)).body).toEqual({ found: true, token });
+  const own = await times(6, () => lookup("looked-up@example.com", "BBBBBBBB", owner));
+  expect(own.map((reply) => reply.status).sort()).toEqual([200, 200, 200, 200, 200, 429]);
+});
+
+test("S-F9, S-13, S-18: who registered somebody's address keeps the mailbox's owner from nothing", async () => {
+  const { token, code } = await walk.open("owned@example.com");
+  await times(25, () => status(token, undefined, stranger));
+  await times(8, () => status(token, "AAAAAAAA", stranger));
+  const { body } = await status(token, code, owner);
+  expect(body).toEqual({ email: "owned@example.com", accepted: true, signup_token: expect.any(String) });
+  expect((await stack.client.completeSignup(body.signup_token, code)).ok).toBe(true);
+});
+
+test("acc F22: however often the page was loaded without the code, it asks for the code and not for a new one", async () => {
+  const { token, code } = await walk.open("reloaded@example.com");
+  await times(20, () => status(token, undefined, owner));
+  const waiting = { email: "reloaded@example.com", accepted: true, signup_token: null, state: "code_needed" };
+  expect((await status(token, undefined, owner)).body).toEqual(waiting);
+  expect((await status(token, "AAAAAAAA", owner)).body).toEqual(waiting);
+  expect((await status(token, code, owner)).body.signup_token).toEqual(expect.any(String));
+});
+
+test("S-F14, R12: a mailed code is guessed at five times, also after its owner has shown it", async () => {
+  await walk.activate("forgetful@example.com");
+  await stack.client.app.post("/account/request_password_link", { email: "forgetful@example.com" }, owner);
+  const mail = (await walk.mailsTo("forgetful@example.com")).findLast(({ type }) => type === "password_reset");
+  const token = new URL(mail?.link ?? "").searchParams.get("token");
+  const choose = (code: string, password: string, from: Record<string, string>) =>
+    stack.client.app.post("/account/use_password_link", { token, code, password }, from);
+  const code = mail?.code ?? "";
+  expect((await choose(code, "too short", owner)).body.code).toBe("invalid_password_length");
+  const guesses = await times(8, () => choose("AAAAAAAAAAAA", goodPassword, stranger));
+  expect(guesses.map((reply) => reply.body.code).sort()).toEqual([
+    ...Array(5).fill("incorrect_code"),
+    ...Array(3).fill("rate_limited"),
+  ]);
+  expect((await choose(code, "another good password of mine", owner)).status).toBe(200);
+});
+
+test("S-F17: before a Faroe that knows no siblings a sign-up token is for those alone who show the code", async () => {
+  const { token, code } = await walk.open("plain-faroe@example.com");
+  stack.recorder.gate = async ({ what, phase, link }) =>
+    link === "app → auth" && phase === "call" && Object.hasOwn(privateActions, what)
+      ? { status: 400, body: undefined }
+      : undefined;
+  const refused = { email: "plain-faroe@example.com", accepted: true, signup_token: null, state: "code_needed" };
+  for (const guess of [undefined, "AAAAAAAA"])
+    expect((await status(token, guess, stranger)).body, String(guess)).toEqual(refused);
+  const renewed = await stack.client.app.post("/auth/renew_signup", { registration_token: token }, stranger);
+  expect(renewed.body).toEqual({ success: true, signup_token: null, email: "plain-faroe@example.com" });
+  const { body } = await status(token, code, owner);
+  expect((await stack.client.completeSignup(body.signup_token, code)).ok).toBe(true);
+  stack.recorder.gate = undefined;
+});

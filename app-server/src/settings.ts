@@ -17,6 +17,7 @@ export function readSettings(environment: Environment) {
   const mail = readMailSettings(reader);
   const ownOrigin = originOf(common);
   const frontendOrigin = reader.origin("BACKEND_FRONTEND_ORIGIN", ownOrigin);
+  const partnerOrigins = reader.origins("BACKEND_TRUSTED_ORIGINS", []);
   const isLocal = [common.host, hostOf(frontendOrigin)].every(isLoopback);
   const settings = Object.freeze({
     ...common,
@@ -26,7 +27,7 @@ export function readSettings(environment: Environment) {
     authTimeout: reader.duration("BACKEND_AUTH_TIMEOUT", "20s") * 1000,
     frontendOrigin,
     /** Whose pages may call, with cookies too: the frontend's, this server's own and those that are named. */
-    trustedOrigins: [frontendOrigin, ownOrigin, ...reader.origins("BACKEND_TRUSTED_ORIGINS", [])],
+    trustedOrigins: [frontendOrigin, ownOrigin, ...partnerOrigins],
     siteName: reader.text("BACKEND_SITE_NAME", "Anteroom"),
     ...mail,
     /** Whether written mails are shown as a page. They hold everybody's codes: never where others might see them. */
@@ -36,6 +37,10 @@ export function readSettings(environment: Environment) {
   if (!isSecure(frontendOrigin) && !common.testMode)
     reader.fault(
       `BACKEND_FRONTEND_ORIGIN is ${frontendOrigin}, where browsers keep no session: give the https address that people use.`,
+    );
+  for (const origin of common.testMode ? [] : partnerOrigins.filter((origin) => !isSecure(origin)))
+    reader.fault(
+      `BACKEND_TRUSTED_ORIGINS has ${origin}, whose pages anybody on the way can change: give an https origin.`,
     );
   reader.finish("BACKEND_");
   return settings;

@@ -2,6 +2,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { checkout } from "@anteroom/shared/launch/checkout";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { readSettings as readAuthSettings } from "../../auth-server/src/settings.ts";
+import { readSettings } from "../src/settings.ts";
 import { type Image, layOutImage } from "./support/dockerfile.ts";
 import { createServer, type Stack, startStack } from "./support/stack.ts";
 import { waitUntil } from "./support/wait.ts";
@@ -58,4 +60,15 @@ test("S-F16: every container has no capabilities, gains none, and takes no more 
   expect(services.map((service) => service.split(":")[0])).toEqual(["database", "auth-server", "app-server"]);
   for (const service of services) expect(service).toMatch(/<<: \*(confined|server)/);
   expect(compose).not.toMatch(/cap_add|privileged: true/);
+});
+
+test("set 1: compose.yaml names no setting that nothing reads", async () => {
+  const compose = await readFile(join(checkout, "compose.yaml"), "utf8");
+  const names = [...compose.matchAll(/^ {6}((?:AUTH|BACKEND)_[A-Z_]+): /gm)].map(([, name = ""]) => name);
+  const environment = Object.fromEntries(
+    names.filter((name) => !name.endsWith("_DATABASE_PASSWORD")).map((name) => [name, "x"]),
+  );
+  expect(Object.keys(environment).length).toBeGreaterThan(20);
+  for (const read of [readAuthSettings, readSettings])
+    expect(() => read(environment)).toThrow(/^(?!.*is not a setting)/s);
 });

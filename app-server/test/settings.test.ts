@@ -147,7 +147,7 @@ test("M-4: every setting of the relay is read, and what is not given has its def
     auth: { username: "user", password: "secret", method: "CRAM-MD5" },
     replyTo: "board@people.example",
     returnPath: "bounces@people.example",
-    timeout: patiently(5_000),
+    timeout: 5_000,
     dkim: { domain: "people.example", selector: "s1", key: soundKey },
   });
   expect(readSettings(sending).smtp).toEqual({
@@ -302,4 +302,12 @@ test("set 2: secrets are lists, of which each has to be strong", () => {
     internalSecrets: [sound.INTERNAL_SECRET, older],
   });
   expect(faultsOf({ ...sound, BACKEND_SECRET: `${sound.BACKEND_SECRET},short` })).toHaveLength(1);
+});
+
+test("set 3, S-36: a further origin without TLS is refused", () => {
+  const trusted = (BACKEND_TRUSTED_ORIGINS: string) => faultsOf({ ...sound, BACKEND_TRUSTED_ORIGINS });
+  expect(trusted("https://club.example, http://localhost:3000")).toEqual([]);
+  expect(trusted("https://club.example, http://club.example")).toEqual([
+    expect.stringContaining("BACKEND_TRUSTED_ORIGINS has http://club.example"),
+  ]);
 });

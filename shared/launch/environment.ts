@@ -36,12 +36,12 @@ export function serverEnvironment(
     BACKEND_AUTH_SERVER_URL: urls.auth,
     BACKEND_AUTH_PRIVATE_URL: urls.authPrivate,
     BACKEND_FRONTEND_ORIGIN: frontend,
-    // Passwords made of the site's name are the first that a stranger tries.
-    AUTH_PASSWORD_CONTEXT_WORDS: given.BACKEND_SITE_NAME ?? "",
     ...memorySettings,
     // Compiled code is kept, so that servers start faster the next time.
     NODE_COMPILE_CACHE: join(settings.dataDirectory, "compile-cache"),
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value)),
+    // Passwords made of the site's name are the first that a stranger tries.
+    AUTH_PASSWORD_CONTEXT_WORDS: `${given.AUTH_PASSWORD_CONTEXT_WORDS ?? ""} ${given.BACKEND_SITE_NAME ?? ""}`,
     ...listenerSettings("AUTH", addresses.auth),
     ...listenerSettings("BACKEND", addresses.app),
     AUTH_DATABASE_URL: databaseUrls.auth,

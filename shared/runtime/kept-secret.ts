@@ -4,8 +4,8 @@ import { deriveKey, openSealed, seal } from "./crypto.ts";
 import type { Secrets } from "./settings.ts";
 
 /**
- * The secret that a server's keys are derived from. It lies in the server's database, sealed with the operator's, so that
- * the operator's may change without spoiling what the keys have sealed, hashed or signed (docs/decisions/017).
+ * The secret that a server's keys are derived from. It lies in the server's database, sealed with each of the operator's, so
+ * that these may change without spoiling what the keys have sealed, hashed or signed (docs/decisions/017).
  */
 export interface KeptSecret {
   secret: Buffer;
@@ -21,15 +21,16 @@ export async function openKeptSecret<T>(
   secrets: Secrets,
   hasData: () => Promise<boolean>,
 ): Promise<KeptSecret> {
-  const found = (await read(db)) ?? (await make(db, secrets, hasData));
-  const opened = openAny(secrets, found.sealed);
-  const secret = opened?.secret ?? secrets[0];
-  if (opened && opened.by !== secrets[0]) await reseal(db, secrets, secret);
+  const { sealed } = (await read(db)) ?? (await make(db, secrets, hasData));
+  const opened = openAny(secrets, sealed);
+  const secret = opened ?? secrets[0];
+  if (opened && isOutdated(sealed, secrets)) await reseal(db, secrets, secret);
   return { secret, standing: opened ? "kept" : "former", isAnother: await isAnother(db, secret) };
 }
 
 interface Row {
-  sealed: Uint8Array;
+  /** One for each of the operator's secrets, the newest first. */
+  sealed: Uint8Array[];
 }
 
 async function read<T>(db: Kysely<T>): Promise<Row | undefined> {
@@ -37,16 +38,22 @@ async function read<T>(db: Kysely<T>): Promise<Row | undefined> {
   return rows[0];
 }
 
+/** A process that starts again before it has heard of the newest secret finds its own further back, and changes nothing. */
+function isOutdated(sealed: Uint8Array[], secrets: Secrets): boolean {
+  const place = sealed.findIndex((one) => openWith(secrets[0], one) !== undefined);
+  return place < 0 || (place === 0 && sealed.length !== secrets.length);
+}
+
 /** Of several that start at once, one makes it. */
 async function make<T>(db: Kysely<T>, secrets: Secrets, hasData: () => Promise<boolean>): Promise<Row> {
   const secret = (await hasData()) ? (secrets.at(-1) as Buffer) : randomBytes(32);
-  await sql`insert into kept_secret (sealed, used) values (${sealWith(secrets[0], secret)}, ${fingerprint(secret)})
+  await sql`insert into kept_secret (sealed, used) values (${sealWithAll(secrets, secret)}, ${fingerprint(secret)})
     on conflict do nothing`.execute(db);
   return (await read(db)) as Row;
 }
 
 async function reseal<T>(db: Kysely<T>, secrets: Secrets, secret: Buffer): Promise<void> {
-  await sql`update kept_secret set sealed = ${sealWith(secrets[0], secret)}`.execute(db);
+  await sql`update kept_secret set sealed = ${sealWithAll(secrets, secret)}`.execute(db);
 }
 
 /** Notes which secret is used, and tells whether it was another until now. */
@@ -58,16 +65,23 @@ async function isAnother<T>(db: Kysely<T>, secret: Buffer): Promise<boolean> {
 
 const place = "kept secret";
 
-function sealWith(operators: Buffer, secret: Buffer): Buffer {
-  return seal(deriveKey(operators, place), secret.toString("base64"), place);
+function sealWithAll(secrets: Secrets, secret: Buffer) {
+  const text = secret.toString("base64");
+  return sql`array[${sql.join(secrets.map((operators) => seal(deriveKey(operators, place), text, place)))}]::bytea[]`;
 }
 
-function openAny(secrets: Secrets, sealed: Uint8Array): { secret: Buffer; by: Buffer } | undefined {
-  for (const by of secrets) {
-    const text = openSealed(deriveKey(by, place), sealed, place);
-    if (text !== undefined) return { secret: Buffer.from(text, "base64"), by };
-  }
+function openAny(secrets: Secrets, sealed: Uint8Array[]): Buffer | undefined {
+  for (const operators of secrets)
+    for (const one of sealed) {
+      const secret = openWith(operators, one);
+      if (secret) return secret;
+    }
   return undefined;
+}
+
+function openWith(operators: Buffer, sealed: Uint8Array): Buffer | undefined {
+  const text = openSealed(deriveKey(operators, place), sealed, place);
+  return text === undefined ? undefined : Buffer.from(text, "base64");
 }
 
 function fingerprint(secret: Buffer): Buffer {
@@ -78,7 +92,7 @@ function fingerprint(secret: Buffer): Buffer {
 export async function createKeptSecretTable<T>(db: Kysely<T>): Promise<void> {
   await sql`create table kept_secret (
     only_one boolean primary key default true check (only_one),
-    sealed bytea not null,
+    sealed bytea[] not null,
     used bytea not null
   )`.execute(db);
 }

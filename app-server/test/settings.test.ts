@@ -160,7 +160,7 @@ test("M-4: every setting of the relay is read, and what is not given has its def
     replyTo: undefined,
     returnPath: undefined,
     ca: undefined,
-    timeout: patiently(20_000),
+    timeout: 20_000,
     dkim: undefined,
   });
 });

@@ -6,6 +6,9 @@ export const emailTypes = [
   "signin_notification",
   "password_updated",
   "email_updated",
+  // Ours: a password is of no use any more, because it was guessed at too often. An app server that does not know it
+  // answers 400.
+  "password_locked",
 ] as const;
 
 export type EmailType = (typeof emailTypes)[number];
@@ -19,16 +22,6 @@ export interface EmailRequest {
   /** UTC in words, such as `January 2, 2026 15:04:05`. */
   timestamp?: string;
   newEmail?: string;
-}
-
-/**
- * Also posted there: somebody's password is of no use any more, because it was guessed at too often. The app server mails
- * its owner a way to a new one. Faroe posts no such thing; an app server that does not know it answers 400.
- */
-export interface PasswordLocked {
-  type: "password_locked";
-  email: string;
-  displayName?: string;
 }
 
 export function isEmailType(text: unknown): text is EmailType {

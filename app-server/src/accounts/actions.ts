@@ -5,6 +5,7 @@ import { z } from "zod";
 import type { AppContext } from "../context.ts";
 import { type Call, defineRoute } from "../http.ts";
 import { answerProblem, authServerUnavailable, problem } from "../problems.ts";
+import { rememberDevice } from "./device.ts";
 import { callerHeaders, endLeftSession } from "./on-behalf.ts";
 import { clearSessionCookie, readSessionCookie, writeSessionCookie } from "./session.ts";
 
@@ -78,14 +79,16 @@ async function keepSession(
   { session_token: token, ...values }: Record<string, unknown>,
 ): Promise<Record<string, unknown>> {
   if (typeof token !== "string") return values;
-  if (action === "complete_user_password_reset") {
-    await endLeftSession(app, token);
-    return values;
-  }
-  const { expires_at: expiresAt } = values.session as { expires_at: number | null };
+  const session = values.session as { user_id: string; expires_at: number | null };
+  if (action === "complete_user_password_reset") await endLeftSession(app, token);
+  else await changeSession(http, app, token, session.expires_at);
+  rememberDevice(http, app, session.user_id);
+  return values;
+}
+
+async function changeSession(http: Context, app: AppContext, token: string, expiresAt: number | null): Promise<void> {
   writeSessionCookie(http, token, expiresAt === null ? undefined : expiresAt - app.clock.now());
   // Signing in anew ends what this browser was signed in with before.
   const before = readSessionCookie(http);
   if (before !== undefined) await endLeftSession(app, before);
-  return values;
 }

@@ -2,6 +2,7 @@ import { type EmailRequest, isEmailType } from "@anteroom/shared/wire/email";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Transaction } from "kysely";
 import { takeLink } from "../accounts/link-store.ts";
+import { oweLink } from "../accounts/owed-links.ts";
 import { findUser } from "../accounts/store.ts";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database.ts";
@@ -34,6 +35,7 @@ export async function takeMail(context: AppContext, request: EmailRequest): Prom
       type === "signup_verification" ? await markMailed(trx, email, context.clock.now()) : undefined;
     const linkId = code ? await takeLinkFor(context, trx, { ...request, email, code }) : undefined;
     const userId = await findMover(trx, request);
+    if (type === "password_locked") await oweLink(trx, email, context.clock.now());
     await context.mail.enqueue(trx, {
       type,
       email: request.email.trim(),

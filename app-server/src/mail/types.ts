@@ -12,6 +12,7 @@ export const mailTypes = {
   signup_verification: { priority: 10, preference: "mandatory" },
   email_update_verification: { priority: 10, preference: "mandatory" },
   password_reset: { priority: 10, preference: "mandatory" },
+  password_locked: { priority: 5, preference: "mandatory" },
   password_updated: { priority: 5, preference: "mandatory" },
   email_updated: { priority: 5, preference: "mandatory" },
   account_ready: { priority: 3, preference: "mandatory" },

@@ -32,7 +32,7 @@ export interface Readiness {
 export function createPublicApp(context: AppContext, checkReadiness: () => Promise<Readiness>): Hono {
   const app = new Hono({ strict: true });
   const { frontendOrigin, trustedOrigins } = context.settings;
-  app.use(secureHeaders);
+  app.use(secureHeaders(frontendOrigin));
   app.use(recordRefusals(context.events));
   if (context.settings.devMailbox) app.route("/dev/mailbox", createDevMailbox(context.settings));
   app.use("/mail/*", limitBody);
@@ -107,7 +107,7 @@ function onlyFrom(origins: ReadonlySet<string>): MiddlewareHandler {
     if (http.req.method === "OPTIONS") {
       if (isTrusted) {
         http.header("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
-        http.header("Access-Control-Allow-Headers", "Content-Type");
+        http.header("Access-Control-Allow-Headers", "Content-Type, X-Acting-As");
         http.header("Access-Control-Max-Age", "600");
       }
       return http.body(null, 204);
@@ -120,14 +120,18 @@ function onlyFrom(origins: ReadonlySet<string>): MiddlewareHandler {
 }
 
 /** A page may bring a stricter policy of its own. */
-const secureHeaders: MiddlewareHandler = async (http, next) => {
-  await next();
-  http.header("X-Content-Type-Options", "nosniff");
-  http.header("Referrer-Policy", "no-referrer");
-  if (!http.res.headers.has("content-security-policy"))
-    http.header(
-      "Content-Security-Policy",
-      "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
-    );
-  if (!http.res.headers.has("cache-control")) http.header("Cache-Control", "no-store");
-};
+function secureHeaders(origin: string): MiddlewareHandler {
+  const isSecure = origin.startsWith("https:");
+  return async (http, next) => {
+    await next();
+    if (isSecure) http.header("Strict-Transport-Security", "max-age=31536000");
+    http.header("X-Content-Type-Options", "nosniff");
+    http.header("Referrer-Policy", "no-referrer");
+    if (!http.res.headers.has("content-security-policy"))
+      http.header(
+        "Content-Security-Policy",
+        "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+      );
+    if (!http.res.headers.has("cache-control")) http.header("Cache-Control", "no-store");
+  };
+}

@@ -1,5 +1,7 @@
-import { isEmailAddress, normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import { isReachableEmailAddress, normalizeEmailAddress, spellEmailAddress } from "@anteroom/shared/wire/email-address";
+import { normalizeCode } from "@anteroom/shared/wire/mailed-code";
 import { z } from "zod";
+import { oneLine as cleanLine } from "./mail/template-values.ts";
 import { languages } from "./mail/types.ts";
 
 /** Kinds of fields that several routes read. Messages are shown to people, after the field's name. */
@@ -13,22 +15,36 @@ const unprintable = /[^\P{Cc}\t\n\r]/u;
 const isOneLine = (value: string) => !controlCharacters.test(value);
 const oneLine = "Leave out line breaks and other control characters.";
 
-/** A person's or thing's name: one line, trimmed. */
+export const notUnicode = "This is not a text in Unicode.";
+
+/** Nothing but spaces, marks and signs that are not seen, of which some pass for letters. */
+const isBlank = (value: string) => !/[^\p{DI}\p{Z}\p{M}\p{C}\u2800]/u.test(value);
+
+/**
+ * A person's or thing's name: one line, without the characters that turn text around or hide it, for it is shown to whoever
+ * decides. Left out, or shown: a name that is there and cannot be seen is none.
+ */
 export const nameField = text(100)
   .refine(isOneLine, oneLine)
-  .transform((value) => value.trim());
+  .refine((value) => value.trim() === "" || !isBlank(value), "Use at least one letter that can be seen.")
+  .transform((value) => cleanLine(value, 100));
 
 /** An address that mail may be sent to. Case and space around it do not matter; line breaks are refused even there. */
-export const newAddressField = text(254).refine(
-  (value) => isOneLine(value) && isEmailAddress(normalizeEmailAddress(value)),
-  "This is not an e-mail address we can use.",
-);
+export const newAddressField = text(254)
+  .refine(
+    (value) => isOneLine(value) && isReachableEmailAddress(normalizeEmailAddress(value)),
+    "This is not an e-mail address we can use.",
+  )
+  .transform(spellEmailAddress);
 
 /** An address to look somebody up by. */
 export const addressField = text(254).refine(isOneLine, oneLine);
 
 /** A part of a name or an address. */
-export const searchField = text(100).refine(isOneLine, oneLine).default("");
+export const searchField = text(100)
+  .refine(isOneLine, oneLine)
+  .transform((value) => cleanLine(value, 100))
+  .default("");
 
 /** How many rows of a list at once. */
 export const limitField = z.coerce.number("Use a number.").int("Use a whole number.").min(1).max(200).default(100);
@@ -52,8 +68,28 @@ export const handleField = text(200).refine(isOneLine, oneLine);
 /** A client's own name for one request. Nobody must guess it: who repeats it with the address gets the same token. */
 export const requestKeyField = text(100).regex(/^[\w-]{22,}$/, "Use 22 to 100 random letters, digits, - and _.");
 
+/** Any text: what is allowed is decided where a password is set. */
+export const passwordField = z
+  .string("This must be a text.")
+  .max(1_000, "Use at most 1000 characters.")
+  .refine((value) => value.isWellFormed(), notUnicode);
+
+/** A password to be: what is too long is said with how long it may be, in code points as the auth server counts them. */
+export const newPasswordField = z
+  .string("This must be a text.")
+  .refine((value) => value.isWellFormed(), notUnicode)
+  .refine((value) => [...value.normalize("NFC")].length <= 256, "Use at most 256 characters.");
+
+/** Beside what needs fresh proof: the password, for those who showed it some time ago. */
+export const proofField = { password: passwordField.optional() };
+
+/** A mailed code, however it was typed. */
+export const codeField = handleField.refine((code) => code.isWellFormed(), notUnicode).transform(normalizeCode);
+
 /** A few lines of explanation. */
-export const reasonField = text(2_000).refine((value) => !unprintable.test(value), "Leave out control characters.");
+export const reasonField = text(2_000)
+  .refine((value) => !unprintable.test(value), "Leave out control characters.")
+  .transform((value) => value.replace(/(?![\u200c\u200d])\p{Cf}/gu, ""));
 
 export const permissionField = text(64).regex(
   /^[a-z][a-z0-9_:-]*$/,

@@ -4,7 +4,9 @@ import { type RateLimit, takeToken } from "@anteroom/shared/runtime/rate-limits"
 import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Context, Hono } from "hono";
 import { z } from "zod";
+import { requireFreshProof } from "./accounts/fresh-proof.ts";
 import { type Caller, findCaller } from "./accounts/session.ts";
+import type { Session } from "./auth-server.ts";
 import type { AppContext } from "./context.ts";
 import { answerProblem, authServerUnavailable, type Problem, problem, tooManyRequests } from "./problems.ts";
 import type { RouteErrors } from "./route-answers.ts";
@@ -16,6 +18,8 @@ export interface Call<Body, Query = unknown> {
   body: Body;
   query: Query;
   caller: Caller;
+  /** What they are signed in with. */
+  session: Session;
 }
 
 export interface Route {
@@ -35,6 +39,8 @@ export interface Route {
   ipLimit?: RateLimit;
   /** Open to anyone, but looks at the session of whoever has one. */
   usesSession?: true;
+  /** What destroys or grants: 403 unless the password was shown lately, or comes along as `password`. */
+  needsProof?: true;
   /** What it answers and may refuse with, where `routeAnswers` does not say so. */
   answers?: z.ZodType | "page";
   errors?: RouteErrors;
@@ -71,13 +77,15 @@ async function serve(http: Context, app: AppContext, route: Route): Promise<Resp
   const refused = await checkIpLimit(http, app, route);
   if (refused) return answerProblem(http, refused);
   try {
-    const caller = await admit(http, app, route.access);
-    if ("status" in caller) return answerProblem(http, caller);
+    const admitted = await admit(http, app, route);
+    if ("status" in admitted) return answerProblem(http, admitted);
     const body = route.method === "GET" ? { values: {} } : await readBody(http, route);
     if ("status" in body) return answerProblem(http, body);
     const query = check(route.query ?? noBody, http.req.query());
     if ("status" in query) return answerProblem(http, query);
-    return await route.handle({ http, app, caller, body: body.values as never, query: query.values as never });
+    const unproven = route.needsProof && (await checkProof(http, app, admitted.session, body.values));
+    if (unproven) return answerProblem(http, unproven);
+    return await route.handle({ http, app, ...admitted, body: body.values as never, query: query.values as never });
   } catch (error) {
     if (!(error instanceof CallFailed)) throw error;
     app.log.error({ err: error, path: route.path }, "the auth server did not answer");
@@ -87,14 +95,35 @@ async function serve(http: Context, app: AppContext, route: Route): Promise<Resp
 
 const nobody: Caller = { userId: "", email: "", firstname: "", lastname: "", permissions: [] };
 
-async function admit(http: Context, app: AppContext, access: Route["access"]): Promise<Caller | Problem> {
-  if (access === "anyone") return nobody;
+type Admitted = Pick<Call<unknown>, "caller" | "session">;
+
+const anyone: Admitted = { caller: nobody, session: { userId: "", createdAt: 0, expiresAt: null } };
+
+/** Whom a page shows as signed in: it acts for nobody else, though the browser's cookie may be another's by now. */
+const actingAs = "x-acting-as";
+
+const anotherPerson = problem(
+  409,
+  "another_person_signed_in",
+  "Somebody else is signed in in this browser now. Nothing was changed.",
+);
+
+async function admit(http: Context, app: AppContext, route: Route): Promise<Admitted | Problem> {
+  const { access, usesSession } = route;
+  const shown = http.req.header(actingAs);
+  if (access === "anyone" && !(usesSession && shown)) return anyone;
   const found = await findCaller(http, app);
+  if (shown && found.status === "valid" && found.caller.userId !== shown) return anotherPerson;
+  if (access === "anyone") return anyone;
   if (found.status === "none") return problem(401, "no_session", "Unauthorized: No session");
   if (found.status === "invalid") return problem(401, "invalid_session", "Invalid session");
   if (access === "admin" && !found.caller.permissions.includes("admin"))
     return problem(403, "missing_permission", "Missing permissions: admin");
-  return found.caller;
+  return { caller: found.caller, session: found.session };
+}
+
+function checkProof(http: Context, app: AppContext, session: Session, values: unknown): Promise<Problem | undefined> {
+  return requireFreshProof(http, app, session, (values as { password?: string }).password);
 }
 
 async function checkIpLimit(http: Context, app: AppContext, route: Route): Promise<Problem | undefined> {

@@ -116,6 +116,12 @@ export function errorsOf(route: Route): Map<number, string[]> {
   if (route.access !== "anyone") add(401, "no_session", "invalid_session");
   if (route.access === "admin") add(403, "missing_permission");
   if (route.method === "POST") add(403, "invalid_origin");
+  if (route.access !== "anyone" || route.usesSession) add(409, "another_person_signed_in");
+  if (route.needsProof) {
+    add(403, "password_needed", "incorrect_password", "password_locked");
+    add(409, "internal_conflict");
+    add(429, "rate_limited");
+  }
   if (hasBody(route)) {
     add(400, "invalid_request", "missing_field");
     add(413, "body_too_large");

@@ -266,7 +266,10 @@ export const routeAnswers: { readonly [R in AppRoute]: RouteAnswer<R> } = {
   "POST /cookies/set_session/": { values: done, errors: { 401: ["invalid_session"] } },
   "POST /cookies/clear_session/": { values: done },
   "GET /account/preferences/": { values: preferences },
-  "POST /account/preferences/": { values: preferences },
+  "POST /account/preferences/": {
+    values: preferences,
+    errors: { ...passwordErrors, 403: ["incorrect_password", "password_locked", "password_needed"] },
+  },
   "POST /account/request_password_link": {
     values: doneWithMessage,
     errors: { 404: ["link_not_valid", "link_expired"], 429: ["rate_limited"] },

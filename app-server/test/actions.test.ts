@@ -36,7 +36,7 @@ test("R32: signing in through the pages' origin puts the session into the cookie
   expect(Object.keys(completed.body.values)).toEqual(["session"]);
   const [cookie = ""] = completed.headers.getSetCookie();
   expect(cookie).toMatch(
-    /^__Host-session=[a-z0-9]{24}\.[a-z0-9]{24}; Max-Age=\d+; Path=\/; HttpOnly; Secure; SameSite=Lax$/,
+    /^__Host-session=[a-z0-9]{24}\.[a-z0-9]{26}; Max-Age=\d+; Path=\/; HttpOnly; Secure; SameSite=Lax$/,
   );
   const session = cookieOf(completed.headers);
   expect(JSON.stringify(completed.body)).not.toContain(session.cookie.split(".")[1]);
@@ -84,8 +84,7 @@ test("M-22: a reset ends every session and opens none", async () => {
   await act("verify_user_password_reset_temporary_password", { user_password_reset_token, temporary_password });
   await act("set_user_password_reset_new_password", { user_password_reset_token, password: `${goodPassword} new` });
   const completed = await act("complete_user_password_reset", { user_password_reset_token });
-  const sessions = completed.headers.getSetCookie().filter((cookie) => cookie.startsWith("__Host-session="));
-  expect([completed.body.ok, sessions]).toEqual([true, []]);
+  expect([completed.body.ok, completed.headers.getSetCookie()]).toEqual([true, []]);
   expect(Object.keys(completed.body.values)).toEqual(["session"]);
   expect((await client.app.get("/auth/session_info/", session)).status).toBe(401);
   const looked = await client.authPrivate("get_session", { session_token: session.cookie.split("=")[1] ?? "" });
@@ -122,7 +121,7 @@ test("S-18: guesses are counted for the visitor who makes them, not for the app 
 
 test("S-25: from another origin it is refused", async () => {
   const { session } = await walk.activate("lured@example.com");
-  const foreign = await act("delete_all_sessions", {}, { ...session, origin: "https://evil.example" });
+  const foreign = await act("delete_session", {}, { ...session, origin: "https://evil.example" });
   expect(foreign.status).toBe(403);
   expect((await client.app.get("/auth/session_info/", session)).status).toBe(200);
 });

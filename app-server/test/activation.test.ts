@@ -164,7 +164,7 @@ test("D-47: the session shows id, address, names and permissions", async () => {
     created_at: expect.any(Number),
     expires_at: expect.any(Number),
   });
-  expect(body.expires_at - body.created_at).toBe(90 * 86_400);
+  expect(body.expires_at - body.created_at).toBe(30 * 86_400);
 });
 
 test("D-61: a deleted user's address registers anew: the link carries the new token and the account is another", async () => {

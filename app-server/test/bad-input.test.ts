@@ -74,6 +74,7 @@ const plausible: Record<string, unknown> = {
 const spoilt: Record<string, object> = {
   "/auth/request_registration": { email: "no address" },
   "/account/request_password_link": { email: "no address" },
+  "/account/preferences/": { language: "xx" },
   "/account/profile": { firstname: {}, lastname: {} },
   "/admin/decide_many/": { emails: [] },
 };

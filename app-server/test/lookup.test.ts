@@ -70,7 +70,7 @@ test("D-54, S-16: a wrong guess burns nothing, a right one may be repeated, and 
 test("D-54, S-16: the sixth guess is refused until one comes back after a minute; then the right code works", async () => {
   const { token, code } = await walk.open("guessed@example.com");
   for (let guess = 0; guess < 5; guess++)
-    expect((await lookup("guessed@example.com", `WRONG${guess}WR`)).body).toEqual({ found: false });
+    expect((await lookup("guessed@example.com", `WRXNG${"ABCDE"[guess]}WR`)).body).toEqual({ found: false });
   const sixth = await lookup("Guessed@example.com", code);
   expect(sixth.status).toBe(429);
   expect(Number(sixth.headers.get("retry-after"))).toBeGreaterThan(0);
@@ -93,7 +93,7 @@ test("D-55: a used code is not found", async () => {
   expect((await lookup("used@example.com", code)).body).toEqual({ found: false });
 });
 
-test("D-55: a code is found until its twenty minutes are over, and not a second longer", async () => {
+test("D-55: a code is found until its 24 hours are over, and not a second longer", async () => {
   const now = Math.floor(Date.now() / 1000) + 3_600;
   const setClocks = (time: number) =>
     Promise.all([
@@ -102,9 +102,9 @@ test("D-55: a code is found until its twenty minutes are over, and not a second 
     ]);
   await setClocks(now);
   const { token, code } = await walk.open("aging@example.com");
-  await setClocks(now + 1_199);
+  await setClocks(now + 86_399);
   expect((await lookup("aging@example.com", code)).body).toEqual({ found: true, token });
-  await setClocks(now + 1_200);
+  await setClocks(now + 86_400);
   expect((await lookup("aging@example.com", code)).body).toEqual({ found: false });
   expect(await stack.sql`select from tokens where key like '%aging@example.com'`).toHaveLength(1);
 });

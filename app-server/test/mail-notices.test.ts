@@ -155,12 +155,12 @@ test("M-15: who switched sign-in notices off gets none, though /email answers as
   const notice = { type: "signin_notification", email: " Quiet@Example.com", displayName: "Q", timestamp: "now" };
   expect((await client.email(notice)).body).toEqual({ success: true });
   expect((await client.email({ ...notice, type: "password_updated" })).body).toEqual({ success: true });
-  expect((await walk.mailsTo(email)).map(({ type }) => type)).toEqual(before);
+  expect((await walk.mailsTo(email)).map(({ type }) => type)).toEqual([...before, "notices_off"]);
   const [row] =
     await stack.sql`select count(*)::int as mails from mails where email_norm = ${email} and type = 'signin_notification'`;
   await choose(session, { mail: { signin_notification: true } });
   await client.email({ ...notice, email });
-  expect(await typesTo(email)).toEqual([...before, "signin_notification"]);
+  expect(await typesTo(email)).toEqual([...before, "notices_off", "signin_notification"]);
   expect(row?.mails).toBe(before.filter((type) => type === "signin_notification").length);
 });
 

@@ -45,7 +45,17 @@ async function mailEverything(): Promise<void> {
     });
   await register("waits@example.com");
   await site.walk.decide("accept_user", "waits@example.com");
+  await nameOtherAdministrator();
+  const { body } = await app.get("/admin/people/?search=member@", admin);
+  await app.post("/admin/send_reset_link/", { user_id: body.rows[0].user_id }, admin);
+  await app.post("/account/preferences/", { mail: { signin_notification: false } }, session);
   await drainMail();
+}
+
+async function nameOtherAdministrator(): Promise<void> {
+  const { userId } = await site.walk.activate("colleague@example.com");
+  await site.stack.sql`insert into permissions (user_id, permission, granted_by, granted_at)
+    values (${userId}, 'admin', 'test', 0)`;
 }
 
 /** What the newest mail with such a link to the address links to. */

@@ -84,8 +84,7 @@ test.concurrent("M-19, M-20, M-21, M-22: the link sets the password once, ends e
   const elsewhere = { cookie: await client.setSession(await client.signIn(address, goodPassword)) };
   const link = await askFor(address);
   const reply = await use(link);
-  expect([reply.status, reply.body]).toEqual([200, { success: true }]);
-  expect(reply.headers.getSetCookie().filter((cookie) => cookie.startsWith("__Host-session="))).toEqual([]);
+  expect([reply.status, reply.body, reply.headers.getSetCookie()]).toEqual([200, { success: true }, []]);
   expect([await sessionStatus(session), await sessionStatus(elsewhere)]).toEqual([401, 401]);
   const sessions = await client.authPrivate("list_sessions", {
     session_token: await client.signIn(address, newPassword),
@@ -299,7 +298,7 @@ test.concurrent("S-6: neither handle nor code nor the auth server's token can be
     Buffer.from(row?.code_mac).toString("latin1"),
   ];
   for (const secret of [token, code]) expect(raw.join(" ")).not.toContain(secret);
-  expect(raw[1]).not.toMatch(/[a-z2-9]{24}\.[a-z2-9]{24}/);
+  expect(raw[1]).not.toMatch(/[a-z2-9]{24}\.[a-z2-9]{26}/);
   const printed = stack.servers.app.output() + stack.servers.auth.output();
   for (const secret of [token, code]) expect(printed).not.toContain(secret);
 });

@@ -52,7 +52,7 @@ test("C7, D-13, D-17, D-18, D-19, D-20, D-25: the whole run, each step in its pl
   expect(accepted.body).toEqual({
     success: true,
     message: expect.any(String),
-    signup_token: expect.stringMatching(/^[a-z2-9]{24}\.[a-z2-9]{24}$/),
+    signup_token: expect.stringMatching(/^[a-z2-9]{24}\.[a-z2-9]{26}$/),
   });
   expect(recorder.seen.map(({ link, what, phase }) => `${link}: ${what} ${phase}`)).toEqual([
     "app → auth: get_session call",
@@ -76,6 +76,7 @@ test("C7, D-13, D-17, D-18, D-19, D-20, D-25: the whole run, each step in its pl
     type: "signup_verification",
     email: person.email,
     code: expect.stringMatching(/^[A-HJ-NP-Z2-9]{8}$/),
+    expiresAt: expect.any(Number),
   });
   const answer = answerOf(recorder.seen.at(-1));
   expect(answer.values.signup_token).toBe(accepted.body.signup_token);

@@ -53,6 +53,8 @@ const allValues = {
   email: "charles@example.com",
   firstname: "Charles",
   lastname: "Babbage",
+  by: "Grace Hopper",
+  until: "January 3, 2026 15:04",
 };
 
 function dueMail(type: MailType, language: Language, values: Record<string, string> = allValues): DueMail {

@@ -12,8 +12,14 @@ export const app: AppClient = async (route, ...input) => {
   if (!answer.ok && route !== "GET /auth/session_info/") noticeSignOut(answer.error);
   return answer;
 };
-const callApp = createAppClient(location.origin);
-export const auth = createAuthClient(location.origin, { path: "/auth/actions" });
+const callApp = createAppClient(location.origin, { headers: namingWhoIsShown });
+export const auth = createAuthClient(location.origin, { path: "/auth/actions", headers: namingWhoIsShown });
+
+/** Another tab may have signed somebody else in: what is done here is done for whom this page shows, or not at all. */
+function namingWhoIsShown(): Record<string, string> {
+  const session = queries.getQueryData<SessionInfo | null>(sessionQuery.queryKey);
+  return session ? { "x-acting-as": session.user.user_id } : {};
+}
 
 /** Stands where the server fills in the session's token. */
 export const fromCookie = "";
@@ -44,12 +50,14 @@ async function readSession(): Promise<SessionInfo | null> {
 
 /** A session that has ended meanwhile is noticed by the whole page, not only by the part that was refused. */
 export function noticeSignOut(error: string): void {
+  if (error === "another_person_signed_in") void sessionChanged();
   if (error === "no_session" || error === "invalid_session" || error === "invalid_session_token")
     void queries.invalidateQueries({ queryKey: ["session"] });
 }
 
 /** After signing in or out, everything that was read belongs to somebody else. */
-export async function sessionChanged(): Promise<void> {
+export async function sessionChanged(): Promise<SessionInfo | null | undefined> {
   queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== "session" });
   await queries.refetchQueries({ queryKey: ["session"] });
+  return queries.getQueryData<SessionInfo | null>(sessionQuery.queryKey);
 }

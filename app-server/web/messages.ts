@@ -3,7 +3,10 @@ import type { AuthAction, AuthError } from "@anteroom/shared/wire/faroe";
 import { texts } from "./i18n.tsx";
 
 /** Everything that either server may answer instead of success. */
-export type ErrorCode = AppErrorCode | AuthError<AuthAction> | "internal_error" | "passwords_differ" | "unreachable";
+export type ErrorCode = AppErrorCode | AuthError<AuthAction> | "internal_error" | "unreachable" | FoundHere;
+
+/** What only pages notice. */
+type FoundHere = "answer_lost" | "cookie_refused" | "not_secure" | "password_too_long" | "passwords_differ";
 
 const stepExpired = {
   en: "The time for this step has run out. Start again.",
@@ -35,9 +38,13 @@ export const messages = texts<Record<ErrorCode, string>>({
     address_unchanged: "This is the address of your account already.",
     admin_not_grantable: "The permission admin is granted on the command line.",
     already_registered: "There is a registration for this address already.",
+    another_person_signed_in: "Somebody else is signed in in this browser now. Nothing was changed.",
+    answer_lost: "No answer came, so your new password may hold already. Try again, or sign in with it.",
     auth_server_unavailable: "Signing in and signing up are not available just now. Try again in a minute.",
     batch_not_found: "This batch is no longer kept.",
     body_too_large: "This is more than can be sent at once. Shorten it and try again.",
+    cookie_refused:
+      "All was right, but your browser did not keep the cookie that signs you in. Allow cookies for this site and try again.",
     database_unavailable: "Nothing can be looked up or changed just now. Try again in a minute.",
     code_gone: "The code of this mail is no longer kept. The person can ask for a new one.",
     code_needed: "You were approved meanwhile. Type the code from the mail to withdraw all the same.",
@@ -75,12 +82,15 @@ export const messages = texts<Record<ErrorCode, string>>({
     new_password_already_set: doneAlready.en,
     new_password_not_set: stepMissing.en,
     no_session: "Sign in to go on.",
+    not_secure:
+      "All was right, but browsers sign nobody in over a connection that is not secure. Open this site with https:// in front.",
     not_found: "There is nothing here any more.",
     own_account: "This is your own account. Another administrator can do this.",
-    password_already_set: doneAlready.en,
+    password_already_set: "Your account is active with the password that you typed first, not with this one.",
     password_locked: "Wrong passwords were tried too often. Choose a new password: follow “Forgot your password?”.",
     password_needed: "Type your password to go on.",
     password_not_set: stepMissing.en,
+    password_too_long: "This password is too long: it may have 256 characters at most.",
     passwords_differ: "The two passwords are not the same. Type the second one again.",
     rate_limited: "Too many tries in a short time. Wait a minute, then try again.",
     registration_changed: "Somebody else changed this registration. Look at it again.",
@@ -113,9 +123,14 @@ export const messages = texts<Record<ErrorCode, string>>({
     address_unchanged: "Dit is al het adres van je account.",
     admin_not_grantable: "Het recht admin wordt op de opdrachtregel gegeven.",
     already_registered: "Er is al een registratie voor dit adres.",
+    another_person_signed_in: "In deze browser is nu iemand anders aangemeld. Er is niets veranderd.",
+    answer_lost:
+      "Er kwam geen antwoord; misschien geldt je nieuwe wachtwoord al. Probeer het opnieuw, of meld je ermee aan.",
     auth_server_unavailable: "Aanmelden en registreren kan nu even niet. Probeer het over een minuut opnieuw.",
     batch_not_found: "Deze reeks wordt niet meer bewaard.",
     body_too_large: "Dit is meer dan in één keer verstuurd kan worden. Maak het korter en probeer het opnieuw.",
+    cookie_refused:
+      "Alles klopte, maar je browser bewaarde de cookie niet die je aanmeldt. Sta cookies voor deze site toe en probeer het opnieuw.",
     database_unavailable: "Er kan nu even niets worden opgezocht of gewijzigd. Probeer het over een minuut opnieuw.",
     code_gone: "De code van deze mail wordt niet meer bewaard. De persoon kan een nieuwe vragen.",
     code_needed: "Je bent intussen goedgekeurd. Typ de code uit de mail om je toch terug te trekken.",
@@ -153,13 +168,16 @@ export const messages = texts<Record<ErrorCode, string>>({
     new_password_already_set: doneAlready.nl,
     new_password_not_set: stepMissing.nl,
     no_session: "Meld je aan om verder te gaan.",
+    not_secure:
+      "Alles klopte, maar browsers melden niemand aan via een onbeveiligde verbinding. Open deze site met https:// ervoor.",
     not_found: "Hier is niets meer.",
     own_account: "Dit is je eigen account. Een andere beheerder kan dit doen.",
-    password_already_set: doneAlready.nl,
+    password_already_set: "Je account is actief met het wachtwoord dat je als eerste typte, niet met dit.",
     password_locked:
       "Er zijn te vaak verkeerde wachtwoorden geprobeerd. Kies een nieuw wachtwoord: ga naar “Wachtwoord vergeten?”.",
     password_needed: "Vul je wachtwoord in om verder te gaan.",
     password_not_set: stepMissing.nl,
+    password_too_long: "Dit wachtwoord is te lang: het mag hoogstens 256 tekens hebben.",
     passwords_differ: "De twee wachtwoorden zijn niet gelijk. Typ het tweede opnieuw.",
     rate_limited: "Te veel pogingen in korte tijd. Wacht een minuut en probeer het dan opnieuw.",
     registration_changed: "Iemand anders heeft deze registratie veranderd. Bekijk haar opnieuw.",

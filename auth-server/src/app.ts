@@ -23,7 +23,7 @@ export function createPublicApp(context: AuthContext, checkReadiness: () => Prom
   const actions = publicActions(context.settings);
   app.post("/", invocationHandler(context, { actions, headersFor, speaksForOthers: false }));
   app.use(addHeaders(headersFor));
-  app.use(refuseOtherMethods);
+  app.use(refuseOtherMethods(context.settings));
   app.get("/alive", answerAlive);
   // Faroe has no such route.
   if (!context.settings.strict) app.get("/openapi.json", (c) => c.json(openApiDocument(actions)));
@@ -37,7 +37,7 @@ export function createPublicApp(context: AuthContext, checkReadiness: () => Prom
 export function createPrivateApp(context: AuthContext, clock: AdjustableClock): Hono {
   const app = createApp(context);
   app.use(requireInternalSecret(context.settings.internalSecrets, context.events));
-  app.use(refuseOtherMethods);
+  app.use(refuseOtherMethods(context.settings));
   const handling = { actions: servedActions, headersFor: () => ({}), speaksForOthers: true };
   app.post("/", invocationHandler(context, handling));
   app.post("/command", commandHandler(context, clock));
@@ -76,12 +76,18 @@ function answerAlive(c: Context): Response {
   return c.json({ status: "alive" });
 }
 
-/** HEAD would otherwise be answered as GET; Faroe knows it as little as any other method. */
-const refuseOtherMethods: MiddlewareHandler = async (c, next) => {
-  const { method } = c.req.raw;
-  if (method === "OPTIONS") return c.body(null, 204);
-  return method === "GET" || method === "POST" ? next() : c.notFound();
-};
+/** What load balancers look at, some of them by HEAD. */
+const probes: readonly string[] = ["/alive", "/ready"];
+
+/** HEAD would otherwise be answered as GET everywhere; Faroe, and so strict mode, knows it as little as other methods. */
+function refuseOtherMethods({ strict }: Settings): MiddlewareHandler {
+  return async (c, next) => {
+    const { method } = c.req.raw;
+    if (method === "OPTIONS") return c.body(null, 204);
+    const isProbe = method === "HEAD" && !strict && probes.includes(c.req.path);
+    return isProbe || method === "GET" || method === "POST" ? next() : c.notFound();
+  };
+}
 
 interface Handling {
   actions: readonly string[];
@@ -129,7 +135,7 @@ function commandHandler(context: AuthContext, clock: AdjustableClock): Handler {
 type HeadersFor = (origin: string | undefined) => Record<string, string>;
 
 /**
- * Answers belong to the origin that asked, if it is one of ours. Sessions travel in bodies: no credentials. In strict
+ * Answers hold tokens, which no cache keeps. They belong to the origin that asked, if it is one of ours. Sessions travel in bodies: no credentials. In strict
  * mode as Faroe: the same headers on every answer, whoever asked.
  */
 function corsHeaders({ corsOrigins, strict }: Settings): HeadersFor {
@@ -139,8 +145,15 @@ function corsHeaders({ corsOrigins, strict }: Settings): HeadersFor {
     "access-control-allow-methods": "GET, POST, OPTIONS",
   });
   if (strict) return () => (corsOrigins[0] === undefined ? {} : allow(corsOrigins[0]));
-  return (origin) => ({
+  const isSecure = corsOrigins.some((origin) => origin.startsWith("https:"));
+  const common = {
     vary: "Origin",
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    ...(isSecure ? { "strict-transport-security": "max-age=31536000" } : {}),
+  };
+  return (origin) => ({
+    ...common,
     ...(origin !== undefined && corsOrigins.includes(origin) ? allow(origin) : {}),
   });
 }

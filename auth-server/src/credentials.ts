@@ -1,4 +1,12 @@
-import { equalInConstantTime, randomCode, randomId, seal, sha256, unseal } from "@anteroom/shared/runtime/crypto";
+import {
+  equalInConstantTime,
+  randomCode,
+  randomId,
+  randomSecret,
+  seal,
+  sha256,
+  unseal,
+} from "@anteroom/shared/runtime/crypto";
 
 /** What becomes of a token: the id and the hash are stored, the token is given to the caller. */
 export interface Credential {
@@ -15,9 +23,10 @@ export interface TokenParts {
 
 const tokenPattern = /^([a-km-np-z2-9]{24})\.([^.]{0,255})$/;
 
-export function createCredential(): Credential {
+/** The secret has 130 bits (R23); in strict mode 120, which is Faroe's form. */
+export function createCredential({ strict }: { strict: boolean }): Credential {
   const id = randomId();
-  const secret = randomId();
+  const secret = strict ? randomId() : randomSecret();
   return { id, secretHash: sha256(secret), token: `${id}.${secret}` };
 }
 

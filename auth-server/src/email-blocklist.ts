@@ -1,4 +1,5 @@
 import { readFile, stat } from "node:fs/promises";
+import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 
 export interface EmailBlocklist {
   /** Reads the list now; throws when the file cannot be read. */
@@ -27,13 +28,13 @@ export function createEmailBlocklist(file: string | undefined): EmailBlocklist {
     load: () => load(file),
     has: async (emailAddress) => {
       await load(file);
-      const address = emailAddress.toLowerCase();
+      const address = normalizeEmailAddress(emailAddress);
       return entries.has(address) || entries.has(address.slice(address.indexOf("@")));
     },
   };
 }
 
 function parse(text: string): Set<string> {
-  const lines = text.split("\n").map((line) => line.trim().toLowerCase());
+  const lines = text.split("\n").map(normalizeEmailAddress);
   return new Set(lines.filter((line) => line !== "" && !line.startsWith("#")));
 }

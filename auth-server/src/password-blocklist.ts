@@ -5,7 +5,7 @@ import { isObviousPassword } from "./obvious-passwords.ts";
 export interface PasswordBlocklist {
   /** Reads the list now; throws when the file cannot be read. */
   load(): Promise<void>;
-  /** Whether the password is listed exactly like this. */
+  /** Whether the password is listed exactly like this, in whatever form of Unicode. */
   has(password: string): Promise<boolean>;
   /** Whether it is a listed one in disguise, be it with capitals. An operator's own list is taken word for word. */
   isObvious(password: string): Promise<boolean>;
@@ -29,8 +29,8 @@ export function createPasswordBlocklist(file: string | undefined, minLength: num
 }
 
 async function readList(file: string, minLength: number): Promise<ReadonlySet<string>> {
-  const passwords = (await readFile(file, "utf8")).split(/\r?\n/);
-  return new Set(passwords.filter((password) => password.length >= minLength));
+  const passwords = (await readFile(file, "utf8")).split(/\r?\n/).filter((password) => password.length >= minLength);
+  return new Set(passwords.flatMap((password) => [password, password.normalize("NFC")]));
 }
 
 /** Some 49,000, short ones too: they are what longer ones are made of. */

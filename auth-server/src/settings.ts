@@ -27,8 +27,8 @@ export function readSettings(environment: Environment) {
     corsOrigins: reader.origins("AUTH_CORS_ORIGINS", ["http://127.0.0.1:12780"]),
     /** Bytes. Faroe has no limit; its recordings send a megabyte. */
     bodyLimit: strict ? 2 * 1024 * 1024 : 16 * 1024,
-    expiration: readExpirations(reader),
-    sessionInactivity: reader.duration("AUTH_SESSION_INACTIVITY", "30d"),
+    expiration: readExpirations(reader, strict),
+    sessionInactivity: reader.duration("AUTH_SESSION_INACTIVITY", strict ? "30d" : "14d"),
     passwordHash: readHash(reader, "AUTH_PASSWORD_HASH", "argon2id.3.65536.1.32", common.testMode),
     temporaryPasswordHash: readHash(reader, "AUTH_TEMPORARY_PASSWORD_HASH", "argon2id.3.16384.1.32", common.testMode),
     /** How many passwords may wait to be hashed; whoever comes then is answered 503. */
@@ -51,12 +51,14 @@ export function readSettings(environment: Environment) {
   return settings;
 }
 
-/** How long objects live. Faroe's defaults. */
-function readExpirations(reader: SettingsReader) {
+/**
+ * How long objects live. Faroe's defaults, but for sign-ups, whose code may be read tomorrow (R13), and sessions (R25).
+ */
+function readExpirations(reader: SettingsReader, strict: boolean) {
   return Object.freeze({
     /** 0: no absolute end. */
-    session: reader.duration("AUTH_SESSION_EXPIRATION", "90d"),
-    signup: reader.duration("AUTH_SIGNUP_EXPIRATION", "20m"),
+    session: reader.duration("AUTH_SESSION_EXPIRATION", strict ? "90d" : "30d"),
+    signup: reader.duration("AUTH_SIGNUP_EXPIRATION", strict ? "20m" : "24h"),
     signin: reader.duration("AUTH_SIGNIN_EXPIRATION", "10m"),
     userEmailAddressUpdate: reader.duration("AUTH_USER_EMAIL_ADDRESS_UPDATE_EXPIRATION", "20m"),
     userPasswordUpdate: reader.duration("AUTH_USER_PASSWORD_UPDATE_EXPIRATION", "10m"),

@@ -32,7 +32,7 @@ test("GET /alive and GET /ready say that all is well", async () => {
 test.each([
   ["GET", "/"],
   ["HEAD", "/"],
-  ["HEAD", "/alive"],
+  ["HEAD", "/openapi.json"],
   ["PUT", "/"],
   ["PATCH", "/"],
   ["DELETE", "/"],
@@ -46,6 +46,24 @@ test.each([
   const { status, text } = await request(t.public, method, path, null, {});
   expect(status).toBe(404);
   if (method !== "HEAD") expect(JSON.parse(text).error_code).toBe("not_found");
+});
+
+test("acc F13: load balancers may look by HEAD", async () => {
+  for (const path of ["/alive", "/ready"]) {
+    const { status, text } = await request(t.public, "HEAD", path, null, {});
+    expect([path, status, text]).toEqual([path, 200, ""]);
+  }
+});
+
+test("S-F15: answers that hold tokens are kept by no cache and taken for nothing else", async () => {
+  const body = JSON.stringify({ action: "create_signin", arguments: { user_email_address: "ada@example.com" } });
+  const answers = [
+    await request(t.public, "POST", "/", body, {}),
+    await request(t.public, "POST", "/", "nonsense", {}),
+  ];
+  for (const { headers } of answers)
+    expect(headers).toMatchObject({ "cache-control": "no-store", "x-content-type-options": "nosniff" });
+  expect(answers[0]?.headers["strict-transport-security"]).toBeUndefined();
 });
 
 test("OPTIONS is answered with 204 everywhere", async () => {

@@ -45,9 +45,13 @@ test("S-19: what has expired is deleted at its last second, what lives stays, fu
   await purgeAt(noon + 600);
   expect(await countRows()).toMatchObject({ signups: 1, signins: 0, sessions: 1 });
   await purgeAt(noon + 1200);
-  expect(await countRows()).toMatchObject({ signups: 0, sessions: 1, rate_limits: 2 });
+  expect(await countRows()).toMatchObject({ signups: 1, sessions: 1, rate_limits: 2 });
   await purgeAt(noon + 1800);
   expect(await countRows()).toMatchObject({ rate_limits: 0 });
+  await purgeAt(noon + day - 1);
+  expect(await countRows()).toMatchObject({ signups: 1 });
+  await purgeAt(noon + day);
+  expect(await countRows()).toMatchObject({ signups: 0 });
   await purgeAt(noon + 30 * day - 1);
   expect(await countRows()).toMatchObject({ sessions: 1 });
   await purgeAt(noon + 30 * day);

@@ -37,7 +37,7 @@ afterAll(async () => {
 });
 
 function collect({ text }: { text: string }): Answer {
-  for (const [token, , secret] of text.matchAll(/([a-z2-9]{24})\.([a-z2-9]{24})/g)) {
+  for (const [token, , secret] of text.matchAll(/([a-z2-9]{24})\.([a-z2-9]{26})/g)) {
     tokens.add(token);
     secrets.add(secret as string);
   }

@@ -45,7 +45,7 @@ test("S-13: a sibling has the same address, code and end, its own token and its 
   const { signup, signup_token } = await succeed(t, "create_sibling_signup", { signup_token: first.signup_token });
   expect(signup).toEqual({ ...first.signup, id: signup_token.split(".")[0] });
   expect(signup.id).not.toBe(first.signup.id);
-  expect(signup.expires_at).toBe(noon + 1200);
+  expect(signup.expires_at).toBe(noon + 86_400);
   expect(await verifyCode(t, signup_token, first.code)).toBe("ok");
   expect((await succeed(t, "get_signup", { signup_token })).signup.email_address_verified).toBe(true);
   const unchanged = (await succeed(t, "get_signup", { signup_token: first.signup_token })).signup;
@@ -106,7 +106,7 @@ test("S-13: deleting a sibling ends only itself, deleting the first ends all", a
 
 test("S-13: siblings end with the first, at the second", async () => {
   const { signup_token } = await openSignup(t, address);
-  await advance(t, 1199);
+  await advance(t, 86_399);
   const late = await sibling(signup_token);
   expect(await show(late)).toBe("ok");
   await advance(t, 1);

@@ -28,7 +28,7 @@ export type AppRouteInput<R extends AppRoute> = AppRoutes[R] extends { query: in
 
 export interface AppClientOptions {
   /** For callers that are no browser and keep the session cookie themselves. */
-  headers?: Record<string, string>;
+  headers?: Record<string, string> | (() => Record<string, string>);
   /** Milliseconds; 60,000 unless told, because an approval waits for the auth server. */
   timeout?: number;
 }
@@ -49,7 +49,10 @@ export function createAppClient(baseUrl: string, { headers, timeout = 60_000 }: 
       const response = await fetch(url, {
         method,
         credentials: "include",
-        headers: { ...(body ? { "content-type": "application/json" } : {}), ...headers },
+        headers: {
+          ...(body ? { "content-type": "application/json" } : {}),
+          ...(typeof headers === "function" ? headers() : headers),
+        },
         ...(body ? { body: JSON.stringify(body) } : {}),
         signal: AbortSignal.timeout(timeout),
       });

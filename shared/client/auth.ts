@@ -6,7 +6,11 @@ import { type AuthArguments, type AuthError, type AuthValues, type FaroeAction, 
  */
 export type AuthClientResult<A extends FaroeAction> =
   | { ok: true; values: AuthValues<A> }
-  | { ok: false; error: AuthError<A> | "internal_error" | "unreachable" };
+  | { ok: false; error: AuthError<A> | Refusal | "internal_error" | "unreachable" };
+
+/** Refusals of an app server that hands actions on. */
+const refusals = ["another_person_signed_in", "auth_server_unavailable", "body_too_large"] as const;
+type Refusal = (typeof refusals)[number];
 
 /** One method for each of Faroe's actions, named and typed by the contract table. */
 export type AuthClient = {
@@ -15,7 +19,7 @@ export type AuthClient = {
 
 export interface AuthClientOptions {
   /** Sent with every call: a service that calls the private listener shows the internal secret here. */
-  headers?: Record<string, string>;
+  headers?: Record<string, string> | (() => Record<string, string>);
   /** Where actions are called, for callers of something that hands them on; `/` unless told. */
   path?: string;
   /** Milliseconds until a call counts as unreachable; 15,000 unless told. Hashing a password takes part of a second. */
@@ -42,12 +46,14 @@ async function invoke(
   try {
     const response = await fetch(new URL(path, baseUrl), {
       method: "POST",
-      headers: { "content-type": "application/json", ...headers },
+      headers: { "content-type": "application/json", ...(typeof headers === "function" ? headers() : headers) },
       body: JSON.stringify({ action, arguments: args }),
       signal: AbortSignal.timeout(timeout),
     });
-    const answer = (await response.json()) as { ok: boolean; values?: object; error_code?: string };
+    const answer = (await response.json()) as { ok?: boolean; values?: object; error_code?: string; code?: string };
     if (answer.ok === true && answer.values) return { ok: true, values: answer.values };
+    const refusal = refusals.find((code) => code === answer.code);
+    if (refusal) return { ok: false, error: refusal };
     if (answer.ok === false && answer.error_code) return { ok: false, error: answer.error_code };
   } catch {
     // Told below, as every answer that is none.

@@ -9,6 +9,11 @@ export function randomId(): string {
   return randomText(24, idAlphabet);
 }
 
+/** 26 of them: 130 bits, which NIST and OWASP ask for. */
+export function randomSecret(): string {
+  return randomText(26, idAlphabet);
+}
+
 /** `length` characters of the upper-case alphabet without look-alikes: 5 bits each. For codes that people type. */
 export function randomCode(length: number): string {
   return randomText(length, codeAlphabet);

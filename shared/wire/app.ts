@@ -10,6 +10,7 @@ export type AppErrorCode =
   | "address_unchanged"
   | "admin_not_grantable"
   | "already_registered"
+  | "another_person_signed_in"
   | "auth_server_unavailable"
   | "batch_not_found"
   | "body_too_large"
@@ -266,6 +267,11 @@ interface Done {
   success: true;
 }
 
+/** What destroys, grants or hides something asks for the password of those who showed it more than 15 minutes ago. */
+interface FreshProof {
+  password?: string;
+}
+
 interface DoneWithMessage extends Done {
   message: string;
 }
@@ -309,7 +315,7 @@ export interface AppRoutes {
   "POST /cookies/set_session/": { body: { session_token: string }; values: Done };
   "POST /cookies/clear_session/": { body: Record<string, never>; values: Done };
   "GET /account/preferences/": { body: undefined; values: AccountPreferences };
-  "POST /account/preferences/": { body: Partial<AccountPreferences>; values: AccountPreferences };
+  "POST /account/preferences/": { body: Partial<AccountPreferences> & FreshProof; values: AccountPreferences };
   /** With the token of a link that has expired, a new one goes to the same address. */
   "POST /account/request_password_link": { body: { email: string } | { token: string }; values: DoneWithMessage };
   "POST /account/password_link_status": { body: { token: string }; values: PendingEmailChange };
@@ -373,11 +379,11 @@ export interface AppRoutes {
     query: PageQuery & { search?: string | undefined };
     values: { rows: ListedPerson[]; next: string | null };
   };
-  "POST /admin/disable_user/": { body: { user_id: string }; values: DoneWithMessage };
+  "POST /admin/disable_user/": { body: { user_id: string } & FreshProof; values: DoneWithMessage };
   "POST /admin/enable_user/": { body: { user_id: string }; values: DoneWithMessage };
   "POST /admin/end_sessions/": { body: { user_id: string }; values: DoneWithMessage };
-  "POST /admin/send_reset_link/": { body: { user_id: string }; values: DoneWithMessage };
-  "POST /admin/delete_user/": { body: { user_id: string }; values: DoneWithMessage };
+  "POST /admin/send_reset_link/": { body: { user_id: string } & FreshProof; values: DoneWithMessage };
+  "POST /admin/delete_user/": { body: { user_id: string } & FreshProof; values: DoneWithMessage };
   "GET /admin/overview/": { body: undefined; values: Overview };
   /** What the person would get, in their language. */
   "GET /admin/preview_mail/": {
@@ -401,8 +407,8 @@ export interface AppRoutes {
   "POST /admin/mails/retry_deferred/": { body: Record<string, never>; values: Done & { due: number } };
   "GET /admin/mails/suppressions/": { body: undefined; values: ListedSuppression[] };
   "POST /admin/mails/clear_address/": { body: { email: string }; values: DoneWithMessage };
-  "POST /admin/add_permission/": { body: { user_id: string; permission: string }; values: Done };
-  "POST /admin/remove_permission/": { body: { user_id: string; permission: string }; values: Done };
+  "POST /admin/add_permission/": { body: { user_id: string; permission: string } & FreshProof; values: Done };
+  "POST /admin/remove_permission/": { body: { user_id: string; permission: string } & FreshProof; values: Done };
 }
 
 export type AppRoute = keyof AppRoutes;

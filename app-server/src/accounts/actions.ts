@@ -5,18 +5,18 @@ import { z } from "zod";
 import type { AppContext } from "../context.ts";
 import { type Call, defineRoute } from "../http.ts";
 import { answerProblem, authServerUnavailable, problem } from "../problems.ts";
-import { rememberDevice } from "./device.ts";
-import { callerHeaders, endLeftSession } from "./on-behalf.ts";
-import { clearSessionCookie, readSessionCookie, writeSessionCookie } from "./session.ts";
+import { callerHeaders, endLeftSession, replaceSession } from "./on-behalf.ts";
+import { clearSessionCookie, readSessionCookie } from "./session.ts";
 
 /**
- * Approval comes before a sign-up, and siblings are the app server's own business. Changes of address, the end of others'
- * sessions and of accounts have routes of their own, which ask for the password first.
+ * Approval comes before a sign-up, and siblings are the app server's own business. Changes of address and the end of other
+ * sessions have routes of their own, which ask for the password first.
  */
 const withheld: readonly string[] = [
   "create_signup",
   "create_sibling_signup",
   "create_user_email_address_update",
+  "delete_all_sessions",
   "end_session",
 ] satisfies AuthAction[];
 const served = Object.keys(authActions).filter((action) => !withheld.includes(action)) as AuthAction[];
@@ -59,7 +59,7 @@ async function carryOut({ http, app, body: { action, arguments: given } }: Call<
     if (answer.error_code === "invalid_session_token") clearSessionCookie(http);
     return http.json(answer);
   }
-  if (action === "delete_session" || action === "delete_all_sessions") clearSessionCookie(http);
+  if (action === "delete_session") clearSessionCookie(http);
   return http.json({ ...answer, values: await keepSession(http, app, action, answer.values) });
 }
 
@@ -79,16 +79,10 @@ async function keepSession(
   { session_token: token, ...values }: Record<string, unknown>,
 ): Promise<Record<string, unknown>> {
   if (typeof token !== "string") return values;
-  const session = values.session as { user_id: string; expires_at: number | null };
-  if (action === "complete_user_password_reset") await endLeftSession(app, token);
-  else await changeSession(http, app, token, session.expires_at);
-  rememberDevice(http, app, session.user_id);
+  if (action === "complete_user_password_reset") {
+    await endLeftSession(app, token);
+    return values;
+  }
+  await replaceSession(http, app, token, values.session as { expires_at: number | null });
   return values;
-}
-
-async function changeSession(http: Context, app: AppContext, token: string, expiresAt: number | null): Promise<void> {
-  writeSessionCookie(http, token, expiresAt === null ? undefined : expiresAt - app.clock.now());
-  // Signing in anew ends what this browser was signed in with before.
-  const before = readSessionCookie(http);
-  if (before !== undefined) await endLeftSession(app, before);
 }

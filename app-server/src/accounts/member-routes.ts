@@ -1,9 +1,16 @@
 import { z } from "zod";
-import { addressField, handleField, nameField, newAddressField } from "../fields.ts";
+import {
+  addressField,
+  codeField,
+  handleField,
+  nameField,
+  newAddressField,
+  newPasswordField,
+  passwordField,
+} from "../fields.ts";
 import { type Call, defineRoute, noBody, type Route } from "../http.ts";
 import { answerProblem, type Problem, problem } from "../problems.ts";
 import { deleteAccount } from "./deletion.ts";
-import { rememberDevice } from "./device.ts";
 import { confirmEmail, findPendingChange, requestEmailChange } from "./email-change.ts";
 import { exportAccount } from "./export.ts";
 import { deleteEmailChanges } from "./link-store.ts";
@@ -14,20 +21,6 @@ import { clearSessionCookie, findCaller } from "./session.ts";
 import { updateNames } from "./store.ts";
 
 /** What members do with their own account, and how they get back into it. */
-
-const isUnicode = (value: string) => value.isWellFormed();
-const notUnicode = "This is not a text in Unicode.";
-
-/** Any text: what is allowed is decided where a password is set. */
-const passwordField = z
-  .string("This must be a text.")
-  .max(1_000, "Use at most 1000 characters.")
-  .refine(isUnicode, notUnicode);
-
-/** Codes are compared without what people type to keep their place. */
-const codeField = handleField
-  .refine(isUnicode, notUnicode)
-  .transform((code) => code.replace(/[\s-]/g, "").toUpperCase());
 
 const passwordLinkRoutes: readonly Route[] = [
   defineRoute({
@@ -64,15 +57,12 @@ const passwordLinkRoutes: readonly Route[] = [
       token: handleField.optional(),
       email: addressField.optional(),
       code: codeField,
-      password: passwordField,
+      password: newPasswordField,
     }),
     either: ["token", "email"],
     handle: async ({ http, app, body: { token, email = "", code, password } }) => {
       const by = token ? { token } : { email };
-      const chosen = await choosePassword(app, visitorOf(http, app), { by, code, password });
-      if (!chosen.ok) return answerProblem(http, chosen.problem);
-      if (chosen.values.userId !== undefined) rememberDevice(http, app, chosen.values.userId);
-      return http.json({ success: true });
+      return answerDone(http, await choosePassword(app, visitorOf(http, app), { by, code, password }));
     },
   }),
 ];

@@ -4,7 +4,7 @@ import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Context } from "hono";
 import type { AppContext } from "../context.ts";
 import { authServerUnavailable, type Problem, problem, tooManyRequests } from "../problems.ts";
-import { readSessionCookie } from "./session.ts";
+import { readSessionCookie, writeSessionCookie } from "./session.ts";
 
 /** Headers that tell the auth server on whose behalf it is called: its limits count visitors, not this server. */
 export type CallerHeaders = Record<string, string>;
@@ -99,6 +99,18 @@ export async function endLeftSession({ authServer, log }: AppContext, sessionTok
   await authServer.deleteSession(sessionToken).catch((error: unknown) => {
     log.warn({ err: error }, "a session that was left could not be ended; it ends by itself");
   });
+}
+
+/** Keeps a new session in the cookie; what this browser was signed in with before ends (R24). */
+export async function replaceSession(
+  http: Context,
+  app: AppContext,
+  token: string,
+  { expires_at: expiresAt }: { expires_at: number | null },
+): Promise<void> {
+  const before = readSessionCookie(http);
+  writeSessionCookie(http, token, expiresAt === null ? undefined : expiresAt - app.clock.now());
+  if (before !== undefined && before !== token) await endLeftSession(app, before);
 }
 
 /** What the auth server and its clients know a session by; the other half of the token is the secret. */

@@ -33,17 +33,30 @@ export async function readPreferences(
   };
 }
 
-/** Changes what is given and leaves the rest. */
-export async function changePreferences(
+/** Whether a change would keep the owner from hearing of sign-ins, which a thief of the session would like. */
+export async function silencesSignins(
   { db }: AppContext,
   userId: string,
-  { language, mail = {} }: PreferenceChanges,
+  { mail }: PreferenceChanges,
+): Promise<boolean> {
+  return mail?.signin_notification === false && (await findPreferences(db, userId))?.mail.signin_notification === true;
+}
+
+/** Changes what is given and leaves the rest. That there will be no notices of sign-ins is the last thing told by mail. */
+export async function changePreferences(
+  context: AppContext,
+  { userId, email, firstname }: Caller,
+  changes: PreferenceChanges,
 ): Promise<void> {
-  await db.transaction().execute(async (trx) => {
+  const { language, mail = {} } = changes;
+  const isSilenced = await silencesSignins(context, userId, changes);
+  await context.db.transaction().execute(async (trx) => {
     if (language !== undefined) await storeLanguage(trx, userId, language);
     for (const type of switchableMailTypes) {
       const isOn = mail[type];
       if (isOn !== undefined) await storeMailPreference(trx, userId, type, isOn);
     }
+    if (isSilenced)
+      await context.mail.enqueue(trx, { type: "notices_off", email, userId, values: { displayName: firstname } });
   });
 }

@@ -1,12 +1,14 @@
 import { z } from "zod";
-import { handleField, languageField } from "../fields.ts";
+import { handleField, languageField, proofField } from "../fields.ts";
 import { type Call, defineRoute, noBody, type Route } from "../http.ts";
 import { switchableMailTypes } from "../mail/preferences.ts";
 import { answerProblem, problem } from "../problems.ts";
 import { actionRoute } from "./actions.ts";
+import { requireFreshProof } from "./fresh-proof.ts";
 import { memberRoutes } from "./member-routes.ts";
-import { changePreferences, readPreferences } from "./preferences.ts";
-import { clearSessionCookie, findCaller, findCallerByToken, readSessionCookie, writeSessionCookie } from "./session.ts";
+import { replaceSession } from "./on-behalf.ts";
+import { changePreferences, readPreferences, silencesSignins } from "./preferences.ts";
+import { clearSessionCookie, findCaller, findCallerByToken, readSessionCookie } from "./session.ts";
 
 export const accountRoutes: readonly Route[] = [
   actionRoute,
@@ -34,14 +36,14 @@ export const accountRoutes: readonly Route[] = [
   defineRoute({
     method: "POST",
     path: "/cookies/set_session/",
-    summary: "Keep a session of the auth server in an HttpOnly cookie.",
+    summary: "Keep a session of the auth server in an HttpOnly cookie. A session that was there before ends.",
     access: "anyone",
+    usesSession: true,
     body: z.object({ session_token: handleField }),
     handle: async ({ http, app, body }) => {
       const found = await findCallerByToken(app, body.session_token);
       if (found.status !== "valid") return answerProblem(http, problem(401, "invalid_session", "Invalid session"));
-      const { expiresAt } = found.session;
-      writeSessionCookie(http, body.session_token, expiresAt === null ? undefined : expiresAt - app.clock.now());
+      await replaceSession(http, app, body.session_token, { expires_at: found.session.expiresAt });
       return http.json({ success: true });
     },
   }),
@@ -71,14 +73,21 @@ export const accountRoutes: readonly Route[] = [
   defineRoute({
     method: "POST",
     path: "/account/preferences/",
-    summary: "Change language or mails; what is left out stays as it is. Answers what holds then.",
+    summary:
+      "Change language or mails; what is left out stays as it is. Answers what holds then. Notices of sign-ins are switched off with fresh proof only.",
     access: "user",
     body: z.object({
       language: languageField.optional(),
       mail: z.partialRecord(z.enum(switchableMailTypes), z.boolean("Use true or false.")).optional(),
+      ...proofField,
     }),
     handle: async (call) => {
-      await changePreferences(call.app, call.caller.userId, call.body);
+      const { http, app, session, body, caller } = call;
+      if (await silencesSignins(app, caller.userId, body)) {
+        const refusal = await requireFreshProof(http, app, session, body.password);
+        if (refusal) return answerProblem(http, refusal);
+      }
+      await changePreferences(app, caller, body);
       return answerPreferences(call);
     },
   }),

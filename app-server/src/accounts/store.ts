@@ -145,6 +145,11 @@ export const selectAdministrators = (db: Db, now: number) =>
     .where((eb) => eb.or([eb("permissions.expires_at", "is", null), eb("permissions.expires_at", ">", now)]))
     .orderBy("users.id");
 
+/** All who can act as administrators, as mails know them. */
+export async function listAdministratorAddresses(db: Db, now: number) {
+  return selectAdministrators(db, now).select(["users.email", "users.firstname", "users.lastname"]).execute();
+}
+
 /** The ids of all who can act as administrators. */
 export async function listAdministrators(db: Db, now: number): Promise<string[]> {
   return (await selectAdministrators(db, now).execute()).map(({ id }) => id);

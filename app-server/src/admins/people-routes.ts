@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { afterField, handleField, limitField, searchField } from "../fields.ts";
+import { afterField, handleField, limitField, proofField, searchField } from "../fields.ts";
 import { defineRoute, noBody, type Route } from "../http.ts";
 import { answerOutcome } from "../problems.ts";
 import { toPattern } from "../registration/queue-store.ts";
@@ -11,6 +11,7 @@ const decisions = [
     path: "/admin/disable_user/",
     summary: "Close an account until it is enabled again; its sessions end at once.",
     decide: rules.disableUser,
+    needsProof: true,
   },
   { path: "/admin/enable_user/", summary: "Open a disabled account again.", decide: rules.enableUser },
   { path: "/admin/end_sessions/", summary: "Sign a person out everywhere, at once.", decide: rules.endSessions },
@@ -18,13 +19,15 @@ const decisions = [
     path: "/admin/send_reset_link/",
     summary: "Mail a person a link by which they choose a new password.",
     decide: rules.sendResetLink,
+    needsProof: true,
   },
   {
     path: "/admin/delete_user/",
     summary: "Delete an account for good; its sessions end at once.",
     decide: rules.deleteUser,
+    needsProof: true,
   },
-];
+] as const;
 
 /** For administrators who look after accounts. */
 export const peopleRoutes: readonly Route[] = [
@@ -42,13 +45,14 @@ export const peopleRoutes: readonly Route[] = [
       return http.json({ rows, next: last ? `${last.created_at}_${last.user_id}` : null });
     },
   }),
-  ...decisions.map(({ path, summary, decide }) =>
+  ...decisions.map(({ path, summary, decide, ...more }) =>
     defineRoute({
       method: "POST",
       path,
       summary,
       access: "admin",
-      body: z.object({ user_id: handleField }),
+      ...more,
+      body: z.object({ user_id: handleField, ...("needsProof" in more ? proofField : {}) }),
       handle: async ({ http, app, body, caller }) => {
         const result = await decide(app, { userId: body.user_id, actor: caller.userId });
         return answerOutcome(http, result);

@@ -3,7 +3,7 @@ import type { DecisionAction } from "@anteroom/shared/wire/app";
 import type { Selectable, Transaction } from "kysely";
 import { eraseUser } from "../accounts/deletion.ts";
 import { sendPasswordLink } from "../accounts/password-links.ts";
-import { findUser, lockAdministrators, lockUser } from "../accounts/store.ts";
+import { findUser, listAdministratorAddresses, lockAdministrators, lockUser } from "../accounts/store.ts";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase, UserTable } from "../database.ts";
 import { type Problem, problem } from "../problems.ts";
@@ -75,9 +75,25 @@ export async function sendResetLink(context: AppContext, decision: PersonDecisio
   const noted = await decide(context, decision, "send_reset_link", async () => undefined);
   if (!noted.ok) return noted;
   const refusal = await sendPasswordLink(context, user.email_norm);
-  return refusal
-    ? refuse(refusal)
-    : { ok: true, values: { message: `A link for a new password is on its way to ${user.email}.` } };
+  if (refusal) return refuse(refusal);
+  await tellOtherAdministrators(context, decision.actor, user);
+  return { ok: true, values: { message: `A link for a new password is on its way to ${user.email}.` } };
+}
+
+/** A link to somebody's account is nothing to be sent unseen (S-50). */
+async function tellOtherAdministrators(
+  { db, clock, mail }: AppContext,
+  actor: string,
+  { email, firstname, lastname }: User,
+): Promise<void> {
+  const administrators = await listAdministratorAddresses(db, clock.now());
+  const by = administrators.find(({ id }) => id === actor);
+  const values = { by: by ? `${by.firstname} ${by.lastname}`.trim() || by.email : actor, email, firstname, lastname };
+  await db.transaction().execute(async (trx) => {
+    for (const other of administrators)
+      if (other.id !== actor)
+        await mail.enqueue(trx, { type: "reset_link_sent", email: other.email, userId: other.id, values });
+  });
 }
 
 /** Those of which an administrator must remain, and which nobody does to themselves. */

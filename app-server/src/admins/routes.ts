@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { readPreferredLanguage } from "../accounts/language.ts";
-import { handleField, nameField, newAddressField, permissionField } from "../fields.ts";
+import { handleField, nameField, newAddressField, permissionField, proofField } from "../fields.ts";
 import { type Call, defineRoute, type Route } from "../http.ts";
 import { limits } from "../limits.ts";
 import { answerProblem } from "../problems.ts";
@@ -9,7 +9,7 @@ import { peopleRoutes } from "./people-routes.ts";
 import { addPermission, type PermissionChange, removePermission } from "./rules.ts";
 import { setUpAdministrator } from "./setup.ts";
 
-const permissionBody = z.object({ user_id: handleField, permission: permissionField });
+const permissionBody = z.object({ user_id: handleField, permission: permissionField, ...proofField });
 
 function changeOf({ body, caller }: Call<z.output<typeof permissionBody>>): PermissionChange {
   return { userId: body.user_id, permission: body.permission, actor: caller.userId };
@@ -42,6 +42,7 @@ export const adminRoutes: readonly Route[] = [
   defineRoute({
     method: "POST",
     path: "/admin/add_permission/",
+    needsProof: true,
     summary: "Grant a permission. `member` lapses after a year; `admin` is granted elsewhere.",
     access: "admin",
     body: permissionBody,
@@ -53,6 +54,7 @@ export const adminRoutes: readonly Route[] = [
   defineRoute({
     method: "POST",
     path: "/admin/remove_permission/",
+    needsProof: true,
     summary: "Take a permission away; it is gone with the next request.",
     access: "admin",
     body: permissionBody,

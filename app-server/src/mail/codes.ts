@@ -4,7 +4,7 @@ import type { AppContext } from "../context.ts";
 import type { AppDatabase, TokenTable } from "../database.ts";
 import type { MailType } from "./types.ts";
 
-/** As long as the auth server accepts the code by default. */
+/** As long as the auth server accepts codes by default of whose end it tells nothing. */
 const codeTtl = 20 * 60;
 
 function keyOf(type: MailType, email: string): string {
@@ -14,7 +14,7 @@ function keyOf(type: MailType, email: string): string {
 /** What is kept of a mailed code: the newest per kind and address. It is readable under TEST_MODE only. */
 export function codeRow(
   { handles, settings }: Pick<AppContext, "handles" | "settings">,
-  mail: { type: MailType; emailNorm: string; code: string },
+  mail: { type: MailType; emailNorm: string; code: string; codeExpiresAt: number | undefined },
   now: number,
 ): TokenTable {
   const key = keyOf(mail.type, mail.emailNorm);
@@ -23,7 +23,7 @@ export function codeRow(
     code_mac: handles.codeMac(key, mail.code),
     code: settings.testMode ? mail.code : null,
     timestamp: now,
-    expires_at: now + codeTtl,
+    expires_at: mail.codeExpiresAt ?? now + codeTtl,
   };
 }
 

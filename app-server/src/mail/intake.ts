@@ -1,15 +1,14 @@
-import { type EmailRequest, isEmailType } from "@anteroom/shared/wire/email";
+import { type EmailRequest, formatTimestamp, isEmailType } from "@anteroom/shared/wire/email";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Transaction } from "kysely";
 import { takeLink } from "../accounts/link-store.ts";
-import { oweLink } from "../accounts/owed-links.ts";
 import { findUser } from "../accounts/store.ts";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database.ts";
 import { markMailed } from "../registration/opening-store.ts";
 import { isSwitchable, isSwitchedOff } from "./preferences.ts";
 
-/** Reads the body of `POST /email`. Texts only; unknown members are ignored. */
+/** Reads the body of `POST /email`. Texts and a time; unknown members are ignored. */
 export function readEmailRequest(body: unknown): EmailRequest | string {
   const given = (typeof body === "object" && body !== null ? body : {}) as Record<string, unknown>;
   if (!given.type || !given.email) return "Missing type or email";
@@ -18,7 +17,9 @@ export function readEmailRequest(body: unknown): EmailRequest | string {
   const wrong = ["email", "displayName", "code", "timestamp", "newEmail"].find(
     (name) => given[name] !== undefined && !isText(given[name]),
   );
-  return wrong ? `${wrong} is not a text of one line` : (given as unknown as EmailRequest);
+  if (wrong) return `${wrong} is not a text of one line`;
+  if (given.expiresAt !== undefined && !Number.isSafeInteger(given.expiresAt)) return "expiresAt is not a time";
+  return given as unknown as EmailRequest;
 }
 
 /**
@@ -27,20 +28,22 @@ export function readEmailRequest(body: unknown): EmailRequest | string {
  * whatever happens, and SMTP is spoken later by the worker.
  */
 export async function takeMail(context: AppContext, request: EmailRequest): Promise<void> {
-  const { type, code } = request;
+  const { type, code, expiresAt } = request;
   const email = normalizeEmailAddress(request.email);
   if (isSwitchable(type) && (await isSwitchedOff(context.db, email, type))) return;
   await context.db.transaction().execute(async (trx) => {
     const registrationId =
-      type === "signup_verification" ? await markMailed(trx, email, context.clock.now()) : undefined;
+      type === "signup_verification"
+        ? await markMailed(trx, email, { now: context.clock.now(), expiresAt })
+        : undefined;
     const linkId = code ? await takeLinkFor(context, trx, { ...request, email, code }) : undefined;
     const userId = await findMover(trx, request);
-    if (type === "password_locked") await oweLink(trx, email, context.clock.now());
     await context.mail.enqueue(trx, {
       type,
       email: request.email.trim(),
       ...(userId ? { userId } : {}),
       ...(code ? { code } : {}),
+      ...(expiresAt === undefined ? {} : { codeExpiresAt: expiresAt }),
       ...(registrationId ? { registrationId } : {}),
       ...(linkId ? { linkId } : {}),
       values: valuesOf(request),
@@ -72,5 +75,10 @@ async function takeLinkFor(
 const shown = ["displayName", "timestamp", "newEmail"] as const satisfies (keyof EmailRequest)[];
 
 function valuesOf(request: EmailRequest): Record<string, string> {
-  return Object.fromEntries(shown.flatMap((name) => (request[name] ? [[name, request[name]]] : [])));
+  const { expiresAt } = request;
+  return {
+    ...Object.fromEntries(shown.flatMap((name) => (request[name] ? [[name, request[name]]] : []))),
+    // To the minute.
+    ...(expiresAt === undefined ? {} : { until: formatTimestamp(expiresAt).slice(0, -3) }),
+  };
 }

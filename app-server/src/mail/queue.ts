@@ -183,7 +183,7 @@ function newMailId(): string {
 }
 
 function toRow(request: MailRequest, parts: MailQueueParts, codes: CodeSeal) {
-  const { type, email, code, userId, registrationId, linkId } = request;
+  const { type, email, code, codeExpiresAt, userId, registrationId, linkId } = request;
   const id = newMailId();
   const now = parts.clock.now();
   const emailNorm = normalizeEmailAddress(email);
@@ -204,5 +204,5 @@ function toRow(request: MailRequest, parts: MailQueueParts, codes: CodeSeal) {
     created_at: now,
     try_until: now + tryFor,
   };
-  return { mail, code: code ? codeRow(parts, { type, emailNorm, code }, now) : undefined };
+  return { mail, code: code ? codeRow(parts, { type, emailNorm, code, codeExpiresAt }, now) : undefined };
 }

@@ -26,12 +26,13 @@ interface TypeKeys {
 
 /** What templates show besides the common keys. The check of templates and the mails themselves both go by this. */
 export const templateKeys: Readonly<Record<MailType, TypeKeys>> = {
-  signup_verification: { must: ["code", "link"], may: ["displayName"] },
+  signup_verification: { must: ["code", "link"], may: ["displayName", "until"] },
   email_update_verification: { must: ["code"], may: ["displayName"] },
   password_reset: { must: ["code"], may: ["displayName"] },
-  password_locked: { must: ["link"], may: ["displayName"] },
   password_updated: { must: ["recoverLink"], may: ["displayName", "timestamp"] },
   email_updated: { must: ["newEmail"], may: ["displayName", "timestamp"] },
+  notices_off: { must: ["recoverLink"], may: ["displayName"] },
+  reset_link_sent: { must: ["email", "by"], may: ["firstname", "lastname"] },
   account_ready: { must: ["link"], may: ["displayName"] },
   registration_rejected: { must: ["reason"], may: [] },
   setup_link_used: { must: ["email", "link"], may: ["firstname", "lastname"] },
@@ -46,10 +47,12 @@ const cleaners: Readonly<Record<string, (value: string, language: Language) => s
   displayName: cleanName,
   firstname: cleanName,
   lastname: cleanName,
+  by: cleanName,
   email: cleanAddress,
   newEmail: cleanAddress,
   recipient: cleanAddress,
   timestamp: (value, language) => localTimestamp(cleanName(value), language),
+  until: (value, language) => localTimestamp(cleanName(value), language),
   reason: (value) => oneLine(value, 2_000),
   site: (value) => oneLine(value, 100),
 };

@@ -12,9 +12,10 @@ export const mailTypes = {
   signup_verification: { priority: 10, preference: "mandatory" },
   email_update_verification: { priority: 10, preference: "mandatory" },
   password_reset: { priority: 10, preference: "mandatory" },
-  password_locked: { priority: 5, preference: "mandatory" },
   password_updated: { priority: 5, preference: "mandatory" },
   email_updated: { priority: 5, preference: "mandatory" },
+  notices_off: { priority: 5, preference: "mandatory" },
+  reset_link_sent: { priority: 3, preference: "mandatory" },
   account_ready: { priority: 3, preference: "mandatory" },
   registration_rejected: { priority: 3, preference: "mandatory" },
   setup_link_used: { priority: 3, preference: "mandatory" },
@@ -51,6 +52,8 @@ export interface MailRequest {
   userId?: string;
   /** Sealed on its way through the queue. */
   code?: string;
+  /** Unix seconds; when it is not said, as long as codes of the auth server live at least. */
+  codeExpiresAt?: number;
   /** The registration that the mailed link leads to. */
   registrationId?: string;
   /** The account link that the mailed link leads to. */

@@ -21,6 +21,7 @@ export function createHandles(secret: Uint8Array) {
   const codeKey = deriveKey(secret, "mailed-code");
   const linkTokenKey = deriveKey(secret, "account-link-token");
   const authTokenKey = deriveKey(secret, "account-link-auth-token");
+  const proofKey = deriveKey(secret, "password-proof");
   return {
     /** The id of the registration that a client asks for with a key of its own: the same each time. */
     requestId: (email: string, key: string) => derivedId(requestKey, `${email}\0${key}`),
@@ -34,6 +35,8 @@ export function createHandles(secret: Uint8Array) {
     linkToken: (linkId: string) => encodeBase64urlNoPadding(hmacSha256(linkTokenKey, linkId)),
     sealAuthToken: (linkId: string, token: string) => seal(authTokenKey, token, linkId),
     unsealAuthToken: (linkId: string, sealed: Uint8Array) => openSealed(authTokenKey, sealed, linkId) ?? noToken,
+    /** That the password of a session was shown at a time. */
+    proofOf: (sessionId: string, at: number) => encodeBase64urlNoPadding(hmacSha256(proofKey, `${sessionId}\0${at}`)),
     codeMac: (tokenKeyName: string, code: string) => hmacSha256(codeKey, `${tokenKeyName}\0${code}`),
   };
 }

@@ -247,7 +247,11 @@ export async function storeSignupGone(db: Db, registrationId: string, sealedToke
  * opens the sign-up anew. Only while the attempt is younger than a lease: a mail that somebody else causes later, by a
  * sign-up of their own, approves nobody.
  */
-export async function markMailed(db: Db, email: string, now: number): Promise<string | undefined> {
+export async function markMailed(
+  db: Db,
+  email: string,
+  { now, expiresAt }: { now: number; expiresAt: number | undefined },
+): Promise<string | undefined> {
   const isLate = sql<boolean>`state = 'REQUESTED' and opening_id is not null and decided_at > ${now - openingLease}`;
   const row = await db
     .with("mailed", (with_) =>
@@ -255,6 +259,9 @@ export async function markMailed(db: Db, email: string, now: number): Promise<st
         .updateTable("registration_state")
         .set({
           mailed_at: now,
+          // A code that was mailed again may live longer than the one before.
+          signup_expires_at: sql`case when state = 'OPEN' then coalesce(${expiresAt ?? null}::bigint, signup_expires_at)
+            else signup_expires_at end`,
           state: sql`case when ${isLate} then 'ACCEPTED' else state end`,
           accepted: sql`accepted or (${isLate})`,
           opening_until: sql`case when ${isLate} then ${now}::bigint else opening_until end`,

@@ -5,6 +5,7 @@ import { liveStates } from "../database.ts";
 import {
   addressField,
   afterField,
+  codeField,
   handleField,
   languageField,
   limitField,
@@ -54,7 +55,7 @@ export const registrationRoutes: readonly Route[] = [
     path: "/auth/registration_status",
     summary: "Where a registration stands. With the mailed code, a sign-up token is given out in any case.",
     access: "anyone",
-    body: z.object({ registration_token: handleField, code: handleField.optional() }),
+    body: z.object({ registration_token: handleField, code: codeField.optional() }),
     handle: async ({ http, app, body }) => {
       const result = await rules.registrationStatus(app, body.registration_token, body.code);
       return result.ok ? http.json(result.values) : answerProblem(http, result.problem);
@@ -66,7 +67,7 @@ export const registrationRoutes: readonly Route[] = [
     summary: "Find the registration token by address and mailed code, for those who have no link at hand.",
     access: "anyone",
     ipLimit: limits.lookupsPerAddress,
-    body: z.object({ email: addressField, code: handleField }),
+    body: z.object({ email: addressField, code: codeField }),
     handle: async ({ http, app, body }) => {
       const result = await rules.lookupRegistration(app, body.email, body.code);
       return result.ok ? http.json(result.values) : answerProblem(http, result.problem);

@@ -2,6 +2,7 @@ import { randomId } from "@anteroom/shared/runtime/crypto";
 import { takeToken } from "@anteroom/shared/runtime/rate-limits";
 import type { RegistrationStatus } from "@anteroom/shared/wire/app";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import { isVerificationCode } from "@anteroom/shared/wire/mailed-code";
 import type { Transaction } from "kysely";
 import type { AppContext } from "../context.ts";
 import { type AppDatabase, liveStates } from "../database.ts";
@@ -165,7 +166,7 @@ function guessMailedCode(context: AppContext, email: string, code: string) {
 }
 
 async function isRightCode(context: AppContext, email: string, code: string | undefined): Promise<boolean> {
-  return code !== undefined && (await guessMailedCode(context, email, code)).is === "right";
+  return code !== undefined && isVerificationCode(code) && (await guessMailedCode(context, email, code)).is === "right";
 }
 
 /**
@@ -197,6 +198,8 @@ export async function lookupRegistration(
   address: string,
   code: string,
 ): Promise<Result<{ found: true; token: string } | { found: false }>> {
+  // No guess, so nothing to pay for.
+  if (!isVerificationCode(code)) return { ok: true, values: { found: false } };
   const email = normalizeEmailAddress(address);
   const guess = await guessCode(context, email, () => findTokenByCode(context, email, code));
   if (guess.is === "refused") return { ok: false, problem: guess.problem };

@@ -1,10 +1,11 @@
 import type { PendingEmailChange } from "@anteroom/shared/wire/app";
+import { normalizeCode } from "@anteroom/shared/wire/mailed-code";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { app, queries } from "../api.ts";
 import { texts, useFormats, useTexts } from "../i18n.tsx";
 import { Done, focusSection, Section } from "./account-section.tsx";
-import { AddressField, CodeField, cleanCode, type Failure, FailureNote, Form, useSubmission } from "./form.tsx";
+import { AddressField, CodeField, type Failure, FailureNote, Form, useSubmission } from "./form.tsx";
 import { PasswordField } from "./password.tsx";
 
 const words = texts({
@@ -122,7 +123,7 @@ function Waiting({ pending, onConfirmed, onGivenUp }: WaitingProps) {
   const [code, setCode] = useState("");
   const [failure, setFailure] = useState<Failure>();
   const submission = useSubmission(async (): Promise<Failure | undefined> => {
-    const result = await app("POST /account/confirm_email", { code: cleanCode(code) });
+    const result = await app("POST /account/confirm_email", { code: normalizeCode(code) });
     if (result.ok) await onConfirmed(result.values.email);
     else if (result.error === "incorrect_code") return { error: result.error, field: "code" };
     else return result;

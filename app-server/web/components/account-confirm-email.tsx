@@ -1,8 +1,9 @@
+import { normalizeCode } from "@anteroom/shared/wire/mailed-code";
 import { useState } from "react";
 import { Link } from "wouter";
 import { app, queries, useSession } from "../api.ts";
 import { texts, useTexts } from "../i18n.tsx";
-import { CodeField, cleanCode, type Failure, Form, useSubmission } from "./form.tsx";
+import { CodeField, type Failure, Form, useSubmission } from "./form.tsx";
 import { Page } from "./page.tsx";
 
 const words = texts({
@@ -54,7 +55,7 @@ export function ConfirmEmail({ token, code: given, onDone }: ConfirmProps) {
   const [code, setCode] = useState(given);
   const [ending, setEnding] = useState<Ending>();
   const submission = useSubmission(async (): Promise<Failure | undefined> => {
-    const result = await app("POST /account/confirm_email", { token, code: cleanCode(code) });
+    const result = await app("POST /account/confirm_email", { token, code: normalizeCode(code) });
     if (!result.ok && result.error === "link_not_valid") setEnding({ title: "over" });
     else if (!result.ok)
       return result.error === "incorrect_code" ? { error: result.error, field: "code" } : { error: result.error };

@@ -5,6 +5,7 @@ import { app, queries } from "../api.ts";
 import { texts, useLanguage, useTexts } from "../i18n.tsx";
 import { messages } from "../messages.ts";
 import { Done, Section } from "./account-section.tsx";
+import { AskPassword, atPassword } from "./ask-password.tsx";
 import { type Failure, Form, useSubmission } from "./form.tsx";
 import { Loading } from "./page.tsx";
 
@@ -56,15 +57,18 @@ function Choices({ preferences }: { preferences: AccountPreferences }) {
   const { setLanguage } = useLanguage();
   const [chosen, setChosen] = useState(preferences);
   const [isSaved, setSaved] = useState(false);
-  const submission = useSubmission(async (): Promise<Failure | undefined> => {
+  const [isAsked, setAsked] = useState(false);
+  const save = async (proof: { password?: string }): Promise<Failure | undefined> => {
     setSaved(false);
-    const result = await app("POST /account/preferences/", chosen);
-    if (!result.ok) return result;
+    const result = await app("POST /account/preferences/", { ...chosen, ...proof });
+    setAsked(!result.ok && (proof.password !== undefined || result.error === "password_needed"));
+    if (!result.ok) return result.error === "password_needed" ? undefined : atPassword(result);
     queries.setQueryData(queryKey, result.values);
     setLanguage(result.values.language);
     setSaved(true);
     return undefined;
-  });
+  };
+  const submission = useSubmission(() => save({}));
   const mails = Object.entries(chosen.mail) as [Switchable, boolean][];
   return (
     <>
@@ -99,6 +103,13 @@ function Choices({ preferences }: { preferences: AccountPreferences }) {
           <p className="field-hint">{text.more}</p>
         </fieldset>
       </Form>
+      {isAsked && (
+        <AskPassword
+          action={text.save}
+          onPassword={(password) => save({ password })}
+          onCancel={() => setAsked(false)}
+        />
+      )}
       <Done>{isSaved && text.saved}</Done>
     </>
   );

@@ -4,7 +4,7 @@ import { app, auth, fromCookie, queries } from "../api.ts";
 import { texts, useTexts } from "../i18n.tsx";
 import { Done, focusSection, Section } from "./account-section.tsx";
 import { type Failure, FailureNote, Form, useSubmission } from "./form.tsx";
-import { PasswordField } from "./password.tsx";
+import { findPasswordFault, PasswordField } from "./password.tsx";
 
 const words = texts({
   en: {
@@ -64,6 +64,8 @@ function ChangePassword({ user, onChanged }: { user: User; onChanged: () => void
   const [next, setNext] = useState("");
   const [again, setAgain] = useState("");
   const submission = useSubmission(async (): Promise<Failure | undefined> => {
+    const fault = findPasswordFault(next);
+    if (fault) return fault;
     if (next !== again) return { error: "passwords_differ", field: "again" };
     const failure = await changePassword(current, next);
     if (failure) return failure;
@@ -110,7 +112,8 @@ async function changePassword(current: string, next: string): Promise<Failure | 
       ? { error: set.error, field: "password" }
       : set;
   const completed = await auth.complete_user_password_update(named);
-  return completed.ok ? undefined : completed;
+  if (completed.ok) return undefined;
+  return completed.error === "unreachable" ? { error: "answer_lost" } : completed;
 }
 
 /** The same mail as for whoever has forgotten it. */

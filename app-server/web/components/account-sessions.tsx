@@ -1,14 +1,14 @@
 import type { SessionOverview } from "@anteroom/shared/wire/faroe";
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useRef, useState } from "react";
+import { useState } from "react";
 import { app } from "../api.ts";
 import { texts, useFormats, useTexts } from "../i18n.tsx";
 import { messages } from "../messages.ts";
 import { readDevice } from "./account-device.ts";
 import { Done, focusSection, Section } from "./account-section.tsx";
-import { type Failure, FailureNote, Form, useSubmission } from "./form.tsx";
+import { AskPassword, atPassword } from "./ask-password.tsx";
+import { type Failure, FailureNote } from "./form.tsx";
 import { Loading } from "./page.tsx";
-import { PasswordField } from "./password.tsx";
 
 const words = texts({
   en: {
@@ -26,10 +26,7 @@ const words = texts({
     alone: "You are signed in nowhere else.",
     ended: "Signed out there.",
     endedOthers: "You are signed out everywhere else.",
-    why: "You signed in some time ago. Type your password, so that we know it is you.",
-    password: "Your password",
     goOn: "Sign out there",
-    cancel: "Leave it",
   },
   nl: {
     lead: "Ken je er een niet, beëindig die dan en kies een nieuw wachtwoord.",
@@ -46,10 +43,7 @@ const words = texts({
     alone: "Je bent nergens anders aangemeld.",
     ended: "Daar afgemeld.",
     endedOthers: "Je bent overal elders afgemeld.",
-    why: "Je hebt je een tijd geleden aangemeld. Vul je wachtwoord in, zodat we weten dat jij het bent.",
-    password: "Je wachtwoord",
     goOn: "Meld daar af",
-    cancel: "Laat maar",
   },
 });
 
@@ -96,7 +90,7 @@ export function AccountSessions({ title }: { title: string }) {
           ))}
         </ul>
       )}
-      {asked && <AskPassword onPassword={(password) => end(asked, password)} onCancel={cancel} />}
+      {asked && <AskPassword action={text.goOn} onPassword={(password) => end(asked, password)} onCancel={cancel} />}
       <div role="alert">{failure && <FailureNote failure={failure} />}</div>
       <Done>{done && (done === "others" ? text.endedOthers : text.ended)}</Done>
       {others.length > 1 && !asked && (
@@ -124,7 +118,7 @@ async function endSessions(which: Which, password: string | undefined): Promise<
       ? await app("POST /account/end_other_sessions/", shown)
       : await app("POST /account/end_session/", { session_id: which.id, ...shown });
   if (result.ok || result.error === "not_found") return undefined;
-  return result.error === "incorrect_password" ? { error: result.error, field: "password" } : { error: result.error };
+  return atPassword(result);
 }
 
 /** Seconds that count as now: the auth server notes the use of a session once a minute. */
@@ -164,40 +158,5 @@ function Session({ session, onEnd }: { session: SessionOverview; onEnd: () => vo
         </button>
       )}
     </li>
-  );
-}
-
-interface AskProps {
-  onPassword: (password: string) => Promise<Failure | undefined>;
-  onCancel: () => void;
-}
-
-function AskPassword({ onPassword, onCancel }: AskProps) {
-  const text = useTexts(words);
-  const [password, setPassword] = useState("");
-  const submission = useSubmission(() => onPassword(password));
-  const box = useRef<HTMLDivElement>(null);
-  useEffect(() => box.current?.querySelector("input")?.focus(), []);
-  return (
-    <div className="inset" ref={box}>
-      <Form
-        submission={submission}
-        action={text.goOn}
-        more={
-          <button type="button" className="link-button" onClick={onCancel}>
-            {text.cancel}
-          </button>
-        }
-      >
-        <p role="status">{text.why}</p>
-        <PasswordField
-          label={text.password}
-          value={password}
-          onValue={setPassword}
-          failure={submission.failure}
-          kind="current"
-        />
-      </Form>
-    </div>
   );
 }

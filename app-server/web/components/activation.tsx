@@ -1,10 +1,11 @@
+import { normalizeCode } from "@anteroom/shared/wire/mailed-code";
 import { useRef, useState } from "react";
 import { useLocation } from "wouter";
-import { auth, sessionChanged } from "../api.ts";
+import { auth } from "../api.ts";
 import { texts, useTexts } from "../i18n.tsx";
-import { CodeField, cleanCode, type Failure, FailureNote, Form, useSubmission } from "./form.tsx";
+import { CodeField, type Failure, FailureNote, Form, findRefusedCookie, useSubmission } from "./form.tsx";
 import { Page } from "./page.tsx";
-import { PasswordField } from "./password.tsx";
+import { findPasswordFault, PasswordField } from "./password.tsx";
 import { Progress } from "./progress.tsx";
 
 const words = texts({
@@ -50,7 +51,8 @@ export function Activation({ signupToken, email, code: given, onExpired }: Activ
     const failure = await activate(signupToken, code, password);
     if (failure?.error === "invalid_signup_token") onExpired();
     if (failure) return failure;
-    await sessionChanged();
+    const refused = await findRefusedCookie();
+    if (refused) return refused;
     navigate("/account?welcome", { replace: true });
     return undefined;
   });
@@ -74,21 +76,26 @@ export function Activation({ signupToken, email, code: given, onExpired }: Activ
 }
 
 async function activate(signup_token: string, code: string, password: string): Promise<Failure | undefined> {
+  const fault = findPasswordFault(password);
+  if (fault) return fault;
   const verified = await auth.verify_signup_email_address_verification_code({
     signup_token,
-    email_address_verification_code: cleanCode(code),
+    email_address_verification_code: normalizeCode(code),
   });
   if (!verified.ok && verified.error !== "email_address_already_verified")
     return verified.error === "incorrect_email_address_verification_code"
       ? { error: verified.error, field: "code" }
       : verified;
   const set = await auth.set_signup_password({ signup_token, password });
-  if (!set.ok && set.error !== "password_already_set")
+  // Faroe itself keeps the first.
+  const isFirst = !set.ok && set.error === "password_already_set";
+  if (!set.ok && !isFirst)
     return set.error === "weak_password" || set.error === "invalid_password_length"
       ? { error: set.error, field: "password" }
       : set;
   const completed = await auth.complete_signup({ signup_token });
-  return completed.ok ? undefined : completed;
+  if (completed.ok) return isFirst ? { error: "password_already_set" } : undefined;
+  return completed.error === "unreachable" ? { error: "answer_lost" } : completed;
 }
 
 /** Milliseconds for which the mail that was asked for is the answer to further presses. */

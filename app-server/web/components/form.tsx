@@ -1,6 +1,6 @@
 import type { AppFailure } from "@anteroom/shared/client/app";
 import { type FormEvent, type InputHTMLAttributes, type ReactNode, useId, useRef, useState } from "react";
-import { noticeSignOut } from "../api.ts";
+import { noticeSignOut, sessionChanged } from "../api.ts";
 import { texts, useTexts } from "../i18n.tsx";
 import { type ErrorCode, messages } from "../messages.ts";
 
@@ -20,6 +20,12 @@ export function failureOf({ error, fields }: AppFailure): Failure {
   const field = fields?.[0]?.field;
   if (field === undefined) return { error };
   return { error: error === "invalid_field" && field === "email" ? "invalid_email_address" : error, field };
+}
+
+/** After signing in: why nobody is signed in all the same, if so. Browsers say nothing of a cookie they do not keep. */
+export async function findRefusedCookie(): Promise<Failure | undefined> {
+  if ((await sessionChanged()) !== null) return undefined;
+  return { error: window.isSecureContext ? "cookie_refused" : "not_secure" };
 }
 
 export interface Submission {
@@ -153,7 +159,7 @@ export function AddressField({ name = "email", ...props }: OfKind) {
   );
 }
 
-/** The code from a mail: shown large, spaces and dashes do not matter. */
+/** The code from a mail: shown large. What is typed or pasted around it does not matter. */
 export function CodeField({ name = "code", ...props }: OfKind) {
   return (
     <Field
@@ -163,13 +169,8 @@ export function CodeField({ name = "code", ...props }: OfKind) {
       autoComplete="one-time-code"
       autoCapitalize="characters"
       spellCheck={false}
-      maxLength={40}
+      maxLength={60}
       required
     />
   );
-}
-
-/** As the auth server compares codes: without what people type to keep their place. */
-export function cleanCode(code: string): string {
-  return code.replace(/[\s-]/g, "").toUpperCase();
 }

@@ -67,6 +67,15 @@ export function PasswordField({ name = "password", kind, context = [], ...props 
   );
 }
 
+/** Code points, as the auth server counts them. Longer ones would not even reach it. */
+const longest = 256;
+
+/** What can be told of a new password without asking. */
+export function findPasswordFault(password: string): Failure | undefined {
+  const isLong = [...password.normalize("NFC")].length > longest;
+  return isLong ? { error: "password_too_long", field: "password" } : undefined;
+}
+
 /** How hard a password is to guess, 0 to 4. The word lists are large and are fetched when somebody begins to type. */
 function Strength({ password, context }: { password: string; context: string[] }) {
   const [score, setScore] = useState<number>();

@@ -36,7 +36,7 @@ export function PersonFields({ person, onPerson, failure, addressHint }: PersonF
     <>
       <div className="field-row">
         <Field {...fieldOf("firstname")} autoComplete="given-name" maxLength={100} required />
-        <Field {...fieldOf("lastname")} autoComplete="family-name" maxLength={100} required />
+        <Field {...fieldOf("lastname")} autoComplete="family-name" maxLength={100} />
       </div>
       <AddressField {...fieldOf("email")} {...(addressHint ? { hint: addressHint } : {})} />
     </>

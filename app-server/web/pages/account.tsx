@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { Link, Redirect } from "wouter";
 import { useSession } from "../api.ts";
 import { AccountAddress } from "../components/account-address.tsx";
@@ -27,6 +27,7 @@ const words = texts({
     sessions: "Where you are signed in",
     data: "Your data",
     sessionsInShort: "Devices",
+    other: (email: string) => `Somebody else has signed in in this browser. You see the account of ${email} now.`,
     gone: "Your account is deleted",
     goneLead:
       "Everything about you is gone from here, and you are signed out everywhere. Thank you for having been with us.",
@@ -45,6 +46,8 @@ const words = texts({
     sessions: "Waar je bent aangemeld",
     data: "Je gegevens",
     sessionsInShort: "Apparaten",
+    other: (email: string) =>
+      `In deze browser heeft iemand anders zich aangemeld. Je ziet nu het account van ${email}.`,
     gone: "Je account is verwijderd",
     goneLead: "Alles over jou is hier weg, en je bent overal afgemeld. Bedankt dat je bij ons was.",
     home: "Naar de startpagina",
@@ -62,6 +65,8 @@ export function AccountPage() {
   }));
   const [isLinkDone, setLinkDone] = useState(false);
   const [isGone, setGone] = useState(false);
+  const shownFirst = useRef<string>(undefined);
+  if (session) shownFirst.current ??= session.user.user_id;
   if (isGone)
     return (
       <Page title={text.gone} lead={text.goneLead}>
@@ -83,10 +88,13 @@ export function AccountPage() {
       lead={isNew ? text.welcomeLead(user.firstname) : user.email}
       width="wide"
     >
-      <div className="account">
+      <div role="status">
+        {user.user_id !== shownFirst.current && <p className="note note-bad">{text.other(user.email)}</p>}
+      </div>
+      <div className="account" key={user.user_id}>
         <Sections />
         <div className="account-sections">
-          <AccountNames key={user.user_id} user={user} title={text.names} />
+          <AccountNames user={user} title={text.names} />
           <AccountAddress email={user.email} title={text.address} />
           <AccountPassword user={user} title={text.password} />
           <AccountMails title={text.mails} />

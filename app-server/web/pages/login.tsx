@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { Link, useLocation, useSearch } from "wouter";
-import { auth, sessionChanged, useSession } from "../api.ts";
-import { AddressField, type Failure, Form, useSubmission } from "../components/form.tsx";
+import { auth, useSession } from "../api.ts";
+import { AddressField, type Failure, Form, findRefusedCookie, useSubmission } from "../components/form.tsx";
 import { Page } from "../components/page.tsx";
 import { PasswordField } from "../components/password.tsx";
 import { texts, useTexts } from "../i18n.tsx";
@@ -56,7 +56,8 @@ export function LoginPage() {
       return undefined;
     }
     if (failure) return failure;
-    await sessionChanged();
+    const refused = await findRefusedCookie();
+    if (refused) return refused;
     navigate(safePath(search.get("next")), { replace: true });
     return undefined;
   });

@@ -1,11 +1,12 @@
+import { normalizeCode } from "@anteroom/shared/wire/mailed-code";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link, useLocation } from "wouter";
 import { app, sessionChanged } from "../api.ts";
 import { useCleanAddress } from "../components/clean-address.ts";
-import { AddressField, CodeField, cleanCode, type Failure, Form, useSubmission } from "../components/form.tsx";
+import { AddressField, CodeField, type Failure, Form, useSubmission } from "../components/form.tsx";
 import { Loading, Page, Unreachable } from "../components/page.tsx";
-import { PasswordField } from "../components/password.tsx";
+import { findPasswordFault, PasswordField } from "../components/password.tsx";
 import { texts, useTexts } from "../i18n.tsx";
 
 const words = texts({
@@ -202,7 +203,9 @@ function SetPassword({ by, email, code: given, onOver }: SetPasswordProps) {
   const [asksForCode, setAsksForCode] = useState(given === "");
   const [password, setPassword] = useState("");
   const submission = useSubmission(async (): Promise<Failure | undefined> => {
-    const result = await app("POST /account/use_password_link", { ...by, code: cleanCode(code), password });
+    const fault = findPasswordFault(password);
+    if (fault) return fault;
+    const result = await app("POST /account/use_password_link", { ...by, code: normalizeCode(code), password });
     if (result.ok) {
       await sessionChanged();
       navigate("/account/login?reset", { replace: true });
@@ -212,7 +215,7 @@ function SetPassword({ by, email, code: given, onOver }: SetPasswordProps) {
       return { error: result.error, field: "code" };
     } else if (result.error === "weak_password" || result.error === "invalid_password_length")
       return { error: result.error, field: "password" };
-    else return result;
+    else return result.error === "unreachable" ? { error: "answer_lost" } : result;
     return undefined;
   });
   return (

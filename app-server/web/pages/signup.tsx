@@ -1,19 +1,12 @@
 import type { RegistrationStatus } from "@anteroom/shared/wire/app";
+import { normalizeCode } from "@anteroom/shared/wire/mailed-code";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link } from "wouter";
 import { app, useSession } from "../api.ts";
 import { Activation } from "../components/activation.tsx";
 import { keepForReload, useCleanAddress } from "../components/clean-address.ts";
-import {
-  AddressField,
-  CodeField,
-  cleanCode,
-  type Failure,
-  Form,
-  failureOf,
-  useSubmission,
-} from "../components/form.tsx";
+import { AddressField, CodeField, type Failure, Form, failureOf, useSubmission } from "../components/form.tsx";
 import { Loading, Page, Unreachable } from "../components/page.tsx";
 import { Progress } from "../components/progress.tsx";
 import { texts, useTexts } from "../i18n.tsx";
@@ -206,7 +199,7 @@ function isUndecided(data: Seen | undefined): boolean {
 async function readStatus({ token, code }: Handle): Promise<Seen> {
   const answer = await app("POST /auth/registration_status", {
     registration_token: token,
-    ...(code ? { code: cleanCode(code) } : {}),
+    ...(code ? { code: normalizeCode(code) } : {}),
   });
   if (answer.ok) return answer.values;
   if (answer.error === "registration_not_found") return "gone";
@@ -219,7 +212,7 @@ function Withdraw({ token, onWithdrawn }: { token: string; onWithdrawn: () => vo
   const [isApproved, setApproved] = useState(false);
   const [code, setCode] = useState("");
   const submission = useSubmission(async (): Promise<Failure | undefined> => {
-    const shown = isApproved ? { code: cleanCode(code) } : {};
+    const shown = isApproved ? { code: normalizeCode(code) } : {};
     const result = await app("POST /auth/withdraw_registration", { registration_token: token, ...shown });
     if (!result.ok) {
       setApproved(isApproved || result.error === "code_needed");
@@ -296,9 +289,9 @@ function FindByCode({ onFound, given = "" }: { onFound: (handle: Handle) => void
   const [isUnknown, setUnknown] = useState(false);
   const submission = useSubmission(async (): Promise<Failure | undefined> => {
     setUnknown(false);
-    const result = await app("POST /auth/lookup_registration", { email: email.trim(), code: cleanCode(code) });
+    const result = await app("POST /auth/lookup_registration", { email: email.trim(), code: normalizeCode(code) });
     if (!result.ok) return result;
-    if (result.values.found) onFound({ token: result.values.token, code: cleanCode(code) });
+    if (result.values.found) onFound({ token: result.values.token, code: normalizeCode(code) });
     else setUnknown(true);
     return undefined;
   });

@@ -1,4 +1,4 @@
-import { isEmailAddress, normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import { isEmailAddress, isReachableEmailAddress, normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Settings } from "../settings.ts";
 
 /**
@@ -8,4 +8,10 @@ import type { Settings } from "../settings.ts";
 export function readEmailAddress(settings: Settings, text: string): string | undefined {
   const address = settings.strict ? text : normalizeEmailAddress(text);
   return isEmailAddress(address) ? address : undefined;
+}
+
+/** An address that nobody has yet. Faroe takes some that no mail reaches; only strict mode does that. */
+export function readNewEmailAddress(settings: Settings, text: string): string | undefined {
+  const address = readEmailAddress(settings, text);
+  return address !== undefined && (settings.strict || isReachableEmailAddress(address)) ? address : undefined;
 }

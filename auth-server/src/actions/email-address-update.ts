@@ -9,7 +9,8 @@ import { type AskedMail, giveBackMail, payForMail } from "../mail-limits.ts";
 import { isDeliveryUnknown } from "../mailer.ts";
 import { done, failure, success } from "../result.ts";
 import { deleteUserChange, insertUserChange, markUserChangeVerified, type UserChange } from "../store/user-changes.ts";
-import { readEmailAddress } from "./addresses.ts";
+import { readNewEmailAddress } from "./addresses.ts";
+import { readVerificationCode } from "./codes.ts";
 import { findValidSession } from "./session.ts";
 import {
   assertRoomToCount,
@@ -34,7 +35,7 @@ export async function createUserEmailAddressUpdate(
   caller: Caller,
 ): Promise<AuthResult<"create_user_email_address_update">> {
   const answerAt = Date.now() + answerAfter;
-  const address = readEmailAddress(context.settings, args.new_email_address);
+  const address = readNewEmailAddress(context.settings, args.new_email_address);
   if (address === undefined) return failure("invalid_email_address");
   const valid = await findValidSession(context, args.session_token, context.userCache.look);
   if (!valid) return failure("invalid_session_token");
@@ -116,9 +117,10 @@ export async function verifyUserEmailAddressUpdateEmailAddressVerificationCode(
   if (!found.ok) return found;
   if (found.change.newEmailAddressVerified) return failure("email_address_already_verified");
   const { address, code } = open(context, found.change);
+  const typed = readVerificationCode(context.settings, args.email_address_verification_code);
+  if (typed === undefined) return failure("incorrect_email_address_verification_code");
   if (!(await mayGuessUpdateCode(context, found.user.id, address))) return failure("rate_limited");
-  if (!isRightCode(code, args.email_address_verification_code))
-    return failure("incorrect_email_address_verification_code");
+  if (!isRightCode(code, typed)) return failure("incorrect_email_address_verification_code");
   return (await markUserChangeVerified(db, found.change.id, "new_email_address_verified", clock.now()))
     ? done
     : failure("internal_conflict");

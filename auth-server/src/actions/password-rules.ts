@@ -20,9 +20,10 @@ export async function findPasswordFault(
   owner: PasswordOwner,
 ): Promise<"invalid_password_length" | "weak_password" | undefined> {
   const { settings, passwordBlocklist } = context;
-  const length = [...normalizePassword(context, password)].length;
+  const normalized = normalizePassword(context, password);
+  const length = [...normalized].length;
   if (length < settings.passwordMinLength || length > settings.passwordMaxLength) return "invalid_password_length";
-  if (await passwordBlocklist.has(password)) return "weak_password";
+  if ((await passwordBlocklist.has(normalized)) || (await passwordBlocklist.has(password))) return "weak_password";
   if (!settings.strict && (await passwordBlocklist.isObvious(password))) return "weak_password";
   if (!settings.strict && isMadeOfContext(password, contextWords(context, owner))) return "weak_password";
   return (await isBreached(context, password)) ? "weak_password" : undefined;

@@ -171,7 +171,7 @@ function hasExpired({ settings, clock }: AuthContext, session: Session): boolean
 /** A session to be stored, the token that opens it, and what the caller is told. */
 export function prepareSession(context: AuthContext, user: User, caller: Caller) {
   noteSubject({ user: user.id });
-  const { id, secretHash, token } = createCredential();
+  const { id, secretHash, token } = createCredential(context.settings);
   const session: NewSession = {
     id,
     secretHash,

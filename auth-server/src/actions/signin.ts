@@ -102,7 +102,7 @@ export async function completeSignin(
 
 function prepareSignin(context: AuthContext, emailAddress: string, user: User | undefined) {
   const { settings, keys, clock } = context;
-  const { id, secretHash, token } = createCredential();
+  const { id, secretHash, token } = createCredential(context.settings);
   const createdAt = clock.now();
   const signin: Signin = {
     id,

@@ -26,11 +26,13 @@ import {
   isFamilyVerified,
   markSignupVerified,
   type PasswordHash,
+  renewSignupFamily,
   replaceSignupFamilyBySession,
   type Signup,
   setSignupPasswordHash,
 } from "../store/signups.ts";
-import { readEmailAddress } from "./addresses.ts";
+import { readNewEmailAddress } from "./addresses.ts";
+import { readVerificationCode } from "./codes.ts";
 import { findPasswordFault, normalizePassword } from "./password-rules.ts";
 import { prepareSession } from "./session.ts";
 
@@ -47,7 +49,7 @@ export async function createSignup(
   caller: Caller,
 ): Promise<AuthResult<"create_signup">> {
   const { db, users, emailBlocklist, clock } = context;
-  const emailAddress = readEmailAddress(context.settings, args.email_address);
+  const emailAddress = readNewEmailAddress(context.settings, args.email_address);
   if (emailAddress === undefined) return failure("invalid_email_address");
   if (await users.getUserByEmailAddress(emailAddress)) return failure("email_address_already_used");
   if (await emailBlocklist.has(emailAddress)) return failure("email_address_not_allowed");
@@ -57,7 +59,7 @@ export async function createSignup(
   // Committed before the mail is asked for: the app server may come back with the token while it handles the mail.
   await insertSignup(db, signup);
   try {
-    await context.mailer.sendCode({ type: "signup_verification", email: emailAddress, code });
+    await mailCode(context, signup, code);
   } catch (error) {
     await deleteSignupFamily(db, signup.familyId);
     await giveBackMail(context, mail);
@@ -74,7 +76,7 @@ export async function createSiblingSignup(
 ): Promise<AuthResult<"create_sibling_signup">> {
   const signup = await findValidSignup(context, args.signup_token);
   if (!signup) return failure("invalid_signup_token");
-  const { id, secretHash, token } = createCredential();
+  const { id, secretHash, token } = createCredential(context.settings);
   const sibling = { id, secretHash, familyId: signup.familyId };
   const first = await insertSiblingSignup(context.db, sibling, siblingsWithoutCode);
   if (first) return success({ signup: toWire(first), signup_token: token });
@@ -108,9 +110,9 @@ export async function sendSignupEmailAddressVerificationCode(
     return failure("email_address_already_verified");
   const mail: AskedMail = { purpose: "signup", address: signup.emailAddress, caller };
   if (!(await mayMail(context, mail))) return failure("rate_limited");
-  const code = unsealCode(context.keys.codes, signup.sealedCode, signup.familyId);
+  const mailed = await renewNearItsEnd(context, signup);
   try {
-    await context.mailer.sendCode({ type: "signup_verification", email: signup.emailAddress, code });
+    await mailCode(context, mailed, unsealCode(context.keys.codes, mailed.sealedCode, mailed.familyId));
   } catch (error) {
     // A mail that may have been taken has cost its token: the caller could have it sent again and again.
     if (!isDeliveryUnknown(error)) await giveBackMail(context, mail);
@@ -132,6 +134,10 @@ export async function verifySignupEmailAddressVerificationCode(
   return (await markSignupVerified(context.db, signup.id, context.clock.now())) ? done : failure("internal_conflict");
 }
 
+/**
+ * Until the sign-up is complete the password that was typed last holds: the answer to an earlier one may have been lost. In
+ * Faroe, and so in strict mode, the first one stays.
+ */
 export async function setSignupPassword(
   context: AuthContext,
   args: ByToken & { password: string },
@@ -140,12 +146,12 @@ export async function setSignupPassword(
   const signup = await findValidSignup(context, args.signup_token);
   if (!signup) return failure("invalid_signup_token");
   if (!signup.emailAddressVerified) return failure("email_address_not_verified");
-  if (signup.password) return failure("password_already_set");
+  if (signup.password && context.settings.strict) return failure("password_already_set");
   const fault = await findPasswordFault(context, args.password, signup);
   if (fault) return failure(fault);
   using place = context.hashQueue.takePlace(claimantOf(context, caller, signup.id));
   const hash = await context.passwords.hash(place, normalizePassword(context, args.password));
-  const isSet = await setSignupPasswordHash(context.db, signup.id, hash, context.clock.now());
+  const isSet = await setSignupPasswordHash(context.db, signup, hash, context.clock.now());
   return isSet ? done : failure("internal_conflict");
 }
 
@@ -213,18 +219,39 @@ async function isVerifiedBySibling({ db }: AuthContext, signup: Signup): Promise
   return signup.id === signup.familyId && (await isFamilyVerified(db, signup.familyId));
 }
 
+/**
+ * What is mailed works for a useful time: in the second half of its life a family gets a new code and begins anew, so that
+ * no code lives longer than a sign-up (R13). In Faroe, and so in strict mode, the old one is mailed until it ends.
+ */
+async function renewNearItsEnd({ db, keys, clock, settings }: AuthContext, signup: Signup): Promise<Signup> {
+  const now = clock.now();
+  const lifetime = settings.expiration.signup;
+  if (settings.strict || signup.expiresAt - now > lifetime / 2) return signup;
+  const { familyId } = signup;
+  const sealedCode = sealCode(keys.codes, createEmailVerificationCode(), familyId);
+  await renewSignupFamily(db, familyId, { sealedCode, expiresAt: now + lifetime, endingBy: signup.expiresAt, now });
+  return (await findSignup(db, signup.id)) ?? signup;
+}
+
+async function mailCode({ mailer, settings }: AuthContext, signup: Signup, code: string): Promise<void> {
+  const { emailAddress: email, expiresAt } = signup;
+  await mailer.sendCode({ type: "signup_verification", email, code, ...(settings.strict ? {} : { expiresAt }) });
+}
+
 /** In Faroe too many wrong codes stop further mails too: the address may be under attack. */
 async function mayMail(context: AuthContext, mail: AskedMail): Promise<boolean> {
   return (await couldGuess(context, faroeLimits.codeAttempts, mail.address)) && payForMail(context, mail);
 }
 
-/** Right and wrong codes cost a token each. */
+/** Right and wrong codes cost a token each; what is no code costs none. */
 async function findCodeFault(
   context: AuthContext,
   signup: Signup,
-  code: string,
+  text: string,
   caller: Caller,
 ): Promise<"rate_limited" | "incorrect_email_address_verification_code" | undefined> {
+  const code = readVerificationCode(context.settings, text);
+  if (code === undefined) return "incorrect_email_address_verification_code";
   if (!(await mayGuessCode(context, signup.emailAddress, caller))) return "rate_limited";
   const isRight = isRightCode(unsealCode(context.keys.codes, signup.sealedCode, signup.familyId), code);
   return isRight ? undefined : "incorrect_email_address_verification_code";
@@ -243,7 +270,7 @@ async function findValidSignup(context: AuthContext, token: string): Promise<Sig
 }
 
 function prepareSignup({ keys, settings }: AuthContext, emailAddress: string, now: number) {
-  const { id, secretHash, token } = createCredential();
+  const { id, secretHash, token } = createCredential(settings);
   const code = createEmailVerificationCode();
   const signup: Signup = {
     id,

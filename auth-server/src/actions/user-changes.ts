@@ -28,11 +28,11 @@ export interface ValidChange {
 
 /** A change begun now by (or, without `user`, apparently for) a user. */
 export function prepareUserChange(
-  { clock }: AuthContext,
+  { clock, settings }: AuthContext,
   kind: UserChangeKind,
   owner: { user: User | undefined; shownUserId: string; sessionId?: string; lifetime: number },
 ) {
-  const { id, secretHash, token } = createCredential();
+  const { id, secretHash, token } = createCredential(settings);
   const createdAt = clock.now();
   const change: UserChange = {
     id,

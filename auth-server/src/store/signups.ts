@@ -80,6 +80,26 @@ export async function findSignup(db: Db, id: string): Promise<Signup | undefined
   return row && toSignup(row);
 }
 
+/** A new code and a new end for a family that ends as the caller saw it: of callers at once the first renews it. */
+export async function renewSignupFamily(
+  db: Db,
+  familyId: string,
+  {
+    sealedCode,
+    expiresAt,
+    endingBy,
+    now,
+  }: { sealedCode: Uint8Array; expiresAt: number; endingBy: number; now: number },
+): Promise<void> {
+  await db
+    .updateTable("signups")
+    .set({ code: sealedCode, expires_at: expiresAt })
+    .where("family_id", "=", familyId)
+    .where("expires_at", "=", endingBy)
+    .where("expires_at", ">", now)
+    .execute();
+}
+
 /** Whether anybody of the family has shown the code. */
 export async function isFamilyVerified(db: Db, familyId: string): Promise<boolean> {
   const verified = await db
@@ -104,8 +124,13 @@ export async function markSignupVerified(db: Db, id: string, now: number): Promi
   return numUpdatedRows === 1n;
 }
 
-/** False when it has a password already, or is gone. */
-export async function setSignupPasswordHash(db: Db, id: string, password: PasswordHash, now: number): Promise<boolean> {
+/** False when it is gone, or has another password than when `signup` was read. */
+export async function setSignupPasswordHash(
+  db: Db,
+  { id, password: before }: Pick<Signup, "id" | "password">,
+  password: PasswordHash,
+  now: number,
+): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable("signups")
     .set({
@@ -115,7 +140,7 @@ export async function setSignupPasswordHash(db: Db, id: string, password: Passwo
     })
     .where("id", "=", id)
     .where("email_address_verified", "=", true)
-    .where("password_hash", "is", null)
+    .where("password_hash", "is not distinct from", before?.hash ?? null)
     .where("expires_at", ">", now)
     .executeTakeFirst();
   return numUpdatedRows === 1n;

@@ -376,6 +376,92 @@ const rows: Record<string, () => Promise<void>> = {
     expect(await onBoth(complete)).toEqual(["waiting", "answered"]);
   },
 
+  "how long sessions and sign-ups live": async () => {
+    const lives = async (rig: Rig) => {
+      const { signup } = await openSignup(rig, "bob@example.com");
+      await join(rig, address);
+      const { session, session_token } = await signIn(rig, address);
+      await advance(rig, 14 * 86_400);
+      const idle = await outcome(rig, "get_session", { session_token });
+      return [signup.expires_at - signup.created_at, session.expires_at - session.created_at, idle];
+    };
+    expect(await onBoth(lives)).toEqual([
+      [1_200, 90 * 86_400, "ok"],
+      [86_400, 30 * 86_400, "invalid_session_token"],
+    ]);
+  },
+
+  "secrets of tokens": async () => {
+    const lengths = async (rig: Rig) => {
+      const { session_token } = await join(rig, address);
+      const { signup_token } = await openSignup(rig, "bob@example.com");
+      return [session_token, signup_token].map((token) => token.split(".")[1]?.length);
+    };
+    expect(await onBoth(lengths)).toEqual([
+      [24, 24],
+      [26, 26],
+    ]);
+  },
+
+  "the password of a sign-up that has one": async () => {
+    const setAgain = async (rig: Rig) => {
+      const { signup_token } = await prepareSignup(rig, address);
+      return outcome(rig, "set_signup_password", { signup_token, password: "another long passphrase" });
+    };
+    expect(await onBoth(setAgain)).toEqual(["password_already_set", "ok"]);
+  },
+
+  "a sign-up's code that is mailed again near its end": async () => {
+    const mailAgain = async (rig: Rig) => {
+      const { signup, signup_token, code } = await openSignup(rig, address);
+      await advance(rig, signup.expires_at - signup.created_at - 1);
+      await succeed(rig, "send_signup_email_address_verification_code", { signup_token });
+      const mail = await takeMail(rig, "signup_verification");
+      await advance(rig, 1);
+      return [mail?.code === code, "expiresAt" in (mail ?? {}), await outcome(rig, "get_signup", { signup_token })];
+    };
+    expect(await onBoth(mailAgain)).toEqual([
+      [true, false, "invalid_signup_token"],
+      [false, true, "ok"],
+    ]);
+  },
+
+  "codes as they are typed": async () => {
+    const type = async (rig: Rig) => {
+      const { signup_token, code } = await openSignup(rig, address);
+      for (let turn = 0; turn < 4; turn++) await verifyCode(rig, signup_token, `${code}1`);
+      const dressed = await verifyCode(rig, signup_token, ` ${code.slice(0, 4)}\u2013${code.slice(4).toLowerCase()}.`);
+      return [dressed, await verifyCode(rig, signup_token, code)];
+    };
+    expect(await onBoth(type)).toEqual([
+      ["incorrect_email_address_verification_code", "rate_limited"],
+      ["ok", "email_address_already_verified"],
+    ]);
+  },
+
+  "`HEAD /alive`, `HEAD /ready`": async () => {
+    const probe = async (rig: Rig) => {
+      const replies = ["/alive", "/ready"].map((path) => request(rig.public, "HEAD", path, null, {}));
+      return (await Promise.all(replies)).map(({ status }) => status);
+    };
+    expect(await onBoth(probe)).toEqual([
+      [404, 404],
+      [200, 200],
+    ]);
+  },
+
+  "headers of answers": async () => {
+    const names = ["cache-control", "x-content-type-options", "strict-transport-security"];
+    const ask = async (rig: Rig) => {
+      const { headers } = await request(rig.public, "POST", "/", "nonsense", {});
+      return names.map((name) => headers[name]);
+    };
+    expect(await onBoth(ask)).toEqual([
+      [undefined, undefined, undefined],
+      ["no-store", "nosniff", "max-age=31536000"],
+    ]);
+  },
+
   CORS: async () => {
     const name = "access-control-allow-origin";
     const ask = async (rig: Rig) => {

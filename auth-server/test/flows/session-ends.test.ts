@@ -160,7 +160,7 @@ describe("sessions and secrets", () => {
     for (let time = 0; time < 40; time++) {
       await rig.sql`delete from rate_limits`;
       const { session_token } = await signIn(rig, ada.address);
-      expect(session_token).toMatch(/^[a-km-np-z2-9]{24}\.[a-km-np-z2-9]{24}$/);
+      expect(session_token).toMatch(/^[a-km-np-z2-9]{24}\.[a-km-np-z2-9]{26}$/);
       for (const half of session_token.split(".")) tokens.add(half);
       for (const character of session_token.replace(".", "")) counts.set(character, (counts.get(character) ?? 0) + 1);
     }

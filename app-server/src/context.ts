@@ -2,6 +2,7 @@ import type { Clock } from "@anteroom/shared/runtime/clock";
 import type { Log } from "@anteroom/shared/runtime/log";
 import type { SecurityEvents } from "@anteroom/shared/runtime/security-events";
 import type { Kysely } from "kysely";
+import type { Devices } from "./accounts/device.ts";
 import type { AuthServer } from "./auth-server.ts";
 import type { AppDatabase } from "./database.ts";
 import type { MailQueue } from "./mail/queue.ts";
@@ -15,6 +16,7 @@ export interface AppContext {
   db: Kysely<AppDatabase>;
   clock: Clock;
   handles: Handles;
+  devices: Devices;
   authServer: AuthServer;
   mail: MailQueue;
   metrics: Metrics;

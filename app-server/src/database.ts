@@ -19,6 +19,13 @@ export interface AppDatabase {
   batches: BatchTable;
   batch_items: BatchItemTable;
   rate_limits: RateLimitTable;
+  owed_links: OwedLinkTable;
+}
+
+/** Links for a new password that are to be sent without anybody asking. */
+export interface OwedLinkTable {
+  email: string;
+  owed_at: number;
 }
 
 export type RegistrationState =

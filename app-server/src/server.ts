@@ -13,6 +13,7 @@ import { createLog, type Log } from "@anteroom/shared/runtime/log";
 import { createPeer, knowsInternalSecret } from "@anteroom/shared/runtime/private-calls";
 import { createSecurityEvents } from "@anteroom/shared/runtime/security-events";
 import type { Environment } from "@anteroom/shared/runtime/settings";
+import { createDevices } from "./accounts/device.ts";
 import { createPublicApp, type Readiness } from "./app.ts";
 import { createAuthServer } from "./auth-server.ts";
 import { createCommands } from "./commands.ts";
@@ -66,6 +67,7 @@ export async function startAppServer(environment: Environment): Promise<AppServe
     db: database.db,
     clock,
     handles,
+    devices: createDevices(settings.secret),
     authServer: createAuthServer(
       createPeer({
         baseUrl: settings.authPrivateUrl,
@@ -119,7 +121,7 @@ async function openListeners(context: AppContext, clock: AdjustableClock): Promi
       host: settings.host,
       port: settings.port,
       setting: "BACKEND_PORT",
-      source: { from: "visitors", proxies: settings },
+      source: { from: "visitors", proxies: settings, device: context.devices.read },
     }),
     inbound: settings.inbound && (await openInbound(context)),
   };

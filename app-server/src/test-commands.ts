@@ -4,6 +4,7 @@ import { isEmailType } from "@anteroom/shared/wire/email";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import { sql } from "kysely";
 import { z } from "zod";
+import { sendOwedLinks } from "./accounts/owed-links.ts";
 import { emptyDecisions } from "./admins/log-store.ts";
 import { findAdministrator } from "./admins/store.ts";
 import { type Commands, command } from "./commands.ts";
@@ -52,6 +53,7 @@ export function testCommands(context: AppContext, clock: AdjustableClock): Comma
       return code === undefined ? { found: false } : { found: true, code };
     }),
     drain_mail: command(z.object({}), async () => {
+      await sendOwedLinks(context);
       await context.mail.drain();
       return { success: true };
     }),

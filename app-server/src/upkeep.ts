@@ -1,5 +1,6 @@
 import { purgeRateLimits } from "@anteroom/shared/runtime/rate-limits";
 import { purgeLinks } from "./accounts/link-store.ts";
+import { sendOwedLinks } from "./accounts/owed-links.ts";
 import { purgeBatches } from "./admins/batch-store.ts";
 import { workBatches } from "./admins/batches.ts";
 import { purgeDecisions } from "./admins/log-store.ts";
@@ -15,9 +16,10 @@ export function startUpkeep(context: AppContext): () => Promise<void> {
   const stopRecovery = repeat(context, "recovery", 1_000, () => recoverOpenings(context));
   const stopSweep = repeat(context, "mail sweep", 1_000, () => context.mail.sweep());
   const stopBatches = repeat(context, "batches of decisions", 500, (isStopping) => workBatches(context, isStopping));
+  const stopLinks = repeat(context, "links that are owed", 5_000, () => sendOwedLinks(context));
   const stopPurge = repeat(context, "purge", 60_000, () => purge(context));
   return async () => {
-    await Promise.all([stopRecovery(), stopSweep(), stopBatches(), stopPurge()]);
+    await Promise.all([stopRecovery(), stopSweep(), stopBatches(), stopLinks(), stopPurge()]);
   };
 }
 

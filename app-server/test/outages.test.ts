@@ -141,7 +141,7 @@ test("out 5: after a newer version has migrated, this one starts again and is re
 
 test("out 5: with another INTERNAL_SECRET on one side neither server is ready, and an approval fails at once", async () => {
   await stack.servers.auth.stop();
-  const other = { ...stack.env, INTERNAL_SECRET: "a secret of forty characters, but another" };
+  const other = { ...stack.env, INTERNAL_SECRET: "a secret of forty characters that is another" };
   const stranger = createServer("auth-server", other, `${stack.urls.auth}/alive`);
   await stranger.start();
   try {

@@ -101,7 +101,7 @@ test("acc F6: a code that is mailed again near its end works for a useful time, 
   await client.advanceClocks(86_400 - 60);
   expect((await post("/auth/renew_signup", { registration_token: token })).status).toBe(200);
   await client.advanceClocks(3_600);
-  const fresh = await resetCode("long@example.com");
+  const fresh = (await walk.mailsTo("nearly@example.com")).at(-1)?.code ?? "";
   expect(fresh).not.toBe(code);
   expect((await lookup("nearly@example.com", fresh)).body.found).toBe(true);
   const { body } = await client.status(token);

@@ -1,5 +1,5 @@
 import { createPeer, type Peer } from "@anteroom/shared/runtime/private-calls";
-import type { EmailRequest, PasswordLocked } from "@anteroom/shared/wire/email";
+import type { EmailRequest } from "@anteroom/shared/wire/email";
 import {
   readUser,
   readUserServerAnswer,
@@ -16,7 +16,7 @@ import type { UserStore } from "./user-store.ts";
 export interface AppServer {
   users: UserStore;
   /** Resolves once the app server has taken the mail; throws otherwise. */
-  sendEmail(email: EmailRequest | PasswordLocked): Promise<void>;
+  sendEmail(email: EmailRequest): Promise<void>;
   isAlive(): Promise<boolean>;
   close(): Promise<void>;
 }

@@ -1,8 +1,8 @@
 import type { Log } from "@anteroom/shared/runtime/log";
 import { CallFailed } from "@anteroom/shared/runtime/private-calls";
-import type { EmailRequest, PasswordLocked } from "@anteroom/shared/wire/email";
+import type { EmailRequest } from "@anteroom/shared/wire/email";
 
-type Send = (email: EmailRequest | PasswordLocked) => Promise<void>;
+type Send = (email: EmailRequest) => Promise<void>;
 
 export type Mailer = ReturnType<typeof createMailer>;
 
@@ -13,7 +13,7 @@ export type Mailer = ReturnType<typeof createMailer>;
 export function createMailer(send: Send, log: Log, waitForNotices: boolean) {
   const underWay = new Set<Promise<void>>();
 
-  async function notify(email: EmailRequest | PasswordLocked): Promise<void> {
+  async function notify(email: EmailRequest): Promise<void> {
     const sending = send(email)
       .catch((error: unknown) => log.error({ err: error, type: email.type }, "a mail could not be sent"))
       .finally(() => underWay.delete(sending));

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { patiently } from "@anteroom/shared/testing/patience";
 import postgres from "postgres";
 import { canEnter } from "../launch/binaries.ts";
 import { checkout } from "../launch/checkout.ts";
@@ -93,7 +94,11 @@ export async function untilRunning(launched: Launched): Promise<void> {
   });
 }
 
-export async function until(what: string, holds: () => boolean | Promise<boolean>, patience = 15_000): Promise<void> {
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  patience = patiently(15_000),
+): Promise<void> {
   for (const deadline = Date.now() + patience; !(await holds()); await sleep(25)) {
     if (Date.now() > deadline) {
       throw new Error(`waited ${patience / 1000} s in vain: ${what}`);

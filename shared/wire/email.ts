@@ -6,6 +6,9 @@ export const emailTypes = [
   "signin_notification",
   "password_updated",
   "email_updated",
+  // Ours: a password is of no use any more, because it was guessed at too often. An app server that does not know it
+  // answers 400.
+  "password_locked",
 ] as const;
 
 export type EmailType = (typeof emailTypes)[number];
@@ -21,16 +24,6 @@ export interface EmailRequest {
   newEmail?: string;
   /** Unix seconds until which the code works. Faroe posts no such member. */
   expiresAt?: number;
-}
-
-/**
- * Also posted there: somebody's password is of no use any more, because it was guessed at too often. The app server mails
- * its owner a way to a new one. Faroe posts no such thing; an app server that does not know it answers 400.
- */
-export interface PasswordLocked {
-  type: "password_locked";
-  email: string;
-  displayName?: string;
 }
 
 export function isEmailType(text: unknown): text is EmailType {

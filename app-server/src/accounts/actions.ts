@@ -5,6 +5,7 @@ import { z } from "zod";
 import type { AppContext } from "../context.ts";
 import { type Call, defineRoute } from "../http.ts";
 import { answerProblem, authServerUnavailable, problem } from "../problems.ts";
+import { rememberDevice } from "./device.ts";
 import { callerHeaders, endLeftSession, replaceSession } from "./on-behalf.ts";
 import { clearSessionCookie, readSessionCookie } from "./session.ts";
 
@@ -79,10 +80,9 @@ async function keepSession(
   { session_token: token, ...values }: Record<string, unknown>,
 ): Promise<Record<string, unknown>> {
   if (typeof token !== "string") return values;
-  if (action === "complete_user_password_reset") {
-    await endLeftSession(app, token);
-    return values;
-  }
-  await replaceSession(http, app, token, values.session as { expires_at: number | null });
+  const session = values.session as { user_id: string; expires_at: number | null };
+  if (action === "complete_user_password_reset") await endLeftSession(app, token);
+  else await replaceSession(http, app, token, session);
+  rememberDevice(http, app, session.user_id);
   return values;
 }

@@ -11,6 +11,7 @@ import {
 import { type Call, defineRoute, noBody, type Route } from "../http.ts";
 import { answerProblem, type Problem, problem } from "../problems.ts";
 import { deleteAccount } from "./deletion.ts";
+import { rememberDevice } from "./device.ts";
 import { confirmEmail, findPendingChange, requestEmailChange } from "./email-change.ts";
 import { exportAccount } from "./export.ts";
 import { deleteEmailChanges } from "./link-store.ts";
@@ -62,7 +63,10 @@ const passwordLinkRoutes: readonly Route[] = [
     either: ["token", "email"],
     handle: async ({ http, app, body: { token, email = "", code, password } }) => {
       const by = token ? { token } : { email };
-      return answerDone(http, await choosePassword(app, visitorOf(http, app), { by, code, password }));
+      const chosen = await choosePassword(app, visitorOf(http, app), { by, code, password });
+      if (!chosen.ok) return answerProblem(http, chosen.problem);
+      if (chosen.values.userId !== undefined) rememberDevice(http, app, chosen.values.userId);
+      return http.json({ success: true });
     },
   }),
 ];

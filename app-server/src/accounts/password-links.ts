@@ -137,19 +137,20 @@ export async function choosePassword(
   context: AppContext,
   visitor: Visitor,
   { by, code, password }: PasswordChoice,
-): Promise<Problem | undefined> {
+): Promise<Outcome<{ userId: string | undefined }>> {
   const link = "token" in by ? await findByToken(context, by.token) : await findByAddress(context, by.email);
-  if (!link) return "token" in by ? linkNotValid : incorrectCode;
+  if (!link) return { ok: false, problem: "token" in by ? linkNotValid : incorrectCode };
   const named = { user_password_reset_token: tokenOf(context, link) };
   const shown = await showCode(context, visitor, { link, code, named });
-  if (shown) return shown;
+  if (shown) return { ok: false, problem: shown };
   const set = await takeStep(context, visitor, "set_user_password_reset_new_password", { ...named, password });
-  if (!set.ok) return refusal(context, link, set.error);
+  if (!set.ok) return endOrRefuse(context, link, set.error);
   const completed = await takeStep(context, visitor, "complete_user_password_reset", named);
-  if (!completed.ok && completed.error !== "session_not_created") return refusal(context, link, completed.error);
+  if (!completed.ok && completed.error !== "session_not_created") return endOrRefuse(context, link, completed.error);
   await store.deletePasswordLinks(context.db, link.email_norm);
-  if (completed.ok) await endLeftSession(context, String(completed.values.session_token));
-  return undefined;
+  if (!completed.ok) return { ok: true, values: { userId: undefined } };
+  await endLeftSession(context, String(completed.values.session_token));
+  return { ok: true, values: { userId: (completed.values.session as { user_id: string }).user_id } };
 }
 
 /** The auth server counts guesses until one was right. After that it looks at none, so they are counted here. */

@@ -35,6 +35,7 @@ export type Composer = ReturnType<typeof createComposer>;
 const pages: Partial<Record<MailType, string>> = {
   email_update_verification: "/account",
   password_reset: "/account/recover",
+  password_locked: "/account/recover",
   account_ready: "/account",
   setup_link_used: "/admin?show=approved",
   registration_hint: "/account/login",

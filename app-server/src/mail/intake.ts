@@ -2,6 +2,7 @@ import { type EmailRequest, formatTimestamp, isEmailType } from "@anteroom/share
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Transaction } from "kysely";
 import { takeLink } from "../accounts/link-store.ts";
+import { oweLink } from "../accounts/owed-links.ts";
 import { findUser } from "../accounts/store.ts";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database.ts";
@@ -38,12 +39,13 @@ export async function takeMail(context: AppContext, request: EmailRequest): Prom
         : undefined;
     const linkId = code ? await takeLinkFor(context, trx, { ...request, email, code }) : undefined;
     const userId = await findMover(trx, request);
+    if (type === "password_locked") await oweLink(trx, email, context.clock.now());
     await context.mail.enqueue(trx, {
       type,
       email: request.email.trim(),
       ...(userId ? { userId } : {}),
       ...(code ? { code } : {}),
-      ...(expiresAt === undefined ? {} : { codeExpiresAt: expiresAt }),
+      codeExpiresAt: expiresAt,
       ...(registrationId ? { registrationId } : {}),
       ...(linkId ? { linkId } : {}),
       values: valuesOf(request),

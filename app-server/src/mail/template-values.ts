@@ -29,6 +29,7 @@ export const templateKeys: Readonly<Record<MailType, TypeKeys>> = {
   signup_verification: { must: ["code", "link"], may: ["displayName", "until"] },
   email_update_verification: { must: ["code"], may: ["displayName"] },
   password_reset: { must: ["code"], may: ["displayName"] },
+  password_locked: { must: ["link"], may: ["displayName"] },
   password_updated: { must: ["recoverLink"], may: ["displayName", "timestamp"] },
   email_updated: { must: ["newEmail"], may: ["displayName", "timestamp"] },
   notices_off: { must: ["recoverLink"], may: ["displayName"] },

@@ -12,6 +12,7 @@ export const mailTypes = {
   signup_verification: { priority: 10, preference: "mandatory" },
   email_update_verification: { priority: 10, preference: "mandatory" },
   password_reset: { priority: 10, preference: "mandatory" },
+  password_locked: { priority: 5, preference: "mandatory" },
   password_updated: { priority: 5, preference: "mandatory" },
   email_updated: { priority: 5, preference: "mandatory" },
   notices_off: { priority: 5, preference: "mandatory" },
@@ -53,7 +54,7 @@ export interface MailRequest {
   /** Sealed on its way through the queue. */
   code?: string;
   /** Unix seconds; when it is not said, as long as codes of the auth server live at least. */
-  codeExpiresAt?: number;
+  codeExpiresAt?: number | undefined;
   /** The registration that the mailed link leads to. */
   registrationId?: string;
   /** The account link that the mailed link leads to. */

@@ -6,6 +6,7 @@ import * as accountHandles from "./004-account-handles.ts";
 import * as people from "./005-people.ts";
 import * as requestIds from "./009-request-ids.ts";
 import * as keptSecret from "./010-kept-secret.ts";
+import * as owedLinks from "./011-owed-links.ts";
 
 /** Listed by hand, in order; a migration that has been released is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -16,4 +17,5 @@ export const migrations: Record<string, Migration> = {
   "005-people": people,
   "009-request-ids": requestIds,
   "010-kept-secret": keptSecret,
+  "011-owed-links": owedLinks,
 };

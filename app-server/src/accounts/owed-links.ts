@@ -1,0 +1,30 @@
+import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import type { Transaction } from "kysely";
+import type { AppContext } from "../context.ts";
+import type { AppDatabase } from "../database.ts";
+import { sendPasswordLink } from "./password-links.ts";
+
+/**
+ * Links for a new password that nobody has to ask for: their owner's password was guessed at too often. Such a mail takes
+ * a call to the auth server, which is waiting for us when it tells, so the link is owed in a row until it was sent.
+ */
+export async function oweLink(trx: Transaction<AppDatabase>, emailAddress: string, now: number): Promise<void> {
+  await trx
+    .insertInto("owed_links")
+    .values({ email: normalizeEmailAddress(emailAddress), owed_at: now })
+    .onConflict((conflict) => conflict.column("email").doNothing())
+    .execute();
+}
+
+/** Sends what is owed. A link that was sent by a process which then died is sent once more. */
+export async function sendOwedLinks(context: AppContext): Promise<void> {
+  const owed = await context.db.selectFrom("owed_links").select("email").orderBy("owed_at").limit(20).execute();
+  for (const { email } of owed) {
+    const refusal = await sendPasswordLink(context, email);
+    if (refusal) {
+      context.log.warn({ code: refusal.code }, "a link for a new password could not be sent; it is tried again");
+      continue;
+    }
+    await context.db.deleteFrom("owed_links").where("email", "=", email).execute();
+  }
+}

@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Client, createClient, type Reply } from "./support/client.ts";
+import { type Stack, startStack } from "./support/stack.ts";
+import { waitUntil } from "./support/wait.ts";
+import { createWalk, goodPassword, type Walk } from "./support/walk.ts";
+
+let stack: Stack;
+let client: Client;
+let walk: Walk;
+
+beforeAll(async () => {
+  stack = await startStack({
+    env: { AUTH_IP_LIMITS: "on", BACKEND_IP_LIMITS: "off", TRUSTED_PROXIES: "127.0.0.1" },
+  });
+  client = createClient(stack);
+  walk = await createWalk(stack, client);
+});
+
+afterAll(() => stack?.stop());
+
+const act = (action: string, args: object, headers: Record<string, string>): Promise<Reply> =>
+  client.app.post("/auth/actions", { action, arguments: args }, headers);
+
+/** As the pages do it. The last answer, whatever it is. */
+async function signIn(email: string, password: string, headers: Record<string, string>): Promise<Reply> {
+  const created = await act("create_signin", { user_email_address: email }, headers);
+  if (!created.body.ok) return created;
+  const { signin_token } = created.body.values;
+  const verified = await act("verify_signin_user_password", { signin_token, password }, headers);
+  return verified.body.ok ? act("complete_signin", { signin_token }, headers) : verified;
+}
+
+const deviceOf = (reply: Reply): string =>
+  reply.headers
+    .getSetCookie()
+    .map((cookie) => decodeURIComponent(cookie.split(";")[0] ?? ""))
+    .find((cookie) => cookie.startsWith("__Host-device=")) ?? "";
+
+const at = (address: string, cookie = "") => ({ "x-forwarded-for": address, ...(cookie ? { cookie } : {}) });
+
+/** Wrong passwords from as many addresses as it takes; a busy server may not have looked at every one. */
+async function lock(email: string): Promise<void> {
+  for (let index = 0; index < 60; index++) {
+    const guesses = Array.from({ length: 4 }, (_, guess) =>
+      signIn(email, `wrong password ${guess}`, at(`203.0.113.${index}`)),
+    );
+    const codes = (await Promise.all(guesses)).map(({ body }) => body.error_code);
+    if (codes.includes("password_locked")) break;
+  }
+  expect((await signIn(email, goodPassword, at("192.0.2.200"))).body.error_code).toBe("password_locked");
+}
+
+test("S-F2, R10, G8: a browser in which the right password was shown goes on when strangers have locked it", async () => {
+  await walk.activate("known@example.com");
+  await walk.activate("other@example.com");
+  const device = deviceOf(await signIn("known@example.com", goodPassword, at("198.51.100.1")));
+  const others = deviceOf(await signIn("other@example.com", goodPassword, at("198.51.100.2")));
+  expect(device).toMatch(/^__Host-device=[a-z2-9]{24}:[\w-]+\.[\w-]{43}$/);
+  await lock("known@example.com");
+  const forged = device.replace(/.$/, (last) => (last === "A" ? "B" : "A"));
+  const [, userId = ""] = /:([\w-]+)\./.exec(device) ?? [];
+  const altered = others.replace(/:[\w-]+\./, `:${userId}.`);
+  for (const cookie of [forged, altered, others, `__Host-device=x:${userId}`, "__Host-device="])
+    expect((await signIn("known@example.com", goodPassword, at("192.0.2.201", cookie))).body.ok, cookie).toBe(false);
+  const signedIn = await signIn("known@example.com", goodPassword, at("192.0.2.202", device));
+  expect(signedIn.body.ok).toBe(true);
+});
+
+test("S-F2, acc F5: at the hundred the owner is mailed what happened, and by itself a link that works", async () => {
+  await walk.activate("locked-out@example.com");
+  await walk.mailsTo("locked-out@example.com");
+  await lock("locked-out@example.com");
+  const mails = await waitUntil(
+    () => walk.mailsTo("locked-out@example.com"),
+    (list) => ["password_locked", "password_reset"].every((wanted) => list.some(({ type }) => type === wanted)),
+  );
+  expect(mails.filter(({ type }) => type === "password_locked")).toHaveLength(1);
+  const mail = mails.findLast(({ type }) => type === "password_reset");
+  const token = new URL(mail?.link ?? "").searchParams.get("token");
+  const chosen = await client.app.post(
+    "/account/use_password_link",
+    { token, code: mail?.code, password: "another good password of mine" },
+    at("192.0.2.203"),
+  );
+  expect(chosen.status).toBe(200);
+  // The browser in which a new password was chosen is known from then on.
+  const cookie = deviceOf(chosen);
+  const back = await signIn("locked-out@example.com", "another good password of mine", at("192.0.2.203", cookie));
+  expect(back.body.ok).toBe(true);
+});
+
+test("acc F5: an address without an account is locked in the same way, and nobody is mailed", async () => {
+  await lock("nobody-here@example.com");
+  expect(await walk.mailsTo("nobody-here@example.com")).toEqual([]);
+});
+
+test("out: a link that is owed outlives the death of the process that owes it", async () => {
+  await walk.activate("owed@example.com");
+  await stack.servers.app.stop();
+  await stack.sql`insert into owed_links (email, owed_at) values ('owed@example.com', 1)`;
+  await stack.servers.app.start();
+  await waitUntil(
+    () => walk.mailsTo("owed@example.com"),
+    (list) => list.some(({ type }) => type === "password_reset"),
+  );
+  expect(await stack.sql`select from owed_links`).toHaveLength(0);
+});

@@ -276,12 +276,12 @@ export const routeAnswers: { readonly [R in AppRoute]: RouteAnswer<R> } = {
   },
   "POST /account/password_link_status": {
     values: pendingEmailChange,
-    errors: { 404: ["link_not_valid", "link_expired"] },
+    errors: { 404: ["link_not_valid", "link_expired", "link_superseded"] },
   },
   "POST /account/use_password_link": {
     values: done,
     errors: {
-      404: ["link_not_valid", "link_expired"],
+      404: ["link_not_valid", "link_expired", "link_superseded"],
       409: ["internal_conflict"],
       422: ["incorrect_code", "weak_password", "invalid_password_length"],
       429: ["rate_limited"],

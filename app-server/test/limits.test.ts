@@ -3,6 +3,7 @@ import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { join } from "node:path";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { waits } from "../web/waits.ts";
 import { createClient } from "./support/client.ts";
 import { type Stack, startStack } from "./support/stack.ts";
 
@@ -148,4 +149,14 @@ test("S-17: no more mails leave in a minute than the operator allows; the rest f
   written.sort((a, b) => a - b);
   // Sixty may go at once, and then one each second.
   expect([60, 61].map((index) => (written[index] ?? 0) - startedAt > (index - 59) * 1_000 - 100)).toEqual([true, true]);
+});
+
+test("acc F19: a refusal says for how long, and the pages say it in words", async () => {
+  for (let time = 0; time < 10; time++) await register("127.0.0.77");
+  const refused = await register("127.0.0.77");
+  expect([refused.status, refused.headers["retry-after"]]).toEqual([429, "360"]);
+  expect(waits.en.tooMany(360)).toBe("Too many tries in a short time. Wait 6 minutes, then try again.");
+  expect(waits.en.tooMany(1_800)).toContain("30 minutes");
+  expect(waits.en.tooMany(20)).toContain("a minute");
+  expect(waits.nl.tooMany(3_600)).toContain("een uur");
 });

@@ -113,12 +113,14 @@ test.concurrent("M-18: a link that was made up, belongs to nobody or is incomple
   expect((await use({ code })).body.code).toBe("missing_field");
 });
 
-test.concurrent("K-10: only the newest link works", async () => {
+test.concurrent("K-10, acc F11: only the newest link works, and the older one says where to look", async () => {
   await walk.activate("newest@example.com");
   const first = await askFor("newest@example.com");
   const second = await askFor("newest@example.com");
   expect(first.token).not.toBe(second.token);
-  expect((await use(first)).body.code).toBe("link_not_valid");
+  expect((await use(first)).body.code).toBe("link_superseded");
+  const looked = await client.app.post("/account/password_link_status", { token: first.token });
+  expect([looked.status, looked.body.code]).toEqual([404, "link_superseded"]);
   expect((await use({ token: second.token, code: first.code })).body.code).toBe("incorrect_code");
   expect((await use(second)).status).toBe(200);
 });

@@ -8,6 +8,8 @@ export interface AppFailure {
   /** A code of the auth server, when it was the one to refuse. */
   errorCode?: string;
   fields?: { field: string; message: string }[];
+  /** Seconds until it is worth trying again, where the server can tell. */
+  retryAfter?: number;
   /** When somebody else has decided: who, and when. */
   decided?: DecidedBefore;
 }
@@ -57,7 +59,7 @@ export function createAppClient(baseUrl: string, { headers, timeout = 60_000 }: 
         signal: AbortSignal.timeout(timeout),
       });
       const answer = (await response.json()) as never;
-      return response.ok ? { ok: true, values: answer } : toFailure(answer);
+      return response.ok ? { ok: true, values: answer } : { ...toFailure(answer), ...retryAfterOf(response) };
     } catch {
       return { ok: false, error: "unreachable", detail: "The server cannot be reached. Try again in a moment." };
     }
@@ -66,6 +68,11 @@ export function createAppClient(baseUrl: string, { headers, timeout = 60_000 }: 
 
 function addQuery(url: URL, query: object = {}): void {
   for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value));
+}
+
+function retryAfterOf({ headers }: Response): { retryAfter?: number } {
+  const seconds = Number(headers.get("retry-after"));
+  return seconds > 0 ? { retryAfter: seconds } : {};
 }
 
 interface ProblemBody extends Partial<DecidedBefore> {

@@ -32,6 +32,7 @@ export type AppErrorCode =
   | "last_administrator"
   | "link_expired"
   | "link_not_valid"
+  | "link_superseded"
   | "mail_not_found"
   | "method_not_allowed"
   | "missing_field"

@@ -188,6 +188,18 @@ export async function findExpired(db: Db, kind: LinkKind, tokenHash: Uint8Array,
     .executeTakeFirst();
 }
 
+/** A link that a newer one for the same purpose has taken the place of. */
+export async function isSuperseded(db: Db, kind: LinkKind, tokenHash: Uint8Array): Promise<boolean> {
+  const row = await db
+    .selectFrom("account_links")
+    .select("id")
+    .where("kind", "=", kind)
+    .where("token_hash", "=", tokenHash)
+    .where("superseded", "=", true)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 export async function purgeLinks(db: Db, now: number): Promise<void> {
   await db
     .deleteFrom("account_links")

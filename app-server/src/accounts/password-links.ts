@@ -25,6 +25,7 @@ import {
 
 export const linkNotValid = problem(404, "link_not_valid", "This link has expired or was used already.");
 const linkExpired = problem(404, "link_expired", "This link has expired. A new one can be sent to the same address.");
+const linkSuperseded = problem(404, "link_superseded", "There is a newer mail with a link like this one. Use that.");
 export const incorrectCode = problem(422, "incorrect_code", "This code is not right.");
 
 /** Milliseconds after which a request for a link is answered, whatever was found: more than any needs. */
@@ -115,11 +116,18 @@ export async function readPasswordLink(
   headers: CallerHeaders,
 ): Promise<Outcome<{ email: string; expires_at: number }>> {
   const link = await findByToken(context, token);
-  if (!link) return { ok: false, problem: (await findExpired(context, token)) ? linkExpired : linkNotValid };
+  if (!link) return { ok: false, problem: await whyNot(context, token) };
   const named = { user_password_reset_token: tokenOf(context, link) };
   const reset = await takeStep(context, { headers }, "get_user_password_reset", named);
   if (!reset.ok) return endOrRefuse(context, link, reset.error);
   return { ok: true, values: { email: link.email, expires_at: link.expires_at } };
+}
+
+/** Whoever opens the older of two mails is sent to the newer one: asking again would end that one too. */
+async function whyNot(context: AppContext, token: string): Promise<Problem> {
+  if (await findExpired(context, token)) return linkExpired;
+  const isOlder = await store.isSuperseded(context.db, "password_reset", context.handles.hashToken(token));
+  return isOlder ? linkSuperseded : linkNotValid;
 }
 
 export interface PasswordChoice {
@@ -139,7 +147,7 @@ export async function choosePassword(
   { by, code, password }: PasswordChoice,
 ): Promise<Outcome<{ userId: string | undefined }>> {
   const link = "token" in by ? await findByToken(context, by.token) : await findByAddress(context, by.email);
-  if (!link) return { ok: false, problem: "token" in by ? linkNotValid : incorrectCode };
+  if (!link) return { ok: false, problem: "token" in by ? await whyNot(context, by.token) : incorrectCode };
   const named = { user_password_reset_token: tokenOf(context, link) };
   const shown = await showCode(context, visitor, { link, code, named });
   if (shown) return { ok: false, problem: shown };

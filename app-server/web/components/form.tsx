@@ -3,6 +3,7 @@ import { type FormEvent, type InputHTMLAttributes, type ReactNode, useId, useRef
 import { noticeSignOut, sessionChanged } from "../api.ts";
 import { texts, useTexts } from "../i18n.tsx";
 import { type ErrorCode, messages } from "../messages.ts";
+import { waits } from "../waits.ts";
 
 const words = texts({
   en: { busy: "One moment…", required: "Fill this in." },
@@ -13,12 +14,14 @@ const words = texts({
 export interface Failure {
   error: ErrorCode;
   field?: string;
+  /** Seconds until it is worth trying again. */
+  retryAfter?: number;
 }
 
 /** The field that the server minds, if it names one, is the one to mark. */
-export function failureOf({ error, fields }: AppFailure): Failure {
+export function failureOf({ error, fields, retryAfter }: AppFailure): Failure {
   const field = fields?.[0]?.field;
-  if (field === undefined) return { error };
+  if (field === undefined) return { error, ...(retryAfter === undefined ? {} : { retryAfter }) };
   return { error: error === "invalid_field" && field === "email" ? "invalid_email_address" : error, field };
 }
 
@@ -92,7 +95,10 @@ export function Form({ submission: { isBusy, failure, onSubmit }, children, acti
 }
 
 export function FailureNote({ failure }: { failure: Failure }) {
-  return <p className="note note-bad">{useTexts(messages)[failure.error]}</p>;
+  const message = useTexts(messages)[failure.error];
+  const { tooMany } = useTexts(waits);
+  const isAboutTime = failure.error === "rate_limited" && failure.retryAfter !== undefined;
+  return <p className="note note-bad">{isAboutTime ? tooMany(failure.retryAfter ?? 0) : message}</p>;
 }
 
 interface FieldProps extends Omit<InputHTMLAttributes<HTMLInputElement>, "value" | "onChange"> {

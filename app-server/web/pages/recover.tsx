@@ -14,6 +14,8 @@ const words = texts({
     title: "Choose a new password",
     lead: "Tell us the address of your account. If there is one, a mail with a link is written to it.",
     over: "This link has expired or was used already. Ask for a new one here.",
+    newer: "There is a newer mail",
+    newerLead: "Another link was mailed after this one, and it is the one that works. Open the newest mail you got.",
     expired: "This link has expired",
     expiredLead: "Links work for a short while only. One press, and a new one is sent to the same address.",
     renew: "Send me a new link",
@@ -38,6 +40,8 @@ const words = texts({
     title: "Kies een nieuw wachtwoord",
     lead: "Geef het adres van je account. Als er een is, gaat er een mail met een link naartoe.",
     over: "Deze link is verlopen of al gebruikt. Vraag hier een nieuwe.",
+    newer: "Er is een nieuwere mail",
+    newerLead: "Na deze link is er nog een gemaild, en die werkt. Open de nieuwste mail die je kreeg.",
     expired: "Deze link is verlopen",
     expiredLead: "Links werken maar korte tijd. Eén druk op de knop, en er gaat een nieuwe naar hetzelfde adres.",
     renew: "Stuur me een nieuwe link",
@@ -90,6 +94,16 @@ function FromLink({ token, code, onOver }: FromLinkProps) {
   });
   if (data === undefined) return error ? <Unreachable error={error} onAgain={() => void refetch()} /> : <Loading />;
   if (data === "over") return <AskForLink isOver />;
+  if (data === "newer")
+    return (
+      <Page title={text.newer} lead={text.newerLead}>
+        <p className="aside">
+          <button type="button" className="link-button" onClick={onOver}>
+            {text.again}
+          </button>
+        </p>
+      </Page>
+    );
   if (data === "expired") return <Expired token={token} onOver={onOver} />;
   return (
     <Page title={text.newTitle} lead={text.newLead(data.email)}>
@@ -99,10 +113,11 @@ function FromLink({ token, code, onOver }: FromLinkProps) {
 }
 
 /** Whose password the link is for, while it is good. */
-async function readLink(token: string): Promise<{ email: string } | "expired" | "over"> {
+async function readLink(token: string): Promise<{ email: string } | "expired" | "newer" | "over"> {
   const answer = await app("POST /account/password_link_status", { token });
   if (answer.ok) return answer.values;
   if (answer.error === "link_expired") return "expired";
+  if (answer.error === "link_superseded") return "newer";
   if (answer.error === "link_not_valid" || answer.error === "invalid_field") return "over";
   throw new Error(answer.detail);
 }

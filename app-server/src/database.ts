@@ -1,7 +1,7 @@
 import type { RateLimitTable } from "@anteroom/shared/runtime/rate-limits";
 import type { AppErrorCode, DecisionAction } from "@anteroom/shared/wire/app";
 import type { Generated, GeneratedAlways, JSONColumnType } from "kysely";
-import type { Language, MailStatus, MailType, SwitchableMailType } from "./mail/types.ts";
+import type { InboundKind, InboundOutcome, Language, MailStatus, MailType, SwitchableMailType } from "./mail/types.ts";
 
 /** All times are unix seconds. Table names are those of the source document. */
 export interface AppDatabase {
@@ -13,6 +13,7 @@ export interface AppDatabase {
   setup_links: SetupLinkTable;
   mails: MailTable;
   mail_suppressions: MailSuppressionTable;
+  inbound_mails: InboundMailTable;
   mail_preferences: MailPreferenceTable;
   account_links: AccountLinkTable;
   decisions: DecisionTable;
@@ -164,13 +165,29 @@ export interface MailTable {
   updated_at: number;
 }
 
-/** Addresses whose mails came back. While `suppressed_at` is set nothing is sent there. */
+/** Addresses that mails say are dead. Nothing is sent there from `suppressed_at` until `suppressed_until`, or for good. */
 export interface MailSuppressionTable {
   email_norm: string;
   bounces: number;
   reason: string;
   suppressed_at: number | null;
+  suppressed_until: number | null;
+  /** When one was counted last. */
   updated_at: number;
+}
+
+/** What has arrived at a return path, understood or not. */
+export interface InboundMailTable {
+  id: Generated<number>;
+  /** The mail that it is about. Null when that is not kept any more. */
+  mail_id: string | null;
+  kind: InboundKind;
+  outcome: InboundOutcome;
+  /** What the other server says, in one line. */
+  reason: string | null;
+  /** How it begins, without links and codes. */
+  excerpt: string;
+  received_at: number;
 }
 
 /** What a person switched, where it differs from the type's default. */

@@ -3,13 +3,15 @@ import type { Kysely } from "kysely";
 import type { Registry } from "prom-client";
 import type { AppDatabase } from "./database.ts";
 import * as mails from "./mail/store.ts";
-import type { MailStatus } from "./mail/types.ts";
+import { type InboundKind, inboundKinds, type MailStatus } from "./mail/types.ts";
 
 type Outcome = Exclude<MailStatus, "queued">;
 
 export interface Metrics {
   /** What a try to deliver a mail came to, or that one came back. */
   countMail(outcome: Outcome): void;
+  /** Something arrived at a return path. */
+  countInbound(kind: InboundKind): void;
   /** What `GET /metrics` shows. */
   render(): Promise<{ text: string; contentType: string }>;
 }
@@ -20,31 +22,46 @@ export interface Metrics {
  */
 export function createMetrics(db: Kysely<AppDatabase>, clock: Clock): Metrics {
   const outcomes: Record<Outcome, number> = { accepted: 0, deferred: 0, failed: 0, bounced: 0 };
+  const inbound = Object.fromEntries(inboundKinds.map((kind) => [kind, 0])) as Record<InboundKind, number>;
   let registry: Promise<Registry> | undefined;
   return {
     countMail: (outcome) => void outcomes[outcome]++,
+    countInbound: (kind) => void inbound[kind]++,
     render: async () => {
-      registry ??= createRegistry(db, clock, outcomes);
+      registry ??= createRegistry(db, clock, { outcomes, inbound });
       const loaded = await registry;
       return { text: await loaded.metrics(), contentType: loaded.contentType };
     },
   };
 }
 
-async function createRegistry(db: Kysely<AppDatabase>, clock: Clock, outcomes: Record<Outcome, number>) {
+interface Counts {
+  outcomes: Record<Outcome, number>;
+  inbound: Record<InboundKind, number>;
+}
+
+async function createRegistry(db: Kysely<AppDatabase>, clock: Clock, { outcomes, inbound }: Counts) {
   const { Counter, collectDefaultMetrics, Gauge, Registry } = await import("prom-client");
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  new Counter({
-    name: "anteroom_mail_outcomes_total",
-    help: "What tries to deliver a mail came to in this process, and mails that came back.",
-    labelNames: ["outcome"],
-    registers: [registry],
-    collect() {
-      this.reset();
-      for (const [outcome, count] of Object.entries(outcomes)) this.inc({ outcome }, count);
-    },
-  });
+  const counter = (name: string, help: string, label: string, counts: Record<string, number>) =>
+    new Counter({
+      name,
+      help,
+      labelNames: [label],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const [value, count] of Object.entries(counts)) this.inc({ [label]: value }, count);
+      },
+    });
+  counter(
+    "anteroom_mail_outcomes_total",
+    "What tries to deliver a mail came to in this process, and mails that came back.",
+    "outcome",
+    outcomes,
+  );
+  counter("anteroom_mail_inbound_total", "What arrived where mails come back to, in this process.", "kind", inbound);
   const gauge = (name: string, help: string, read: () => Promise<number>) =>
     new Gauge({
       name,

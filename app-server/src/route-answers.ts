@@ -1,6 +1,6 @@
 import type { AppErrorCode, AppRoute, AppRoutes } from "@anteroom/shared/wire/app";
 import { z } from "zod";
-import { mailStatuses } from "./mail/types.ts";
+import { inboundKinds, inboundOutcomes, mailStatuses } from "./mail/types.ts";
 
 /**
  * What each route answers, for `/openapi.json`. The types hold it to `AppRoutes`; the tests hold it to every answer that
@@ -38,6 +38,20 @@ const listedMail = z
     updated_at: time,
   })
   .meta({ id: "Mail" });
+
+const listedInboundMail = z
+  .object({
+    id: z.int(),
+    mail_id: z.string().nullable(),
+    email: z.string().nullable(),
+    type: z.string().nullable(),
+    kind: z.enum(inboundKinds),
+    outcome: z.enum(inboundOutcomes),
+    reason: z.string().nullable(),
+    excerpt: z.string(),
+    received_at: time,
+  })
+  .meta({ id: "InboundMail" });
 
 const registrationState = z.enum(["REQUESTED", "ACCEPTING", "ACCEPTED", "OPEN", "REJECTED"]);
 const listedRegistration = z
@@ -397,6 +411,7 @@ export const routeAnswers: { readonly [R in AppRoute]: RouteAnswer<R> } = {
     errors: { 404: ["mail_not_found"], 409: ["address_suppressed", "code_gone", "invalid_transition"] },
   },
   "POST /admin/mails/retry_deferred/": { values: done.extend({ due: z.int() }) },
+  "GET /admin/mails/inbound/": { values: z.object({ inbound: z.array(listedInboundMail), next }) },
   "GET /admin/mails/suppressions/": {
     values: z.array(z.object({ email: z.string(), bounces: z.int(), reason: z.string(), suppressed_at: time })),
   },

@@ -30,7 +30,7 @@ export async function purge(context: AppContext): Promise<void> {
   await purgeSetupLinks(context.db, now);
   await purgeLinks(context.db, now);
   await purgeRateLimits(context.db, now);
-  await purgeMails(context.db, now - context.settings.policy.retention);
+  await purgeMails(context.db, now - context.settings.policy.retention, now);
   await purgeBatches(context.db, now - context.settings.policy.retention);
   await purgeDecisions(context.db, now - context.settings.policy.logRetention);
   const givenUp = await giveUpLost(context.db, now);

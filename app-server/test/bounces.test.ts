@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { connect } from "node:net";
 import { createInterface } from "node:readline";
 import { freePort } from "@anteroom/shared/launch/ports";
@@ -124,8 +125,7 @@ test("a delay is noted, success and everything else changes nothing", async () =
     report({ fields: failed.replace("failed", "relayed") }),
     report({ fields: "" }),
     report({ fields: "Action failed" }),
-    report({ contentType: "multipart/mixed" }),
-    report({ partType: "text/plain" }),
+    report({ partType: "text/plain", contentType: "multipart/mixed", fields: "" }),
     "",
     "Content-Type: multipart/report; boundary=x\r\n\r\n--x",
     `Content-Type: ${"multipart/report;".repeat(2_000)}\r\n\r\n`,
@@ -183,6 +183,224 @@ test("mails to an address stop after the third that came back, until an administ
   await cause(email);
   expect(count()).toBe(4);
   expect(await newest(email)).toMatchObject({ status: "accepted" });
+});
+
+/** What arrived for the newest mail to an address, newest first. */
+async function arrived(email: string) {
+  const { id } = await newest(email);
+  return (await client.app.get(`/admin/mails/inbound/?mail=${id}`, admin)).body.inbound;
+}
+
+test.each(["4.2.2", "4.4.7", "5.2.2", "5.7.26", "5.4.1"])(
+  "mail 6: a full mailbox, a policy or time (%s) lets mails come back, and stops none",
+  async (status) => {
+    const email = `full-${status.replaceAll(".", "-")}@example.com`;
+    const fields = failed.replace("5.1.1", status);
+    for (let time = 0; time < 4; time++) {
+      expect(await send(await cause(email), report({ fields }))).toBe(250);
+      expect(await newest(email)).toMatchObject({ status: "bounced", reason: `Status ${status}` });
+    }
+    expect(
+      (await client.app.get("/admin/mails/suppressions/", admin)).body.map((row: { email: string }) => row.email),
+    ).not.toContain(email);
+  },
+);
+
+test("mail 6: a mail that gets through begins the count anew; a suppression ends by itself, and codes are tried in it", async () => {
+  const email = "alive@example.com";
+  const bounce = async () => send(await cause(email), report());
+  await bounce();
+  await bounce();
+  await cause(email);
+  await bounce();
+  expect(await cause(email).then(() => newest(email))).toMatchObject({ status: "accepted" });
+  for (let time = 0; time < 3; time++) await bounce();
+  await client.email({ type: "password_updated", email });
+  await client.drainMail();
+  expect(await newest(email)).toMatchObject({ status: "failed" });
+  await client.email({ type: "password_reset", email, code: "ABCD2345EFGH" });
+  await client.drainMail();
+  expect(await newest(email)).toMatchObject({ type: "password_reset", status: "accepted" });
+  await client.advanceClocks(14 * 86_400 + 1);
+  admin = await client.adminCookie();
+  await cause(email);
+  expect(await newest(email)).toMatchObject({ type: "password_updated", status: "accepted" });
+});
+
+const statusPart = (fields: string) => `Content-Type: message/delivery-status\r\n\r\n${fields}\r\n`;
+
+const multipart = (type: string, boundary: string, ...parts: string[]) =>
+  `Content-Type: ${type};boundary="${boundary}"\r\n\r\n${parts.map((part) => `--${boundary}\r\n${part}\r\n`).join("")}--${boundary}--\r\n`;
+
+const head = "From: <>\r\nSubject: Delivery status notification\r\nMIME-Version: 1.0\r\n";
+const words = "Content-Type: text/plain\r\n\r\nIt did not work.";
+const group = "Final-Recipient: rfc822; a@dest.example\r\nAction: failed\r\nStatus: 5.0.0";
+const openSmtpd = (fields: string) =>
+  head + multipart("multipart/mixed", "1/h", words, statusPart(`Reporting-MTA: dns; h\r\n\r\n${fields}`));
+
+const qmail =
+  `From: MAILER-DAEMON@mx.dest.example\r\nSubject: failure notice\r\n\r\nHi. This is the qmail-send program at mx.dest.example.
+I'm afraid I wasn't able to deliver your message to the following addresses.
+This is a permanent error; I've given up. Sorry it didn't work out.
+
+<a@dest.example>:
+192.0.2.9 does not like recipient.
+Remote host said: 550 5.1.1 no such user
+
+--- Below this line is a copy of the message.
+
+Return-Path: <x@people.example>
+Your code is ABCD2345EFGH: https://people.example/account/signup?token=secret
+`.replaceAll(/\r?\n/g, "\r\n");
+
+const exim =
+  `From: Mail Delivery System <Mailer-Daemon@mx.example>\r\nX-Failed-Recipients: a@dest.example\r\nSubject: Mail delivery failed: returning message to sender\r\n\r\nThis message was created automatically by mail delivery software.
+
+A message that you sent could not be delivered to one or more of its
+recipients. This is a permanent error. The following address(es) failed:
+
+  a@dest.example
+    host mx.dest.example [192.0.2.9]
+    SMTP error from remote mail server after RCPT TO:<a@dest.example>:
+    550 5.7.1 blocked by our policy
+`.replaceAll(/\r?\n/g, "\r\n");
+
+test.each<[row: string, raw: string, status: string, reason: string | RegExp, kind: string]>([
+  ["mail 8: multipart/mixed", openSmtpd(group), "bounced", "Status 5.0.0", "bounce"],
+  [
+    "mail 8: a delay",
+    openSmtpd(group.replace("failed", "delayed").replace("Status: 5.0.0", "X: y")),
+    "accepted",
+    "Delayed",
+    "delay",
+  ],
+  [
+    "mail 8: deep inside",
+    head +
+      multipart(
+        "multipart/mixed",
+        "o",
+        words,
+        multipart("multipart/report", "i", words, statusPart(`Reporting-MTA: dns; h\r\n\r\n${group}`)),
+      ),
+    "bounced",
+    "Status 5.0.0",
+    "bounce",
+  ],
+  [
+    "mail 9: no blank line",
+    report({ fields: "" }).replace("mx.example\r\n\r\n\r\n", `mx.example\r\n${failed}\r\n`),
+    "bounced",
+    "Status 5.1.1",
+    "bounce",
+  ],
+  ["mail 9: another word", openSmtpd(group.replace("failed", "undeliverable")), "bounced", "Status 5.0.0", "bounce"],
+  ["mail 9: a word nobody knows", openSmtpd(group.replace("failed", "kaputt")), "bounced", "Status 5.0.0", "bounce"],
+  [
+    "mail 9: the second recipient",
+    openSmtpd(`${group.replace("failed", "relayed")}\r\n\r\n${group}`),
+    "bounced",
+    "Status 5.0.0",
+    "bounce",
+  ],
+  ["mail 11: qmail", qmail, "bounced", "550 5.1.1 no such user", "bounce"],
+  ["mail 11: exim", exim, "bounced", "550 5.7.1 blocked by our policy", "bounce"],
+  [
+    "mail 11: a warning",
+    exim.replace(/550 5.7.1.*/, "451 4.7.1 later. It will be retried").replace("permanent", "temporary"),
+    "accepted",
+    /^Delayed: 451 4.7.1 later/,
+    "delay",
+  ],
+])("%s is understood", async (row, raw, status, reason, kind) => {
+  const email = `${row.replaceAll(/\W+/g, "-")}@dest.example`;
+  expect(await send(await cause(email), raw)).toBe(250);
+  const told = reason instanceof RegExp ? expect.stringMatching(reason) : reason;
+  expect(await newest(email)).toMatchObject({ status, reason: told });
+  const [row0] = await arrived(email);
+  expect(row0).toMatchObject({ email, kind, outcome: status === "bounced" ? "bounced" : "delayed" });
+  expect(JSON.stringify(row0), "no code and no link of ours is kept").not.toMatch(/ABCD2345EFGH|token=secret/);
+});
+
+test("mail 21: a complaint is recorded with the mail and changes nothing else", async () => {
+  const email = "complains@example.com";
+  const returnPath = await cause(email);
+  const feedback =
+    "Content-Type: message/feedback-report\r\n\r\nFeedback-Type: abuse\r\nUser-Agent: Example/1.0\r\nVersion: 1";
+  const raw = head + multipart("multipart/report; report-type=feedback-report", "a", words, feedback);
+  expect(await send(returnPath, raw)).toBe(250);
+  expect(await newest(email)).toMatchObject({ status: "accepted" });
+  expect(await arrived(email)).toMatchObject([
+    { kind: "complaint", outcome: "noted", reason: "Feedback: abuse, by Example/1.0" },
+  ]);
+  expect(stack.servers.app.output()).toContain("somebody complained about a mail");
+});
+
+test("mail 11: what is not understood leaves a row too, and so does what is about a mail that is gone", async () => {
+  const email = "puzzling@example.com";
+  const returnPath = await cause(email);
+  expect(
+    await send(
+      returnPath,
+      "From: p@example.com\r\nSubject: Re\r\n\r\nWhat is https://x.example/?token=1",
+      "p@example.com",
+    ),
+  ).toBe(250);
+  expect(await arrived(email)).toMatchObject([{ kind: "other", outcome: "noted", reason: null, excerpt: "What is …" }]);
+  await stack.sql`delete from mails where email = ${email}`;
+  expect(await send(returnPath, report())).toBe(250);
+  const { body } = await client.app.get("/admin/mails/inbound/?limit=1", admin);
+  expect(body.inbound).toMatchObject([{ mail_id: null, email: null, kind: "bounce", outcome: "unknown_mail" }]);
+  expect(body.next).toMatch(/^\d+$/);
+});
+
+test("mail 13: who says everything at once and closes that side still hears the answers", async () => {
+  const returnPath = await cause("hasty@example.com");
+  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  let heard = "";
+  socket.on("data", (chunk) => (heard += chunk));
+  await once(socket, "data");
+  socket.end(`EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<${returnPath}>\r\nDATA\r\n${report()}\r\n.\r\nQUIT\r\n`);
+  await once(socket, "close");
+  expect(
+    heard
+      .trim()
+      .split(/\r\n/)
+      .slice(-2)
+      .map((line) => line.slice(0, 3)),
+  ).toEqual(["250", "221"]);
+  expect(await newest("hasty@example.com")).toMatchObject({ status: "bounced" });
+});
+
+test("mail 1: a relay that refuses everybody stops nobody's mail: three wait, and a reset goes out when it is mended", async () => {
+  const email = "r@dest.example";
+  relay.script = ({ stage }) =>
+    stage === "rcpt" ? { code: 554, text: `5.7.1 <${email}>: Relay access denied` } : undefined;
+  for (let time = 0; time < 3; time++) await cause(email);
+  expect(await newest(email)).toMatchObject({
+    status: "deferred",
+    reason: expect.stringContaining("Relay access denied"),
+  });
+  relay.script = undefined;
+  await client.email({ type: "password_reset", email, code: "ABCD2345EFGH" });
+  await client.drainMail();
+  expect(await newest(email)).toMatchObject({ type: "password_reset", status: "accepted" });
+  expect(stack.servers.app.output().match(/the relay does not take mails/g), "once").toHaveLength(1);
+});
+
+test("mail 1: a relay that calls everybody unknown is not believed: what it refused counts for nobody and is tried again", async () => {
+  const emails = Array.from({ length: 5 }, (_, index) => `alike-${index}@dest.example`);
+  relay.script = ({ stage, recipient }) =>
+    stage === "rcpt" ? { code: 550, text: `5.1.1 <${recipient}>: no such user` } : undefined;
+  for (const email of emails) await cause(email);
+  relay.script = undefined;
+  for (const email of emails) expect(await newest(email), email).toMatchObject({ status: "deferred" });
+  expect(await stack.sql`select from mail_suppressions where email_norm = any(${emails}) and bounces > 0`).toHaveLength(
+    0,
+  );
+  await client.advanceClocks(60);
+  await client.drainMail();
+  for (const email of emails) expect(await newest(email), email).toMatchObject({ status: "accepted" });
 });
 
 test("a bounced mail can be sent again, and its metrics count it", async () => {

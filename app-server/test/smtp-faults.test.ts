@@ -26,6 +26,7 @@ beforeAll(async () => {
       BACKEND_SMTP_TLS: "none",
       BACKEND_SMTP_SENDER_EMAIL: "anteroom@people.example",
       BACKEND_SMTP_TIMEOUT: "1s",
+      BACKEND_SMTP_FINAL_TIMEOUT: "1s",
     },
   });
   client = createClient(stack);

@@ -109,6 +109,22 @@ export interface ListedMail {
   updated_at: number;
 }
 
+/** Something that arrived where a mail comes back to. */
+export interface ListedInboundMail {
+  id: number;
+  /** The mail it is about with its address and type; null when that is not kept any more. */
+  mail_id: string | null;
+  email: string | null;
+  type: string | null;
+  kind: "bounce" | "delay" | "success" | "complaint" | "other";
+  /** What it changed. */
+  outcome: "bounced" | "delayed" | "noted" | "known" | "unknown_mail";
+  reason: string | null;
+  /** How it begins. */
+  excerpt: string;
+  received_at: number;
+}
+
 export interface ListedSuppression {
   email: string;
   bounces: number;
@@ -406,6 +422,7 @@ export interface AppRoutes {
     values: Done & ({ message: string } | { queued: number; refused: Record<string, number> });
   };
   "POST /admin/mails/retry_deferred/": { body: Record<string, never>; values: Done & { due: number } };
+  "GET /admin/mails/inbound/": { body: undefined; values: { inbound: ListedInboundMail[]; next: string | null } };
   "GET /admin/mails/suppressions/": { body: undefined; values: ListedSuppression[] };
   "POST /admin/mails/clear_address/": { body: { email: string }; values: DoneWithMessage };
   "POST /admin/add_permission/": { body: { user_id: string; permission: string } & FreshProof; values: Done };

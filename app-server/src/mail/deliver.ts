@@ -1,4 +1,4 @@
-import { createTransport, type NodemailerError } from "nodemailer";
+import { createTransport, type NodemailerError, type SendMailOptions, type SMTPPoolSentMessageInfo } from "nodemailer";
 import type { Settings } from "../settings.ts";
 import type { ComposedMail } from "./compose.ts";
 import { createFileDelivery } from "./mail-files.ts";
@@ -24,8 +24,11 @@ export function createDelivery(settings: Settings): Delivery {
 const mailsAtOnce = 8;
 const connections = 20;
 
-/** Milliseconds one mail may take on the wire, however slowly the relay trickles: less than a worker's job may last. */
+/** Milliseconds one mail may take to the end of its content, however slowly the relay trickles. */
 const longest = 100_000;
+
+/** How often a mail goes on to another session at once when the relay has ended the one it was given. */
+const sessions = 8;
 
 function createSmtpDelivery(settings: Settings, smtp: SmtpSettings): Delivery {
   const transport = createTransport({
@@ -39,32 +42,55 @@ function createSmtpDelivery(settings: Settings, smtp: SmtpSettings): Delivery {
   transport.use("stream", (mail, done) => {
     const { message, data } = mail;
     const createReadStream = message.createReadStream.bind(message);
-    message.createReadStream = () => holdEnd(createReadStream(), (data as { lastStep: LastStep }).lastStep);
+    message.createReadStream = () => {
+      const { lastStep, limits } = data as unknown as Passage;
+      limits.hasBegun = true;
+      return holdEnd(createReadStream(), () => lastStep().then(limits.waitForAnswer));
+    };
     done();
   });
   const envelopeOf = createEnvelopes(settings, smtp);
   const takeTurn = createTurns(mailsAtOnce);
   const lastStepOf = createLastSteps();
+  let lastAccepted = 0;
 
   async function send(mail: ComposedMail, due: DueMail, settled: Promise<unknown>): Promise<Turn> {
-    const message = {
+    const limits = createLimits(smtp);
+    const lastStep = lastStepOf(settled);
+    const message = () => ({
       ...messageOf(settings, mail, due),
       envelope: envelopeOf(mail.to, due.id),
-      signal: AbortSignal.timeout(Math.min(3 * smtp.timeout, longest)),
-      lastStep: lastStepOf(settled),
-    };
+      signal: limits.signal,
+      ...({ lastStep, limits } satisfies Passage),
+    });
     try {
-      const { response } = await transport.sendMail(message);
+      const { response } = await sendInSomeSession(message, limits);
+      lastAccepted = Date.now();
       return { outcome: { status: "accepted", reply: oneLine(response, mail, smtp) } };
     } catch (error) {
       if (!isFromRelay(error)) throw error;
       const problem = problemOf(error, smtp);
       const reason = oneLine(problem.reason, mail, smtp);
       if (problem.isFinal) return { outcome: { status: "failed", reason } };
-      if (problem.concerns === "mail") return { outcome: { status: "deferred", reason } };
-      const outcome = { status: "deferred", reason, concerns: "relay" } as const;
-      return { outcome, forAll: outcome };
+      const advice = error.responseCode === undefined ? {} : { advice: problem.remedy };
+      const outcome = { status: "deferred", reason, ...advice } as const;
+      if (problem.concerns === "mail") return { outcome };
+      const forAll = { ...outcome, concerns: "relay" } as const;
+      return { outcome: forAll, forAll };
+    } finally {
+      limits.end();
     }
+  }
+
+  /** Relays end a session after so many mails. While it takes mails, another session is begun at once. */
+  async function sendInSomeSession(message: () => SendMailOptions, limits: Limits): Promise<SMTPPoolSentMessageInfo> {
+    for (let rest = sessions; ; rest--)
+      try {
+        return await transport.sendMail(message());
+      } catch (error) {
+        const isAlive = Date.now() - lastAccepted < smtp.timeout;
+        if (rest <= 1 || limits.hasBegun || limits.signal.aborted || !isAlive || !hasEndedSession(error)) throw error;
+      }
   }
 
   return {
@@ -74,6 +100,36 @@ function createSmtpDelivery(settings: Settings, smtp: SmtpSettings): Delivery {
     },
     close: async () => transport.close(),
   };
+}
+
+/** What goes with a mail through nodemailer to its content. */
+interface Passage {
+  lastStep: LastStep;
+  limits: Limits;
+}
+
+type Limits = ReturnType<typeof createLimits>;
+
+/** How long a mail may take: to the end of its content, and then for the answer to that. */
+function createLimits(smtp: SmtpSettings) {
+  const controller = new AbortController();
+  const stop = () => controller.abort();
+  let timer = setTimeout(stop, Math.min(3 * smtp.timeout, longest));
+  return {
+    signal: controller.signal,
+    /** The relay may have some of it: it must not get a second copy from here. */
+    hasBegun: false,
+    waitForAnswer: () => {
+      clearTimeout(timer);
+      timer = setTimeout(stop, smtp.finalTimeout);
+    },
+    end: () => clearTimeout(timer),
+  };
+}
+
+function hasEndedSession(error: unknown): boolean {
+  const { code, responseCode, command } = error as NodemailerError;
+  return responseCode === 421 ? command === "MAIL FROM" : code === "ECONNECTION" && responseCode === undefined;
 }
 
 /** The sender on the envelope is where a mail comes back to: for each mail another address, where that is listened to. */
@@ -90,7 +146,7 @@ export function createEnvelopes(settings: Settings, smtp: SmtpSettings) {
 function isFromRelay(error: unknown): error is NodemailerError {
   return (
     error instanceof Error &&
-    /^E(CONNECTION|TIMEDOUT|SOCKET|DNS|TLS|PROTOCOL|ENVELOPE|MESSAGE|ABORT|AUTH|NOAUTH)$/.test(
+    /^E(CONNECTION|TIMEDOUT|SOCKET|DNS|TLS|PROTOCOL|ENVELOPE|MESSAGE|ABORT|AUTH|NOAUTH|OAUTH2)$/.test(
       (error as NodemailerError).code ?? "",
     )
   );
@@ -99,7 +155,9 @@ function isFromRelay(error: unknown): error is NodemailerError {
 /** A relay's answer as one line that may be stored and shown: without the mail's code and without our password. */
 function oneLine(text: string, mail: ComposedMail, smtp: SmtpSettings): string {
   let clean = text;
-  for (const secret of [mail.link, mail.code, smtp.auth?.password]) if (secret) clean = clean.replaceAll(secret, "…");
+  const { auth } = smtp;
+  const secrets = [mail.link, mail.code, auth?.password, auth?.oauth?.clientSecret, auth?.oauth?.refreshToken];
+  for (const secret of secrets) if (secret) clean = clean.replaceAll(secret, "…");
   return clean
     .replace(/[\p{Cc}\p{Cf}\s]+/gu, " ")
     .trim()

@@ -1,11 +1,15 @@
+import type { Socket } from "node:net";
 import { SMTPServer, type SMTPServerOptions } from "smtp-server";
 import type { AppContext } from "../context.ts";
-import { readDeliveryReport } from "./delivery-report.ts";
+import { readReport } from "./delivery-report.ts";
 import { createReturnPaths } from "./return-path.ts";
 import { recordReport } from "./rules.ts";
 
 /** Bytes. A report holds at most the whole of the mail that it is about. */
 const largest = 512 * 1_024;
+
+/** Whoever has said the last word and closes that side still gets the answers (RFC 5321, 4.1.1.10). Given on to node:net. */
+const halfOpen: object = { allowHalfOpen: true };
 
 const mostRecipients = 10;
 
@@ -31,8 +35,10 @@ export function listenForMail(context: AppContext): Promise<InboundListener> {
     maxClients: 50,
     socketTimeout: 30_000,
     closeTimeout: 1_000,
+    ...halfOpen,
     ...createHandlers(context),
   });
+  server.server.on("connection", (socket: Socket) => socket.on("end", () => endWhenQuiet(socket)));
   server.on("error", (error) => context.log.debug({ err: error }, "inbound mail"));
   return new Promise((resolve, reject) => {
     server.server.once("error", (cause) =>
@@ -50,6 +56,25 @@ export function listenForMail(context: AppContext): Promise<InboundListener> {
   });
 }
 
+/** The other side has said its last: once everything is answered there is nothing to wait for. */
+function endWhenQuiet(socket: Socket, written = -1): void {
+  if (socket.destroyed || socket.writableEnded) return;
+  const isQuiet = socket.bytesWritten === written && !isStoring.has(peerOf(socket));
+  if (isQuiet) socket.end();
+  else setTimeout(() => endWhenQuiet(socket, socket.bytesWritten), 50).unref();
+}
+
+/** Connections whose mail is being written down. */
+const isStoring = new Set<string>();
+
+const peerOf = ({
+  remoteAddress = "",
+  remotePort = 0,
+}: {
+  remoteAddress?: string | undefined;
+  remotePort?: number | undefined;
+}) => `${remoteAddress} ${remotePort}`;
+
 function createHandlers(context: AppContext): Pick<SMTPServerOptions, "onRcptTo" | "onData"> {
   const returnPaths = createReturnPaths(context.settings);
   return {
@@ -58,7 +83,9 @@ function createHandlers(context: AppContext): Pick<SMTPServerOptions, "onRcptTo"
       else if (envelope.rcptTo.length >= mostRecipients) callback(refusal(452, "Too many recipients"));
       else callback();
     },
-    onData: (stream, { envelope }, callback) => {
+    onData: (stream, { envelope, remoteAddress, remotePort }, callback) => {
+      const peer = peerOf({ remoteAddress, remotePort });
+      isStoring.add(peer);
       readAll(stream)
         .then(async (message) => {
           if (message === undefined) return callback(refusal(552, "Too large for a report"));
@@ -69,17 +96,14 @@ function createHandlers(context: AppContext): Pick<SMTPServerOptions, "onRcptTo"
         .catch((error: unknown) => {
           context.log.error({ err: error }, "a report of a delivery could not be stored");
           callback(refusal(451, "Try again later"));
-        });
+        })
+        .finally(() => isStoring.delete(peer));
     },
   };
 }
 
 async function takeReport(context: AppContext, mailIds: string[], message: Uint8Array): Promise<void> {
-  const report = await readDeliveryReport(message);
-  if (!report) {
-    context.log.debug({ mails: mailIds }, "something other than a report of a failure arrived at a return path");
-    return;
-  }
+  const report = await readReport(message);
   for (const mailId of mailIds) await recordReport(context, { mailId, ...report });
 }
 

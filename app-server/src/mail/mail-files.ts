@@ -25,7 +25,7 @@ export function createFileDelivery(settings: Settings): Delivery {
       };
       await write().catch(async (error: NodeJS.ErrnoException) => {
         if (error.code !== "ENOENT") throw error;
-        await mkdir(folder, { recursive: true });
+        await mkdir(folder, { recursive: true, mode: 0o700 });
         await write();
       });
       return { status: "accepted", reply: `written to ${basename(base)}` };
@@ -54,9 +54,9 @@ function fileName(due: DueMail): string {
   return `${stamp}_${fraction}_${due.type}_${address}`;
 }
 
-/** A reader of the folder never meets half a file. */
+/** A reader of the folder never meets half a file. They hold codes, so only this server's own user reads them. */
 async function writeWhole(path: string, content: string | Buffer): Promise<void> {
   const draft = `${path}.part`;
-  await writeFile(draft, content);
+  await writeFile(draft, content, { mode: 0o600 });
   await rename(draft, path);
 }

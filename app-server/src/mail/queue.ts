@@ -11,6 +11,7 @@ import type { Handles } from "../registration/handles.ts";
 import type { Settings } from "../settings.ts";
 import { codeRow } from "./codes.ts";
 import { type CodeSeal, createCodeSeal, domainOf } from "./due-mail.ts";
+import { createRefusals } from "./refusals.ts";
 import { tryFor } from "./schedule.ts";
 import * as store from "./store.ts";
 import { type DeliveryOutcome, type DueMail, type MailRequest, mailTypes } from "./types.ts";
@@ -112,7 +113,7 @@ export function createMailQueue(parts: MailQueueParts): MailQueue {
       }),
     work: async (deliver) => {
       const { boss } = await opening.promise;
-      worker = await startWorker({ ...parts, boss, codes, deliver });
+      worker = await startWorker({ ...parts, boss, codes, deliver, refusals: createRefusals() });
     },
     isWorking: () => worker?.isWorking() ?? false,
     drain: async () => {

@@ -14,6 +14,8 @@ const cursorField = z
   .regex(/^\d{1,12}_[0-9a-f-]{36}$/, "Use what `next` was before.")
   .refine((cursor) => rules.isMailId(cursor.split("_")[1] ?? ""), "Use what `next` was before.");
 
+const limitField = z.coerce.number("Use a number.").int("Use a whole number.").min(1).max(mostListed).default(100);
+
 /** For administrators who want to know what became of a mail. */
 export const mailRoutes: readonly Route[] = [
   defineRoute({
@@ -27,7 +29,7 @@ export const mailRoutes: readonly Route[] = [
       status: z.enum(mailStatuses, `Use one of ${mailStatuses.join(", ")}.`).optional(),
       email: addressField.optional(),
       after: cursorField.optional(),
-      limit: z.coerce.number("Use a number.").int("Use a whole number.").min(1).max(mostListed).default(100),
+      limit: limitField,
     }),
     handle: async ({ http, app, query: { status, email, after, limit } }) => {
       const mails = await store.listMails(app.db, {
@@ -68,11 +70,36 @@ export const mailRoutes: readonly Route[] = [
   }),
   defineRoute({
     method: "GET",
+    path: "/admin/mails/inbound/",
+    summary:
+      "What arrived where mails come back to, newest first, understood or not; `mail`: about one mail. `before`: the `next` of the page before.",
+    access: "admin",
+    body: noBody,
+    query: z.object({
+      mail: z.string().refine(rules.isMailId, "Use the id of a mail.").optional(),
+      before: z
+        .string()
+        .regex(/^\d{1,15}$/, "Use what `next` was before.")
+        .optional(),
+      limit: limitField,
+    }),
+    handle: async ({ http, app, query: { mail, before, limit } }) => {
+      const inbound = await store.listInbound(app.db, {
+        mailId: mail,
+        before: before ? Number(before) : undefined,
+        limit,
+      });
+      const last = inbound.length === limit ? inbound.at(-1) : undefined;
+      return http.json({ inbound, next: last ? String(last.id) : null });
+    },
+  }),
+  defineRoute({
+    method: "GET",
     path: "/admin/mails/suppressions/",
     summary: "Addresses that nothing is sent to any more because their mails came back.",
     access: "admin",
     body: noBody,
-    handle: async ({ http, app }) => http.json(await store.listSuppressions(app.db, mostListed)),
+    handle: async ({ http, app }) => http.json(await store.listSuppressions(app.db, app.clock.now(), mostListed)),
   }),
   defineRoute({
     method: "POST",

@@ -1,19 +1,18 @@
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import type { Transaction } from "kysely";
 import { logDecision } from "../admins/log-store.ts";
 import type { AppContext } from "../context.ts";
+import type { AppDatabase } from "../database.ts";
 import { type Problem, problem } from "../problems.ts";
 import { type Decision, resendSignupEmail } from "../registration/decisions.ts";
 import { sendCode } from "../registration/opening.ts";
-import type { DeliveryReport } from "./delivery-report.ts";
+import type { InboundReport } from "./delivery-report.ts";
 import { oneLine } from "./one-line.ts";
 import { tryFor } from "./schedule.ts";
 import * as store from "./store.ts";
-import type { MailType } from "./types.ts";
+import { codeTypes, type InboundKind, type InboundOutcome } from "./types.ts";
 
 /** What an administrator may do about mails, and what happens when one comes back. */
-
-/** Their codes are gone with the try that was the last; only who made them can make new ones. */
-const codeTypes: readonly MailType[] = ["signup_verification", "email_update_verification", "password_reset"];
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -27,7 +26,7 @@ export async function replayMail(
   id: string,
   actor: string,
 ): Promise<Decision<{ message: string }>> {
-  const mail = isMailId(id) ? await store.findForReplay(context.db, id) : undefined;
+  const mail = isMailId(id) ? await store.findForReplay(context.db, id, context.clock.now()) : undefined;
   if (!mail) return refuse(problem(404, "mail_not_found", "There is no such mail."));
   const { status } = mail;
   if (status !== "failed" && status !== "bounced") return refuse(notGivenUp(status));
@@ -112,23 +111,45 @@ export async function clearAddress(
   return refuse(problem(404, "address_not_suppressed", `No mail to ${email} has come back.`));
 }
 
-/** Writes down that a mail came back, once, and counts it against the address; or that it is still on its way. */
+/** Writes down what arrived for a mail, understood or not, and what it changed: all of it or nothing. */
 export async function recordReport(
   context: AppContext,
-  { mailId, action, diagnosis }: DeliveryReport & { mailId: string },
+  { mailId, kind, reason, isDead, excerpt }: InboundReport & { mailId: string },
 ): Promise<void> {
   const now = context.clock.now();
-  const reason = oneLine(diagnosis);
-  if (action === "delayed") return store.storeDelay(context.db, { id: mailId, reason: oneLine(`Delayed: ${reason}`) });
-  const bounced = await context.db.transaction().execute(async (trx) => {
-    const mail = await store.storeBounce(trx, { id: mailId, reason, now });
-    const limit = context.settings.bounceLimit;
-    if (mail) await store.countBounce(trx, { emailNorm: mail.email_norm, reason, limit, now });
-    return mail;
+  const said = reason ? oneLine(reason) : null;
+  const outcome = await context.db.transaction().execute(async (trx) => {
+    const change = await applyReport(context, trx, { mailId, kind, said, isDead });
+    await store.insertInbound(trx, { mailId, kind, outcome: change, reason: said, excerpt, received_at: now });
+    return change;
   });
-  if (!bounced) return;
-  context.metrics.countMail("bounced");
-  context.log.warn({ mail: mailId, type: bounced.type }, "a mail came back; it is listed among the failed ones");
+  context.metrics.countInbound(kind);
+  const what = { mail: mailId, kind, outcome };
+  if (outcome === "bounced") {
+    context.metrics.countMail("bounced");
+    context.log.warn(what, "a mail came back; it is listed among the failed ones");
+  } else if (kind === "complaint") context.log.warn(what, "somebody complained about a mail");
+  else context.log.info(what, "something arrived where mails come back to");
+}
+
+/** A mail comes back once. Only one to a dead address counts against it. */
+async function applyReport(
+  { clock, settings }: AppContext,
+  trx: Transaction<AppDatabase>,
+  { mailId, kind, said, isDead }: { mailId: string; kind: InboundKind; said: string | null; isDead: boolean },
+): Promise<InboundOutcome> {
+  const reason = said ?? "No reason was given.";
+  const now = clock.now();
+  if (kind === "delay") {
+    const isNoted = await store.storeDelay(trx, { id: mailId, reason: oneLine(said ? `Delayed: ${said}` : "Delayed") });
+    return isNoted ? "delayed" : "known";
+  }
+  if (kind !== "bounce") return "noted";
+  const mail = await store.storeBounce(trx, { id: mailId, reason, now });
+  if (!mail) return "known";
+  const limit = settings.bounceLimit;
+  if (isDead) await store.countBounce(trx, { id: mailId, emailNorm: mail.email_norm, reason, limit, now });
+  return "bounced";
 }
 
 function refuse<T>(reason: Problem): Decision<T> {

@@ -47,7 +47,10 @@ function readSmtp(reader: SettingsReader) {
 
 function readRelay(reader: SettingsReader) {
   const smtp = {
-    host: reader.required("BACKEND_SMTP_HOST", "the name of the mail relay, or unset BACKEND_SMTP_SEND"),
+    // An address of IPv6 may stand in brackets, as in URLs.
+    host: reader
+      .required("BACKEND_SMTP_HOST", "the name of the mail relay, or unset BACKEND_SMTP_SEND")
+      .replace(/^\[(.*)\]$/, "$1"),
     port: reader.port("BACKEND_SMTP_PORT", 587),
     tls: reader.choice("BACKEND_SMTP_TLS", ["starttls", "implicit", "none"], "starttls"),
     auth: readAuth(reader),
@@ -58,8 +61,12 @@ function readRelay(reader: SettingsReader) {
     returnPath: readAddress(reader, "BACKEND_SMTP_RETURN_PATH"),
     /** PEM. The only authorities the relay's certificate may come from. */
     ca: readCertificates(reader),
-    /** Milliseconds to connect, to the greeting, and for every answer. */
-    timeout: readTimeout(reader),
+    /** What we call ourselves in the greeting. */
+    ehloName: readEhloName(reader),
+    /** Milliseconds to connect, and to the greeting; three times as much to the end of the content. */
+    timeout: readTimeout(reader, "BACKEND_SMTP_TIMEOUT", "20s", 60),
+    /** Milliseconds for the answer to the whole mail: a second copy comes of giving up too early (RFC 5321, 4.5.3.2.6). */
+    finalTimeout: readTimeout(reader, "BACKEND_SMTP_FINAL_TIMEOUT", "10m", 720),
     dkim: readDkim(reader),
   };
   if (smtp.tls === "none" && !isLoopback(smtp.host))
@@ -70,13 +77,47 @@ function readRelay(reader: SettingsReader) {
 function readAuth(reader: SettingsReader) {
   const username = reader.optionalText("BACKEND_SMTP_USERNAME");
   const password = reader.optionalText("BACKEND_SMTP_PASSWORD");
-  const method = reader.choice("BACKEND_SMTP_AUTH_METHOD", ["any", "PLAIN", "LOGIN", "CRAM-MD5"], "any");
+  const methods = ["any", "PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2"] as const;
+  const method = reader.choice("BACKEND_SMTP_AUTH_METHOD", methods, "any");
+  const oauth = method === "XOAUTH2" ? readOauth(reader) : undefined;
   if (username === undefined && password === undefined && method === "any") return undefined;
   if (username === undefined)
     reader.fault("BACKEND_SMTP_USERNAME is missing: give it, or unset BACKEND_SMTP_PASSWORD and _AUTH_METHOD.");
-  if (password === undefined)
+  if (password === undefined && !oauth)
     reader.fault("BACKEND_SMTP_PASSWORD is missing: give it, or unset BACKEND_SMTP_USERNAME and _AUTH_METHOD.");
-  return { username: username ?? "", password: password ?? "", method: method === "any" ? undefined : method };
+  return {
+    username: username ?? "",
+    password: password ?? "",
+    method: method === "any" || method === "XOAUTH2" ? undefined : method,
+    oauth,
+  };
+}
+
+/** A refresh token, for which the provider gives short-lived ones to sign in with. */
+function readOauth(reader: SettingsReader) {
+  const why = "as BACKEND_SMTP_AUTH_METHOD is XOAUTH2";
+  const accessUrl = reader.required("BACKEND_SMTP_OAUTH_TOKEN_URL", `the URL that gives tokens, ${why}`);
+  if (accessUrl && !isSafeUrl(accessUrl)) reader.fault("BACKEND_SMTP_OAUTH_TOKEN_URL is no https URL.");
+  return {
+    accessUrl,
+    clientId: reader.required("BACKEND_SMTP_OAUTH_CLIENT_ID", `it, ${why}`),
+    clientSecret: reader.required("BACKEND_SMTP_OAUTH_CLIENT_SECRET", `it, ${why}`),
+    refreshToken: reader.required("BACKEND_SMTP_OAUTH_REFRESH_TOKEN", `it, ${why}`),
+  };
+}
+
+function isSafeUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname } = new URL(text);
+  return protocol === "https:" || (protocol === "http:" && isLoopback(hostname));
+}
+
+function readEhloName(reader: SettingsReader): string | undefined {
+  const name = reader.optionalText("BACKEND_SMTP_EHLO_NAME");
+  const isFull = name?.includes(".") && isEmailAddress(`x@${name}`);
+  if (name !== undefined && !isFull && !/^\[[0-9a-f.:]+\]$/i.test(name))
+    reader.fault("BACKEND_SMTP_EHLO_NAME is not a full name such as mail.people.example.");
+  return name;
 }
 
 function readSender(reader: SettingsReader): string {
@@ -92,9 +133,9 @@ function readAddress(reader: SettingsReader, name: string): string | undefined {
 }
 
 /** Bounded, so that a mail's turn ends before its worker is taken for dead. */
-function readTimeout(reader: SettingsReader): number {
-  const seconds = reader.duration("BACKEND_SMTP_TIMEOUT", "20s");
-  if (seconds < 1 || seconds > 60) reader.fault("BACKEND_SMTP_TIMEOUT is not between 1s and 60s.");
+function readTimeout(reader: SettingsReader, name: string, fallback: string, most: number): number {
+  const seconds = reader.duration(name, fallback);
+  if (seconds < 1 || seconds > most) reader.fault(`${name} is not between 1s and ${most}s.`);
   return seconds * 1_000;
 }
 

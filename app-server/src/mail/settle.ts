@@ -2,23 +2,47 @@ import { type CodeSeal, domainOf, toDueMail } from "./due-mail.ts";
 import { oneLine } from "./one-line.ts";
 import { giveTurnBack } from "./pace.ts";
 import type { MailQueueParts, PostOffice } from "./queue.ts";
+import type { Refusals } from "./refusals.ts";
 import { nextTry } from "./schedule.ts";
 import * as store from "./store.ts";
-import type { DeliveryOutcome } from "./types.ts";
+import { codeTypes, type DeliveryOutcome } from "./types.ts";
 
 export interface SettleParts extends MailQueueParts {
   codes: CodeSeal;
   deliver: PostOffice;
+  refusals: Refusals;
 }
 
 /** Delivers one mail and writes down what became of it. */
 export async function settle(parts: SettleParts, row: store.ClaimedMail): Promise<void> {
   const stored = Promise.withResolvers<void>();
   try {
-    await writeDown(parts, row, await attempt(parts, row, stored.promise));
+    await writeDown(parts, row, await weigh(parts, row, await attempt(parts, row, stored.promise)));
   } finally {
     stored.resolve();
   }
+}
+
+/** What is given for a dead address counts only from a relay that takes other mails. */
+async function weigh(parts: SettleParts, row: store.ClaimedMail, outcome: DeliveryOutcome): Promise<DeliveryOutcome> {
+  const { refusals, clock, db, log } = parts;
+  if (outcome.status === "accepted") refusals.accepted();
+  if (outcome.status === "deferred" && outcome.advice && refusals.isNews(outcome.advice, clock.now()))
+    log.warn({ mail: row.id, advice: outcome.advice }, "the relay does not take mails; they are tried again");
+  if (outcome.status !== "failed" || !isTried(row)) return outcome;
+  const refusal = { id: row.id, emailNorm: row.email_norm, reason: outcome.reason };
+  const mails = refusals.add(refusal, clock.now());
+  if (mails.length === 0) return outcome;
+  const reopened = await store.takeRefusalsBack(db, mails, clock.now());
+  const advice = "Several addresses were refused in the same words, one after the other: look at the relay.";
+  if (refusals.isNews(advice, clock.now()))
+    log.warn({ mails, reopened, advice }, "the relay seems to refuse everybody");
+  return { status: "deferred", reason: outcome.reason };
+}
+
+/** Codes that people ask for go to every address; a mailbox may have come back to life. */
+function isTried({ suppressed_because, type }: store.ClaimedMail): boolean {
+  return suppressed_because === null || codeTypes.includes(type);
 }
 
 async function writeDown(parts: SettleParts, row: store.ClaimedMail, outcome: DeliveryOutcome): Promise<void> {
@@ -34,8 +58,8 @@ async function writeDown(parts: SettleParts, row: store.ClaimedMail, outcome: De
   } as const;
   if (outcome.status === "deferred" && outcome.concerns === "relay")
     await giveTurnBack(parts.db, parts.settings, domainOf(row.email_norm));
-  // An address that refuses for good counts like one whose mails come back; one that is suppressed was not asked.
-  const isRefusal = outcome.status === "failed" && row.suppressed_because === null;
+  // A dead address counts like one whose mails come back; one that is suppressed was not asked.
+  const isRefusal = outcome.status === "failed" && isTried(row);
   const isStored = await (isRefusal
     ? storeRefusal(parts, row.email_norm, settlement)
     : store.settleMail(parts.db, settlement));
@@ -48,16 +72,16 @@ function storeRefusal(
   emailNorm: string,
   settlement: store.Settlement,
 ): Promise<boolean> {
-  const { reason, now } = settlement;
+  const { id, reason, now } = settlement;
   return db.transaction().execute(async (trx) => {
     if (!(await store.settleMail(trx, settlement))) return false;
-    await store.countBounce(trx, { emailNorm, reason, limit: settings.bounceLimit, now });
+    await store.countBounce(trx, { id, emailNorm, reason, limit: settings.bounceLimit, now });
     return true;
   });
 }
 
 async function attempt(parts: SettleParts, row: store.ClaimedMail, stored: Promise<void>): Promise<DeliveryOutcome> {
-  if (row.suppressed_because !== null)
+  if (!isTried(row))
     return { status: "failed", reason: `Nothing is sent to this address any more: ${row.suppressed_because}` };
   try {
     return await parts.deliver(toDueMail(row, parts.settings, parts.codes), stored);

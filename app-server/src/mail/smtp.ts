@@ -1,28 +1,77 @@
+import { connect, type Socket } from "node:net";
+import { domainToASCII } from "node:url";
 import type { NodemailerError, SMTPPoolOptions } from "nodemailer";
 import type { Settings } from "../settings.ts";
 import type { SmtpSettings } from "./settings.ts";
+import { isDeadAddress, withoutAddresses } from "./verdict.ts";
 
-/** How the relay is spoken to, for nodemailer. `timeout` covers the whole way to a ready session, then each answer. */
+/** How the relay is spoken to, for nodemailer. `timeout` covers connecting and the greeting. */
 export function connectionOf(settings: Settings, smtp: SmtpSettings) {
-  const name = new URL(settings.frontendOrigin).hostname;
   return {
     host: smtp.host,
+    ...(smtp.host === "localhost" ? { getSocket: connectToLocalhost } : {}),
     port: smtp.port,
     secure: smtp.tls === "implicit",
     requireTLS: smtp.tls === "starttls",
     ignoreTLS: smtp.tls === "none",
     ...(smtp.ca ? { tls: { ca: smtp.ca } } : {}),
-    // Relays distrust a greeting without a domain; in a container the machine's own name has none.
-    ...(/\.[a-z]/i.test(name) ? { name } : {}),
-    ...(smtp.auth ? { auth: { user: smtp.auth.username, pass: smtp.auth.password } } : {}),
+    name: smtp.ehloName ?? nameOf(settings, smtp),
+    ...(smtp.auth ? { auth: credentialsOf(smtp.auth) } : {}),
     ...(smtp.auth?.method ? { authMethod: smtp.auth.method } : {}),
     ...(smtp.dkim ? { dkim: dkimOf(smtp.dkim) } : {}),
     dnsTimeout: smtp.timeout,
     connectionTimeout: smtp.timeout,
     greetingTimeout: smtp.timeout,
-    // A little longer, so that a greeting that does not come is told from an answer that does not.
-    socketTimeout: smtp.timeout + 100,
+    // The longest silence that any step is allowed; whoever sends a mail ends the others earlier.
+    socketTimeout: smtp.finalTimeout + 1_000,
   } satisfies SMTPPoolOptions;
+}
+
+const own = [
+  { address: "127.0.0.1", family: 4 },
+  { address: "::1", family: 6 },
+];
+
+/** Whatever this machine's tables say, the name is that of both its own addresses (RFC 6761, 6.3). */
+function connectToLocalhost(
+  { port, connectionTimeout }: SMTPPoolOptions,
+  done: (error: Error | null, socket?: { connection: Socket }) => void,
+): void {
+  const socket = connect({
+    host: "localhost",
+    port: Number(port),
+    autoSelectFamily: true,
+    lookup: (_, __, found) => found(null, own),
+  });
+  socket.setTimeout(connectionTimeout ?? 0, () =>
+    socket.destroy(Object.assign(new Error("no answer"), { code: "ETIMEDOUT" })),
+  );
+  const fail = (error: NodeJS.ErrnoException) => {
+    // As nodemailer reports what befalls its own connections.
+    const code = error.code === "ETIMEDOUT" ? error.code : "ESOCKET";
+    done(Object.assign(error, { originalCode: originalCodeOf(error), code }));
+  };
+  socket.once("error", fail);
+  socket.once("connect", () => {
+    socket.setTimeout(0);
+    socket.off("error", fail);
+    done(null, { connection: socket });
+  });
+}
+
+/** Of the addresses that were tried in vain the first tells. */
+function originalCodeOf(error: NodeJS.ErrnoException): string | undefined {
+  return error instanceof AggregateError ? (error.errors[0] as NodeJS.ErrnoException).code : error.code;
+}
+
+/** Relays distrust a greeting without a domain; in a container the machine's own name has none. */
+function nameOf({ frontendOrigin }: Settings, { senderEmail }: SmtpSettings): string {
+  const { hostname } = new URL(frontendOrigin);
+  return /\.[a-z]/i.test(hostname) ? hostname : domainToASCII(senderEmail.slice(senderEmail.lastIndexOf("@") + 1));
+}
+
+function credentialsOf({ username, password, oauth }: NonNullable<SmtpSettings["auth"]>) {
+  return oauth ? { type: "OAuth2" as const, user: username, ...oauth } : { user: username, pass: password };
 }
 
 /** What RFC 6376, 5.4.1 recommends as far as our mails have it; one-click links count only when they are signed too. */
@@ -44,7 +93,7 @@ export interface SmtpProblem {
   remedy: string;
   /** Whether it befell this mail alone or would befall any. */
   concerns: "mail" | "relay";
-  /** The same mail would be refused again. */
+  /** Nobody will ever read what is sent to this address. */
   isFinal: boolean;
 }
 
@@ -55,18 +104,13 @@ export function problemOf(error: NodemailerError, smtp: SmtpSettings): SmtpProbl
   const kind = kindOf(error);
   const { what, remedy, concerns } = problems[kind];
   const cause = error.response ?? `(${error.originalCode ?? error.timeoutType ?? error.code ?? error.message})`;
-  const told = kind === "recipient" || kind === "message" ? cause : `${what}: ${cause}`;
+  const told = what === "" ? cause : `${what}: ${cause}`;
   return {
     reason: told.replaceAll("RELAY", `${smtp.host}:${smtp.port}`),
     remedy,
     concerns,
-    isFinal: concerns === "mail" && isFinal(error, kind),
+    isFinal: kind === "recipient" || kind === "unwritable",
   };
-}
-
-function isFinal({ responseCode }: NodemailerError, kind: Kind): boolean {
-  if (kind === "unwritable") return true;
-  return (kind === "recipient" || kind === "message") && responseCode !== undefined && responseCode >= 500;
 }
 
 type Kind = keyof typeof problems;
@@ -123,12 +167,31 @@ const problems = {
   },
   recipient: {
     what: "",
-    remedy: "The relay does not take mails to this address. If it takes none at all, it may want a signed-in sender.",
+    remedy: "Check the address: the relay says that it does not exist.",
+    concerns: "mail",
+  },
+  wantsTls: {
+    what: "",
+    remedy:
+      "The relay talks only over TLS: set BACKEND_SMTP_TLS=starttls, or implicit with the port for it (often 465).",
+    concerns: "relay",
+  },
+  clientName: {
+    what: "",
+    remedy:
+      "The relay does not like the name we greet it with: set BACKEND_SMTP_EHLO_NAME to a full name such as mail.people.example.",
+    concerns: "mail",
+  },
+  notAllowed: {
+    what: "",
+    remedy:
+      "The relay does not pass on mails of ours: have it let this machine's address in, or sign in with " +
+      "BACKEND_SMTP_USERNAME and BACKEND_SMTP_PASSWORD.",
     concerns: "mail",
   },
   message: {
     what: "",
-    remedy: "The relay took the addresses and refused the mail: look its answer up, often it is about spam or DKIM.",
+    remedy: "The relay refused the mail, not its address: look its answer up; often it is about limits, spam or DKIM.",
     concerns: "mail",
   },
   unwritable: {
@@ -148,21 +211,29 @@ const problems = {
   },
 } as const satisfies Record<string, { what: string; remedy: string; concerns: SmtpProblem["concerns"] }>;
 
-/** The steps of the dialogue whose refusal means something of its own. */
-const refusals: Record<string, Kind> = {
-  STARTTLS: "noTls",
-  "MAIL FROM": "sender",
-  "RCPT TO": "recipient",
-  DATA: "message",
-};
-
 function kindOf(error: NodemailerError): Kind {
-  const { code, command = "", responseCode } = error;
+  const { code, responseCode } = error;
   if (code === "EDNS") return "unknownName";
-  if (code === "EAUTH" || code === "ENOAUTH" || sessionCodes.has(responseCode ?? 0)) return "signIn";
-  if (responseCode) return refusals[command] ?? "greeting";
+  if (code === "EAUTH" || code === "ENOAUTH" || code === "EOAUTH2" || sessionCodes.has(responseCode ?? 0))
+    return /\btls\b|starttls/i.test(error.response ?? "") ? "wantsTls" : "signIn";
+  if (responseCode) return kindOfRefusal(error);
   if (code === "EENVELOPE" || code === "EMESSAGE") return "unwritable";
   return code === "ETIMEDOUT" || code === "EABORT" ? kindOfWait(error) : kindOfBreak(error);
+}
+
+/** By the step that was refused first: what stands in an answer to our name is not about anybody's mailbox. */
+function kindOfRefusal({ command = "", response = "" }: NodemailerError): Kind {
+  if (command === "STARTTLS") return "noTls";
+  const words = withoutAddresses(response);
+  if (/^(EHLO|HELO|LHLO)/.test(command) || /\b(helo|ehlo)\b/i.test(words))
+    return /^421/.test(response) ? "greeting" : "clientName";
+  if (command === "MAIL FROM") return "sender";
+  if (command !== "RCPT TO" && command !== "DATA") return "greeting";
+  if (isDeadAddress(response)) return "recipient";
+  if (/\bsender\b/i.test(words)) return "sender";
+  return /\b(relay(ing)?|access denied|not (permitted|allowed)|authenticat\w*)\b/i.test(words)
+    ? "notAllowed"
+    : "message";
 }
 
 function kindOfWait({ timeoutType }: NodemailerError): Kind {

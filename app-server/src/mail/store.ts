@@ -1,13 +1,19 @@
-import type { ListedMail, ListedSuppression } from "@anteroom/shared/wire/app";
-import { type Kysely, type Selectable, sql, type Transaction } from "kysely";
-import type { AppDatabase, MailTable, TokenTable } from "../database.ts";
-import type { DeliveryOutcome, MailStatus, MailType } from "./types.ts";
+import type { ListedInboundMail, ListedMail, ListedSuppression } from "@anteroom/shared/wire/app";
+import { type Insertable, type Kysely, type Selectable, sql, type Transaction } from "kysely";
+import type { AppDatabase, InboundMailTable, MailTable, TokenTable } from "../database.ts";
+import { codeTypes, type DeliveryOutcome, type InboundOutcome, type MailStatus, type MailType } from "./types.ts";
 
 /** All statements on mails and suppressions. */
 
 type Db = Kysely<AppDatabase> | Transaction<AppDatabase>;
 
 export type StoredMail = Selectable<MailTable>;
+
+/** Seconds for which nothing is sent to an address that seems dead. The mail after that shows whether it still is. */
+const suppressedFor = 14 * 86_400;
+
+const isSuppressed = (now: number) =>
+  sql<boolean>`(suppressed_at is not null and (suppressed_until is null or suppressed_until > ${now}))`;
 
 /** Where a worker listens for mails that are due. */
 export const wakeChannel = "anteroom_mail_due";
@@ -90,7 +96,7 @@ const isGone = (processName: string) =>
  * Takes mails for one worker. A mail that is settled, waits for its next try or is in another living worker's hands is
  * left out, whatever its job says.
  */
-export async function claimMails(db: Db, ids: string[], processName: string): Promise<ClaimedMail[]> {
+export async function claimMails(db: Db, ids: string[], processName: string, now: number): Promise<ClaimedMail[]> {
   return db
     .with("claimed", (with_) =>
       with_
@@ -108,7 +114,7 @@ export async function claimMails(db: Db, ids: string[], processName: string): Pr
     .leftJoin("newusers", "newusers.registration_id", "claimed.registration_id")
     .leftJoin("users", "users.id", "claimed.user_id")
     .leftJoin("mail_suppressions as suppression", (join) =>
-      join.onRef("suppression.email_norm", "=", "claimed.email_norm").on("suppression.suppressed_at", "is not", null),
+      join.onRef("suppression.email_norm", "=", "claimed.email_norm").on(isSuppressed(now)),
     )
     .selectAll("claimed")
     .select((eb) => [
@@ -198,12 +204,19 @@ export async function settleMail(db: Db, settlement: Settlement): Promise<boolea
   return result.numUpdatedRows === 1n;
 }
 
-/** Counts a mail that came back or was refused for good; from `limit` on nothing is sent there any more. */
+/**
+ * Counts a mail that says that its address is dead; from `limit` on nothing is sent there for a time. The count begins
+ * again when a mail has got through between the last one that counted and this one.
+ */
 export async function countBounce(
   db: Db,
-  bounce: { emailNorm: string; reason: string; limit: number; now: number },
+  bounce: { id: string; emailNorm: string; reason: string; limit: number; now: number },
 ): Promise<void> {
-  const { emailNorm, reason, limit, now } = bounce;
+  const { id, emailNorm, reason, limit, now } = bounce;
+  const count = sql<number>`(case when exists (select from mails
+      where mails.email_norm = ${emailNorm} and mails.status = 'accepted' and mails.id < ${id}::uuid
+        and mails.created_at >= mail_suppressions.updated_at)
+    then 1 else mail_suppressions.bounces + 1 end)`;
   await db
     .insertInto("mail_suppressions")
     .values({
@@ -211,18 +224,36 @@ export async function countBounce(
       bounces: 1,
       reason,
       suppressed_at: limit <= 1 ? now : null,
+      suppressed_until: now + suppressedFor,
       updated_at: now,
     })
     .onConflict((conflict) =>
       conflict.column("email_norm").doUpdateSet({
-        bounces: sql`mail_suppressions.bounces + 1`,
+        bounces: count,
         reason,
-        suppressed_at: sql`coalesce(mail_suppressions.suppressed_at,
-          case when mail_suppressions.bounces + 1 >= ${limit} then ${now}::bigint end)`,
+        suppressed_at: sql`case when ${count} >= ${limit} then ${now}::bigint end`,
+        suppressed_until: now + suppressedFor,
         updated_at: now,
       }),
     )
     .execute();
+}
+
+/**
+ * Mails that were given up for what seemed to be dead addresses do not count after all. Those that need no code are tried
+ * again. Returns how many.
+ */
+export async function takeRefusalsBack(db: Db, ids: string[], now: number): Promise<number> {
+  const result = await sql`
+    with refused as (
+      select id, email_norm, type from mails where id = any(${ids}::uuid[]) and status = 'failed' for update
+    ), uncounted as (
+      update mail_suppressions set bounces = bounces - 1, suppressed_at = null
+      where email_norm in (select email_norm from refused) and bounces > 0
+    )
+    update mails set status = 'deferred', next_try_at = ${now + 60}, updated_at = ${now}
+    where id in (select id from refused where not type = any(${[...codeTypes]}::text[]))`.execute(db);
+  return Number(result.numAffectedRows ?? 0);
 }
 
 /** Due, and yet without a job. Cause and job are written together, so no other mail looks like that. */
@@ -355,11 +386,11 @@ export async function listMailsOf(
 }
 
 /** A dead letter, with what decides whether it can be sent again. */
-export async function findForReplay(db: Db, id: string) {
+export async function findForReplay(db: Db, id: string, now: number) {
   return db
     .selectFrom("mails")
     .leftJoin("mail_suppressions as suppression", (join) =>
-      join.onRef("suppression.email_norm", "=", "mails.email_norm").on("suppression.suppressed_at", "is not", null),
+      join.onRef("suppression.email_norm", "=", "mails.email_norm").on(isSuppressed(now)),
     )
     .select(["mails.id", "type", "mails.email", "mails.email_norm", "user_id", "registration_id", "status"])
     .select((eb) => eb("suppression.email_norm", "is not", null).as("is_suppressed"))
@@ -434,22 +465,51 @@ export async function storeBounce(
     .executeTakeFirst();
 }
 
-/** The next relay has not got rid of it yet. */
-export async function storeDelay(db: Db, delay: { id: string; reason: string }): Promise<void> {
-  await db
+/** The next relay has not got rid of it yet. False when it is not of interest any more. */
+export async function storeDelay(db: Db, delay: { id: string; reason: string }): Promise<boolean> {
+  const result = await db
     .updateTable("mails")
     .set({ reason: delay.reason })
     .where("id", "=", delay.id)
     .where("status", "=", "accepted")
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
+/** Writes down what arrived. `mailId` may be of a mail that is not kept any more. */
+export async function insertInbound(
+  db: Db,
+  { mailId, ...inbound }: Omit<Insertable<InboundMailTable>, "mail_id"> & { mailId: string },
+): Promise<void> {
+  const mail = sql<string | null>`(select id from mails where id = ${mailId}::uuid)`;
+  const outcome = sql<InboundOutcome>`case when ${mail} is null then 'unknown_mail' else ${inbound.outcome} end`;
+  await db
+    .insertInto("inbound_mails")
+    .values({ ...inbound, mail_id: mail, outcome })
     .execute();
 }
 
-/** Addresses that nothing is sent to any more, the newest first. */
-export async function listSuppressions(db: Db, limit: number): Promise<ListedSuppression[]> {
+/** Newest first; of one mail, or of all. */
+export async function listInbound(
+  db: Db,
+  { mailId, before, limit }: { mailId: string | undefined; before: number | undefined; limit: number },
+): Promise<ListedInboundMail[]> {
+  let query = db
+    .selectFrom("inbound_mails")
+    .leftJoin("mails", "mails.id", "inbound_mails.mail_id")
+    .select(["inbound_mails.id", "mail_id", "email", "type", "kind", "outcome", "inbound_mails.reason", "excerpt"])
+    .select("received_at");
+  if (mailId !== undefined) query = query.where("mail_id", "=", mailId);
+  if (before !== undefined) query = query.where("inbound_mails.id", "<", before);
+  return query.orderBy("inbound_mails.id", "desc").limit(limit).execute();
+}
+
+/** Addresses that nothing is sent to at present, the newest first. */
+export async function listSuppressions(db: Db, now: number, limit: number): Promise<ListedSuppression[]> {
   return db
     .selectFrom("mail_suppressions")
     .select(["email_norm as email", "bounces", "reason", "suppressed_at"])
-    .where("suppressed_at", "is not", null)
+    .where(isSuppressed(now))
     .$narrowType<{ suppressed_at: number }>()
     .orderBy("suppressed_at", "desc")
     .limit(limit)
@@ -462,13 +522,14 @@ export async function clearSuppression(db: Db, emailNorm: string): Promise<boole
   return result.numDeletedRows === 1n;
 }
 
-/** Mails, and counts of bounces short of the limit, older than `before`. What is suppressed stays so. */
-export async function purgeMails(db: Db, before: number): Promise<void> {
+/** Mails, what came back of them, and counts of bounces, older than `before`. What is suppressed stays so for its time. */
+export async function purgeMails(db: Db, before: number, now: number): Promise<void> {
   await db.deleteFrom("mails").where("created_at", "<", before).execute();
+  await db.deleteFrom("inbound_mails").where("received_at", "<", before).execute();
   await db
     .deleteFrom("mail_suppressions")
     .where("updated_at", "<", before)
-    .where("suppressed_at", "is", null)
+    .where(sql<boolean>`not ${isSuppressed(now)}`)
     .execute();
 }
 

@@ -29,6 +29,8 @@ async function sendTestMail(settings: Settings, smtp: SmtpSettings, address: str
   const message = messageOf(settings, testMailTo(address, settings), due);
   try {
     await transport.sendMail({ ...message, envelope: createEnvelopes(settings, smtp)(address, due.id) });
+    if (smtp.auth && !dialogue.some((line) => line.startsWith("C: AUTH")))
+      dialogue.push("BACKEND_SMTP_USERNAME was not used: the relay offers no sign-in.");
     dialogue.push(`The relay took the mail. Look into the mailbox of ${address}, and into its spam folder.`);
     return { ok: true, dialogue };
   } catch (error) {

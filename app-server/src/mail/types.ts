@@ -28,6 +28,9 @@ export const mailTypes = {
 
 export type MailType = keyof typeof mailTypes;
 
+/** What people ask for, and wait for. Only who made their codes can make new ones. */
+export const codeTypes: readonly MailType[] = ["signup_verification", "email_update_verification", "password_reset"];
+
 /** The kinds a person may switch on and off. */
 export type SwitchableMailType = {
   [Type in MailType]: (typeof mailTypes)[Type]["preference"] extends "mandatory" ? never : Type;
@@ -40,6 +43,20 @@ export const mailStatuses = ["queued", "accepted", "deferred", "failed", "bounce
  * `bounced`: the relay took it and it came back.
  */
 export type MailStatus = (typeof mailStatuses)[number];
+
+export const inboundKinds = ["bounce", "delay", "success", "complaint", "other"] as const;
+
+/** What arrived at a return path: a report that a mail came back, waits or was delivered (RFC 3464, or in words), somebody's
+ * complaint about it (RFC 5965), or something else. */
+export type InboundKind = (typeof inboundKinds)[number];
+
+export const inboundOutcomes = ["bounced", "delayed", "noted", "known", "unknown_mail"] as const;
+
+/**
+ * What it changed: `bounced` and `delayed` the mail's state; `noted`: nothing; `known`: the mail had been given up or had
+ * come back before; `unknown_mail`: it is not kept any more.
+ */
+export type InboundOutcome = (typeof inboundOutcomes)[number];
 
 export const languages = ["en", "nl"] as const;
 
@@ -74,10 +91,10 @@ export interface DueMail extends MailRequest {
 }
 
 /**
- * What a delivery came to. `deferred` is tried again by the schedule; `failed` is not: the recipient was refused for good.
- * `concerns`: the relay would have taken no mail to anybody.
+ * What a delivery came to. `deferred` is tried again by the schedule; `failed` is not: nobody reads mails to this address.
+ * `concerns`: the relay would have taken no mail to anybody. `advice`: what an operator may do about it.
  */
 export type DeliveryOutcome =
   | { status: "accepted"; reply: string }
-  | { status: "deferred"; reason: string; concerns?: "relay" }
+  | { status: "deferred"; reason: string; concerns?: "relay"; advice?: string }
   | { status: "failed"; reason: string };

@@ -111,7 +111,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
   async function startAll(jobs: Job[]): Promise<void> {
     const jobOf = await oneJobForEach(jobs);
     if (jobOf.size === 0) return;
-    const mails = await store.claimMails(parts.db, [...jobOf.keys()], parts.processName);
+    const mails = await store.claimMails(parts.db, [...jobOf.keys()], parts.processName, parts.clock.now());
     mails.sort((a, b) => mailTypes[b.type].priority - mailTypes[a.type].priority);
     for (const mail of mails) {
       start(jobOf.get(mail.id) as Job, mail);

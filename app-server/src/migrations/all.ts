@@ -4,6 +4,7 @@ import * as mails from "./002-mails.ts";
 import * as administration from "./003-administration.ts";
 import * as accountHandles from "./004-account-handles.ts";
 import * as people from "./005-people.ts";
+import * as inboundMails from "./006-inbound-mails.ts";
 import * as requestIds from "./009-request-ids.ts";
 import * as keptSecret from "./010-kept-secret.ts";
 import * as owedLinks from "./011-owed-links.ts";
@@ -15,6 +16,7 @@ export const migrations: Record<string, Migration> = {
   "003-administration": administration,
   "004-account-handles": accountHandles,
   "005-people": people,
+  "006-inbound-mails": inboundMails,
   "009-request-ids": requestIds,
   "010-kept-secret": keptSecret,
   "011-owed-links": owedLinks,

@@ -45,6 +45,7 @@ export interface RelayOptions {
   account?: { username: string; password: string };
   authMethods?: string[];
   port?: number;
+  host?: string;
 }
 
 export type MailRelay = Awaited<ReturnType<typeof startMailRelay>>;
@@ -65,9 +66,13 @@ export async function startMailRelay(options: RelayOptions = {}) {
     script: undefined as ((step: Step) => Fault | undefined) | undefined,
     /** Milliseconds between the single bytes of every answer. */
     trickle: undefined as number | undefined,
+    /** It ends a session that asks for more. */
+    mailsPerSession: Number.POSITIVE_INFINITY,
+    /** What the answer to a whole mail waits for. */
+    waitForEnd: undefined as (() => Promise<void>) | undefined,
     /** Nothing listens any more, and every connection is cut. */
     goAway: () => proxy.close(),
-    comeBack: () => proxy.listen(relay.port),
+    comeBack: () => proxy.listen(relay.port, options.host),
     /** Cuts every connection; new ones are welcome. */
     cut: () => proxy.cut(),
     /** Cuts those on which nothing is under way. */
@@ -86,6 +91,7 @@ export async function startMailRelay(options: RelayOptions = {}) {
 
   const server = new SMTPServer({ ...serverOptions(options), ...createHandlers(options, relay, judge, () => proxy) });
   server.on("error", () => undefined);
+  const host = options.host ?? "127.0.0.1";
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.server.address();
   const proxy = createSmtpProxy({
@@ -94,7 +100,7 @@ export async function startMailRelay(options: RelayOptions = {}) {
     judge,
     trickle: () => relay.trickle,
   });
-  relay.port = await proxy.listen(options.port ?? 0);
+  relay.port = await proxy.listen(options.port ?? 0, host);
   return relay;
 }
 
@@ -123,7 +129,12 @@ type Judge = (stage: Stage, sender?: string, recipient?: string) => Fault | unde
 /** What smtp-server asks while it does its duty. The proxy before it cuts connections and minds the other stages. */
 function createHandlers(
   { account }: RelayOptions,
-  relay: { mails: RelayedMail[]; recipients: string[] },
+  relay: {
+    mails: RelayedMail[];
+    recipients: string[];
+    mailsPerSession: number;
+    waitForEnd: (() => Promise<void>) | undefined;
+  },
   judge: Judge,
   proxy: () => SmtpProxy,
 ): SMTPServerOptions {
@@ -143,13 +154,17 @@ function createHandlers(
         auth.username === account?.username &&
         (auth.method === "CRAM-MD5"
           ? auth.validatePassword(account?.password ?? "")
-          : auth.password === account?.password);
+          : (auth.password ?? auth.accessToken) === account?.password);
       settle(judge("auth"), session.remotePort, (error) => {
         if (error) return done(error);
         done(null, isRight ? { user: auth.username } : { responseCode: 535, message: "wrong name or password" });
       });
     },
-    onMailFrom: ({ address }, session, done) => settle(judge("mail", address), session.remotePort, done),
+    onMailFrom: ({ address }, session, done) => {
+      const isOver = session.transaction > relay.mailsPerSession;
+      const tooMany = { code: 421, text: "4.7.0 too many messages" };
+      settle(isOver ? tooMany : judge("mail", address), session.remotePort, done);
+    },
     onRcptTo: ({ address }, session, done) => {
       const sender = session.envelope.mailFrom || { address: "" };
       settle(judge("rcpt", sender.address, address), session.remotePort, done);
@@ -159,6 +174,7 @@ function createHandlers(
       const to = session.envelope.rcptTo[0]?.address ?? "";
       const raw = await readText(stream).catch(() => undefined);
       if (raw === undefined) return;
+      await relay.waitForEnd?.();
       const fault = judge("end", from, to);
       if (typeof fault === "object" || fault === "drop" || fault === "hang") {
         settle(fault, session.remotePort, done);

@@ -2,7 +2,7 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import type { Fault, Stage } from "./mail-relay.ts";
 
 export interface SmtpProxy {
-  listen(port: number): Promise<number>;
+  listen(port: number, host?: string): Promise<number>;
   close(): Promise<void>;
   cut(): void;
   /** Cuts the connections on which the server owes no answer. */
@@ -35,10 +35,10 @@ export function createSmtpProxy(options: ProxyOptions): SmtpProxy {
     for (const passage of passages.values()) passage.drop();
   };
   return {
-    listen: (port) =>
+    listen: (port, host = "127.0.0.1") =>
       new Promise((resolve, reject) => {
         server.once("error", reject);
-        server.listen(port, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
+        server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
       }),
     close: () =>
       new Promise((resolve) => {

@@ -172,6 +172,8 @@ export interface MailSuppressionTable {
   reason: string;
   suppressed_at: number | null;
   suppressed_until: number | null;
+  /** The mail that was counted last. */
+  last_mail_id: string | null;
   /** When one was counted last. */
   updated_at: number;
 }

@@ -55,7 +55,7 @@ function createSmtpDelivery(settings: Settings, smtp: SmtpSettings): Delivery {
   let lastAccepted = 0;
 
   async function send(mail: ComposedMail, due: DueMail, settled: Promise<unknown>): Promise<Turn> {
-    const limits = createLimits(smtp);
+    const limits = createLimits(settings, smtp);
     const lastStep = lastStepOf(settled);
     const message = () => ({
       ...messageOf(settings, mail, due),
@@ -111,7 +111,7 @@ interface Passage {
 type Limits = ReturnType<typeof createLimits>;
 
 /** How long a mail may take: to the end of its content, and then for the answer to that. */
-function createLimits(smtp: SmtpSettings) {
+function createLimits({ finalTimeout }: Settings, smtp: SmtpSettings) {
   const controller = new AbortController();
   const stop = () => controller.abort();
   let timer = setTimeout(stop, Math.min(3 * smtp.timeout, longest));
@@ -121,7 +121,7 @@ function createLimits(smtp: SmtpSettings) {
     hasBegun: false,
     waitForAnswer: () => {
       clearTimeout(timer);
-      timer = setTimeout(stop, smtp.finalTimeout);
+      timer = setTimeout(stop, finalTimeout);
     },
     end: () => clearTimeout(timer),
   };

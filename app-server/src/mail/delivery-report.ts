@@ -97,14 +97,12 @@ function readWords(mail: Email, text: string): Finding | undefined {
   if (!isReport || /^\s*(?:re|aw|antw|fwd?):/i.test(mail.subject ?? "")) return undefined;
   const said = sayingOf(text);
   if (!said && !isCertain) return undefined;
-  const isDelay = said?.statusClass === "4" || said === undefined;
-  const kind =
-    isDelay &&
-    delays.test(`${mail.subject ?? ""}\n${text}`) &&
-    !/gave up|giving up|permanent|too long|expired/i.test(text)
-      ? "delay"
-      : "bounce";
-  return { kind, reason: said?.reason, isDead: kind === "bounce" && (said?.isDead ?? false) };
+  const kind = isDelay(`${mail.subject ?? ""}\n${text}`, said?.statusClass) ? "delay" : "bounce";
+  return { kind, reason: said?.reason, isDead: kind === "bounce" && said?.isDead === true };
+}
+
+function isDelay(words: string, statusClass: string | undefined): boolean {
+  return statusClass !== "5" && delays.test(words) && !/gave up|giving up|permanent|too long|expired/i.test(words);
 }
 
 /** What the server on the other side answered, as far as it is in these words: the line, with its continuation. */

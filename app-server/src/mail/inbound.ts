@@ -38,7 +38,7 @@ export function listenForMail(context: AppContext): Promise<InboundListener> {
     ...halfOpen,
     ...createHandlers(context),
   });
-  server.server.on("connection", (socket: Socket) => socket.on("end", () => endWhenQuiet(socket)));
+  server.server.on("connection", keepAnswering);
   server.on("error", (error) => context.log.debug({ err: error }, "inbound mail"));
   return new Promise((resolve, reject) => {
     server.server.once("error", (cause) =>
@@ -54,6 +54,12 @@ export function listenForMail(context: AppContext): Promise<InboundListener> {
       resolve({ port, close: () => new Promise((closed) => server.close(() => closed())) });
     });
   });
+}
+
+/** smtp-server answers only where both sides are open, and knows no other end than that of both. */
+function keepAnswering(socket: Socket): void {
+  Object.defineProperty(socket, "readyState", { get: () => (socket.writable ? "open" : "closed") });
+  socket.on("end", () => endWhenQuiet(socket));
 }
 
 /** The other side has said its last: once everything is answered there is nothing to wait for. */

@@ -23,6 +23,8 @@ export function readMailSettings(reader: SettingsReader) {
     mailWorker: reader.choice("BACKEND_MAIL_WORKER", ["on", "off", "only"], "on"),
     inbound: readInbound(reader),
     smtp: readSmtp(reader),
+    /** Milliseconds for the answer to the whole mail: a second copy comes of giving up too early (RFC 5321, 4.5.3.2.6). */
+    finalTimeout: readTimeout(reader, "BACKEND_SMTP_FINAL_TIMEOUT", "10m", 720),
   };
 }
 
@@ -65,8 +67,6 @@ function readRelay(reader: SettingsReader) {
     ehloName: readEhloName(reader),
     /** Milliseconds to connect, and to the greeting; three times as much to the end of the content. */
     timeout: readTimeout(reader, "BACKEND_SMTP_TIMEOUT", "20s", 60),
-    /** Milliseconds for the answer to the whole mail: a second copy comes of giving up too early (RFC 5321, 4.5.3.2.6). */
-    finalTimeout: readTimeout(reader, "BACKEND_SMTP_FINAL_TIMEOUT", "10m", 720),
     dkim: readDkim(reader),
   };
   if (smtp.tls === "none" && !isLoopback(smtp.host))

@@ -23,7 +23,7 @@ export function connectionOf(settings: Settings, smtp: SmtpSettings) {
     connectionTimeout: smtp.timeout,
     greetingTimeout: smtp.timeout,
     // The longest silence that any step is allowed; whoever sends a mail ends the others earlier.
-    socketTimeout: smtp.finalTimeout + 1_000,
+    socketTimeout: settings.finalTimeout + 1_000,
   } satisfies SMTPPoolOptions;
 }
 

@@ -215,7 +215,7 @@ export async function countBounce(
   const { id, emailNorm, reason, limit, now } = bounce;
   const count = sql<number>`(case when exists (select from mails
       where mails.email_norm = ${emailNorm} and mails.status = 'accepted' and mails.id < ${id}::uuid
-        and mails.created_at >= mail_suppressions.updated_at)
+        and mails.id > mail_suppressions.last_mail_id)
     then 1 else mail_suppressions.bounces + 1 end)`;
   await db
     .insertInto("mail_suppressions")
@@ -225,6 +225,7 @@ export async function countBounce(
       reason,
       suppressed_at: limit <= 1 ? now : null,
       suppressed_until: now + suppressedFor,
+      last_mail_id: id,
       updated_at: now,
     })
     .onConflict((conflict) =>
@@ -233,6 +234,7 @@ export async function countBounce(
         reason,
         suppressed_at: sql`case when ${count} >= ${limit} then ${now}::bigint end`,
         suppressed_until: now + suppressedFor,
+        last_mail_id: id,
         updated_at: now,
       }),
     )

@@ -44,8 +44,7 @@ function createSmtpDelivery(settings: Settings, smtp: SmtpSettings): Delivery {
     const createReadStream = message.createReadStream.bind(message);
     message.createReadStream = () => {
       const { lastStep, limits } = data as unknown as Passage;
-      limits.hasBegun = true;
-      return holdEnd(createReadStream(), () => lastStep().then(limits.waitForAnswer));
+      return holdEnd(createReadStream(), limits.begin, () => lastStep().then(limits.waitForAnswer));
     };
     done();
   });
@@ -88,8 +87,8 @@ function createSmtpDelivery(settings: Settings, smtp: SmtpSettings): Delivery {
       try {
         return await transport.sendMail(message());
       } catch (error) {
-        const isAlive = Date.now() - lastAccepted < smtp.timeout;
-        if (rest <= 1 || limits.hasBegun || limits.signal.aborted || !isAlive || !hasEndedSession(error)) throw error;
+        const isAlive = Date.now() - lastAccepted < 3 * smtp.timeout;
+        if (rest <= 1 || limits.hasBegun() || limits.signal.aborted || !isAlive || !hasEndedSession(error)) throw error;
       }
   }
 
@@ -115,10 +114,14 @@ function createLimits({ finalTimeout }: Settings, smtp: SmtpSettings) {
   const controller = new AbortController();
   const stop = () => controller.abort();
   let timer = setTimeout(stop, Math.min(3 * smtp.timeout, longest));
+  let hasBegun = false;
   return {
     signal: controller.signal,
     /** The relay may have some of it: it must not get a second copy from here. */
-    hasBegun: false,
+    hasBegun: () => hasBegun,
+    begin: () => {
+      hasBegun = true;
+    },
     waitForAnswer: () => {
       clearTimeout(timer);
       timer = setTimeout(stop, finalTimeout);

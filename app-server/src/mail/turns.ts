@@ -71,9 +71,13 @@ export function createLastSteps() {
     };
 }
 
-/** The same content, whose end comes when the last step may be taken. Reads nothing before it is read itself. */
-export function holdEnd(content: Readable, step: LastStep): Readable {
+/**
+ * The same content, whose end comes when the last step may be taken. Reads nothing before it is read itself, of which
+ * `begin` is told.
+ */
+export function holdEnd(content: Readable, begin: () => void, step: LastStep): Readable {
   async function* pass() {
+    begin();
     yield* content;
     await step();
   }

@@ -68,6 +68,7 @@ const plausible: Record<string, unknown> = {
   arguments: {},
   decision: "accept",
   emails: ["nobody@example.com"],
+  request_key: "x".repeat(22),
 };
 
 /** Where everything may be odd that is text, something else is made wrong, so that nothing comes of it. */

@@ -164,7 +164,7 @@ test.concurrent("the export holds what is kept of a person, as a file, and nothi
   for (const secret of secrets) expect(JSON.stringify(body)).not.toContain(secret);
 });
 
-test.concurrent("R30, E-41: deleting an account takes the password, ends every session and leaves no trace of the person", async () => {
+test.concurrent("R30: deleting an account takes the password, ends every session and leaves no trace of the person", async () => {
   const address = "leaver@example.com";
   const { session, userId } = await walk.activate(address);
   const other = await signInAs(address, "Other/1");

@@ -64,7 +64,7 @@ test("R33: a page of another origin changes nothing, though the browser would se
   await victim.page.context().close();
 });
 
-test("R35: every page forbids foreign and inline scripts, frames and referrers", async () => {
+test("every page forbids foreign and inline scripts, frames and referrers", async () => {
   for (const path of pagePaths) {
     const { headers } = await site.client.app.get(path);
     const policy = headers.get("content-security-policy") ?? "";

@@ -125,7 +125,7 @@ test.concurrent("K-10, acc F11: only the newest link works, and the older one sa
   expect((await use(second)).status).toBe(200);
 });
 
-test.concurrent("K-13: a wrong code or a password that is refused leaves the link alive, and the code is needed each time", async () => {
+test.concurrent("a wrong code or a password that is refused leaves the link alive, and the code is needed each time", async () => {
   await walk.activate("patient@example.com");
   const link = await askFor("patient@example.com");
   expect((await use({ ...link, code: "ABCDEFGHJKLM" })).body.code).toBe("incorrect_code");

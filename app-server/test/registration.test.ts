@@ -57,7 +57,7 @@ test("D-2: a thousand requests bring a thousand different tokens of 43 character
   expect([...tokens].every((token) => /^[\w-]{43}$/.test(token))).toBe(true);
 });
 
-test("D-6: malformed requests are 400, unknown paths and methods 404, OPTIONS 204; no row appears", async () => {
+test("D-6: malformed requests are 400, unknown paths 404, other methods 405, OPTIONS 204; no row appears", async () => {
   const before = await countRows();
   const invalid = /^Invalid request: /;
   const path = "/auth/request_registration";

@@ -395,13 +395,6 @@ test("twenty at once set different passwords: the last to be set is the one that
   expect(await outcome(t, "verify_signin_user_password", { signin_token, password: winner })).toBe("ok");
 });
 
-test("twenty at once complete a signup: one user, one session", async () => {
-  const { signup_token } = await prepareSignup(t, address);
-  const counts = await countOutcomes(20, () => complete(signup_token));
-  expect(counts).toEqual({ ok: 1, invalid_signup_token: 19 });
-  expect(t.app.users).toHaveLength(1);
-});
-
 test("twenty at once delete a signup: one succeeds", async () => {
   const { signup_token } = await openSignup(t, address);
   const counts = await countOutcomes(20, () => outcome(t, "delete_signup", { signup_token }));

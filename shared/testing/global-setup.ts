@@ -35,9 +35,14 @@ const settings = {
 
 let running: { postmaster: Postmaster; folder: string } | undefined;
 
-/** One PostgreSQL for the whole run, in a temporary folder; tests make their databases in it (testing/database.ts). */
-export async function setup(project: TestProject): Promise<void> {
+/**
+ * One PostgreSQL for the whole run, in a temporary folder; tests make their databases in it (testing/database.ts). Or one
+ * that many runs share, whose address they are given.
+ */
+export async function setup(project: Pick<TestProject, "provide">): Promise<void> {
   project.provide("patience", await measurePatience());
+  const given = process.env.ANTEROOM_TEST_POSTGRES;
+  if (given) return void project.provide("postgresUrl", given);
   const programs = await preparePrograms();
   const parent = await temporaryFolder(programs);
   await removeLeftovers(parent);

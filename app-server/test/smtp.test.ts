@@ -270,8 +270,12 @@ const refusals: [stage: Stage, fault: Fault, status: "deferred" | "failed"][] = 
   ["rcpt", { code: 550, text: "5.1.1 <ada@example.com>: Recipient address rejected" }, "failed"],
   ["rcpt", { code: 553, text: "5.1.3 bad form" }, "failed"],
   ["rcpt", { code: 556, text: "5.1.10 Recipient address has null MX" }, "failed"],
-  // As RFC 5321 words it, for whatever reason.
-  ["rcpt", { code: 550, text: "Requested action not taken: mailbox unavailable" }, "deferred"],
+  // Without a status, and with no other reason.
+  ["rcpt", { code: 550 }, "failed"],
+  ["rcpt", { code: 553 }, "failed"],
+  ["rcpt", { code: 552 }, "deferred"],
+  ["rcpt", { code: 554 }, "deferred"],
+  ["rcpt", { code: 550, text: "5.5.0 Requested action not taken: mailbox unavailable" }, "deferred"],
   ["data", { code: 451 }, "deferred"],
   ["data", { code: 503 }, "deferred"],
   ["data", { code: 554 }, "deferred"],

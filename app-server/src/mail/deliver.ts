@@ -31,8 +31,10 @@ const longest = 100_000;
 const sessions = 8;
 
 function createSmtpDelivery(settings: Settings, smtp: SmtpSettings): Delivery {
+  const endings = createEndings();
   const transport = createTransport({
     ...connectionOf(settings, smtp),
+    logger: endings.logger,
     pool: true,
     maxConnections: connections,
     maxMessages: Number.POSITIVE_INFINITY,
@@ -63,7 +65,7 @@ function createSmtpDelivery(settings: Settings, smtp: SmtpSettings): Delivery {
       ...({ lastStep, limits } satisfies Passage),
     });
     try {
-      const { response } = await sendInSomeSession(message, limits);
+      const { response } = await sendInSomeSession(due.id, message, limits);
       lastAccepted = Date.now();
       return { outcome: { status: "accepted", reply: oneLine(response, mail, smtp) } };
     } catch (error) {
@@ -78,17 +80,23 @@ function createSmtpDelivery(settings: Settings, smtp: SmtpSettings): Delivery {
       return { outcome: forAll, forAll };
     } finally {
       limits.end();
+      endings.take(due.id);
     }
   }
 
   /** Relays end a session after so many mails. While it takes mails, another session is begun at once. */
-  async function sendInSomeSession(message: () => SendMailOptions, limits: Limits): Promise<SMTPPoolSentMessageInfo> {
+  async function sendInSomeSession(
+    mailId: string,
+    message: () => SendMailOptions,
+    limits: Limits,
+  ): Promise<SMTPPoolSentMessageInfo> {
     for (let rest = sessions; ; rest--)
       try {
         return await transport.sendMail(message());
       } catch (error) {
         const isAlive = Date.now() - lastAccepted < 3 * smtp.timeout;
-        if (rest <= 1 || limits.hasBegun() || limits.signal.aborted || !isAlive || !hasEndedSession(error)) throw error;
+        const hasEnded = endings.take(mailId) || isEnding(error);
+        if (rest <= 1 || limits.hasBegun() || limits.signal.aborted || !isAlive || !hasEnded) throw error;
       }
   }
 
@@ -130,9 +138,24 @@ function createLimits({ finalTimeout }: Settings, smtp: SmtpSettings) {
   };
 }
 
-function hasEndedSession(error: unknown): boolean {
-  const { code, responseCode, command } = error as NodemailerError;
-  return responseCode === 421 ? command === "MAIL FROM" : code === "ECONNECTION" && responseCode === undefined;
+function isEnding(error: unknown): boolean {
+  const { responseCode, command } = error as NodemailerError;
+  return responseCode === 421 && command === "MAIL FROM";
+}
+
+/** nodemailer takes up another session once by itself, and only its log tells why the one before has ended. */
+function createEndings() {
+  const ended = new Set<string>();
+  const note = (entry: { messageId?: string }, _: string, ...values: unknown[]) => {
+    const id = /^<?([0-9a-f-]{36})@/.exec(entry.messageId ?? "")?.[1];
+    if (id && /^Mail command failed: 421\b/.test(String(values.at(-1)))) ended.add(id);
+  };
+  const ignore = () => undefined;
+  return {
+    /** Whether the relay has ended a session instead of taking this mail, since this was asked last. */
+    take: (mailId: string) => ended.delete(mailId),
+    logger: { level: ignore, trace: ignore, debug: ignore, info: note, warn: ignore, error: ignore, fatal: ignore },
+  };
 }
 
 /** The sender on the envelope is where a mail comes back to: for each mail another address, where that is listened to. */

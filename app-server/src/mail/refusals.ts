@@ -1,7 +1,7 @@
 import { withoutAddresses } from "./verdict.ts";
 
 /** So many addresses refused alike, one after the other, are not dead: the relay is wrong about all of them. */
-const tooManyAlike = 3;
+const tooManyAlike = 5;
 
 /** Seconds in which they count together. */
 const shortTime = 600;

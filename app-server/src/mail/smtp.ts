@@ -229,7 +229,7 @@ function kindOfRefusal({ command = "", response = "" }: NodemailerError): Kind {
     return /^421/.test(response) ? "greeting" : "clientName";
   if (command === "MAIL FROM") return "sender";
   if (command !== "RCPT TO" && command !== "DATA") return "greeting";
-  if (isDeadAddress(response)) return "recipient";
+  if (isDeadAddress(response, command === "RCPT TO")) return "recipient";
   if (/\bsender\b/i.test(words)) return "sender";
   return /\b(relay(ing)?|access denied|not (permitted|allowed)|authenticat\w*)\b/i.test(words)
     ? "notAllowed"

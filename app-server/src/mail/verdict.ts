@@ -34,14 +34,19 @@ const deadWords = new RegExp(
 
 /** Words of other reasons, which servers give under the numbers of dead addresses too. */
 const otherReason =
-  /\b(rate|quota|full|relay\w*|helo|ehlo|sender|spam|spf|dkim|dmarc|polic(?:y|ies)|block(?:ed|list)|blacklist\w*|banned|reputation|authenti\w*|temporar\w*|try again|greylist\w*|too (?:many|much|fast|quickly)|access denied|verify your)\b/i;
+  /\b(rate|quota|full|relay\w*|helo|ehlo|sender|spam|spf|dkim|dmarc|polic(?:y|ies)|block(?:ed|list)|blacklist\w*|banned|reputation|authenti\w*|temporar\w*|try again|greylist\w*|too (?:many|much|fast|quickly)|\w*denied|refused|permitted|allowed|prohibited|not accepted|limit\w*|message|content|virus|listed|rbl|dns|ptr|reverse|suspicious|unauthori[sz]ed|verif\w*)\b/i;
 
-/** @param text the whole answer or diagnosis: `550 5.1.1 <ada@people.example>: no such user` */
-export function isDeadAddress(text: string): boolean {
+/**
+ * @param text the whole answer or diagnosis: `550 5.1.1 <ada@people.example>: no such user`
+ * @param isAnswerToAddress it was given for the address itself: then 550, 551 and 553 without a status or another reason
+ *   mean the mailbox, in whatever language (RFC 5321, 4.2.3)
+ */
+export function isDeadAddress(text: string, isAnswerToAddress = false): boolean {
   const words = withoutAddresses(text);
   const reply = /(?:^|[^\d.])([2-5])\d\d(?=[ -])/.exec(words)?.[1];
   const [, level, detail] = /(?<![\d.])([245])\.(\d{1,3}\.\d{1,3})(?![\d]|\.\d)/.exec(words) ?? [];
   if ((level ?? reply) !== "5" || otherReason.test(words)) return false;
+  if (detail === undefined && isAnswerToAddress && /^55[013]\b/.test(words)) return true;
   if (detail === undefined || saysNothing.has(detail)) return deadWords.test(words);
   return deadAddress.has(detail);
 }

@@ -70,7 +70,8 @@ function sealWithAll(secrets: Secrets, secret: Buffer) {
   return sql`array[${sql.join(secrets.map((operators) => seal(deriveKey(operators, place), text, place)))}]::bytea[]`;
 }
 
-function openAny(secrets: Secrets, sealed: Uint8Array[]): Buffer | undefined {
+/** What is kept, opened with the operator's secrets; undefined where none of them fits. */
+export function openAny(secrets: Secrets, sealed: Uint8Array[]): Buffer | undefined {
   for (const operators of secrets)
     for (const one of sealed) {
       const secret = openWith(operators, one);

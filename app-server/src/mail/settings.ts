@@ -79,7 +79,7 @@ function readAuth(reader: SettingsReader) {
   const password = reader.optionalText("BACKEND_SMTP_PASSWORD");
   const methods = ["any", "PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2"] as const;
   const method = reader.choice("BACKEND_SMTP_AUTH_METHOD", methods, "any");
-  const oauth = method === "XOAUTH2" ? readOauth(reader) : undefined;
+  const oauth = method === "XOAUTH2" ? readOauth(reader) : reader.ignore(() => readOauth(reader));
   if (username === undefined && password === undefined && method === "any") return undefined;
   if (username === undefined)
     reader.fault("BACKEND_SMTP_USERNAME is missing: give it, or unset BACKEND_SMTP_PASSWORD and _AUTH_METHOD.");

@@ -5,7 +5,7 @@ import type { Transaction } from "kysely";
 import { logDecision, type NewDecision } from "../admins/log-store.ts";
 import type { AppContext } from "../context.ts";
 import { type AppDatabase, liveStates } from "../database.ts";
-import { type Problem, problem } from "../problems.ts";
+import { type Problem, problem, tooManyRequests } from "../problems.ts";
 import { withdraw } from "./ending.ts";
 import { noToken } from "./handles.ts";
 import { newClaim, type OpeningResult, openSignup, renewOpening, sendCodeOnce, waitForOpening } from "./opening.ts";
@@ -134,6 +134,9 @@ const changed = problem(
   "The registration changed meanwhile. Look at it again and decide anew.",
 );
 
+/** Seconds until the auth server sends one more mail to an address that the site has sent many. */
+const siteMailInterval = 180;
+
 /** Why no sign-up was opened. What no other try can mend has words of its own. */
 export function cannotOpen(errorCode: string): Problem {
   const members = { error: "Faroe signup failed", error_code: errorCode };
@@ -143,6 +146,8 @@ export function cannotOpen(errorCode: string): Problem {
     case "email_address_not_allowed":
     case "invalid_email_address":
       return problem(409, "email_address_not_allowed", "No account can be opened for this address.", members);
+    case "rate_limited":
+      return { ...tooManyRequests(siteMailInterval), members };
     default:
       return problem(500, "signup_failed", "Faroe signup failed", members);
   }

@@ -49,8 +49,10 @@ export function createClient(stack: Stack) {
   };
   const auth = (action: string, args: Record<string, string>) =>
     send(`${urls.auth}/`, json({ action, arguments: args })).then((reply) => reply.body);
-  const authPrivate = (action: string, args: Record<string, string>) =>
-    send(`${urls.authPrivate}/`, json({ action, arguments: args }, bearer)).then((reply) => reply.body);
+  const authPrivate = (action: string, args: Record<string, string>, headers: Record<string, string> = {}) =>
+    send(`${urls.authPrivate}/`, json({ action, arguments: args }, { ...bearer, ...headers })).then(
+      (reply) => reply.body,
+    );
   const command = (server: "auth" | "app", name: string, args: object = {}) =>
     send(
       `${server === "auth" ? urls.authPrivate : urls.appPrivate}/command`,

@@ -81,8 +81,8 @@ function toAnswer({ status, body }: { status: number; body: unknown }): Answer {
 
 function forward(agent: Agent, target: string, incoming: IncomingMessage, body: string): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const { authorization = "", "content-type": type = "application/json" } = incoming.headers;
-    const headers = { authorization, "content-type": type, "content-length": Buffer.byteLength(body) };
+    const { host: _host, connection: _connection, "transfer-encoding": _encoding, ...given } = incoming.headers;
+    const headers = { ...given, "content-length": Buffer.byteLength(body) };
     const outgoing = sendRequest(
       target + incoming.url,
       { agent, method: incoming.method ?? "POST", headers },

@@ -113,14 +113,16 @@ export async function hasToken(db: Db, limit: Bucket, key: string, now: number):
 }
 
 /** Gives a token back, for an action that turned out not to happen. */
-export async function returnToken(db: Db, limit: Bucket, key: string): Promise<void> {
-  const table = db as Kysely<WithRateLimits>;
-  await table
-    .updateTable("rate_limits")
-    .set({ full_at: sql`full_at - ${limit.interval}::float8` })
-    .where("kind", "=", limit.kind)
-    .where("key", "=", key)
-    .execute();
+export function returnToken(db: Db, limit: Bucket, key: string): Promise<void> {
+  return returnTokens(db, [{ limit, key }]);
+}
+
+/** One statement. */
+export async function returnTokens(db: Db, tokens: readonly Token[]): Promise<void> {
+  const rows = tokens.map(({ limit, key }) => sql`(${limit.kind}::text, ${key}::text, ${limit.interval}::float8)`);
+  await sql`update rate_limits as bucket set full_at = bucket.full_at - given.interval
+    from (values ${sql.join(rows)}) as given (kind, key, interval)
+    where bucket.kind = given.kind and bucket.key = given.key`.execute(db);
 }
 
 /** Rows deleted in one statement: few enough that none holds its locks for long. */

@@ -1,4 +1,4 @@
-import { returnToken, runInTurn, type Token, takingToken } from "@anteroom/shared/runtime/rate-limits";
+import { returnTokens, runInTurn, type Token, takingToken } from "@anteroom/shared/runtime/rate-limits";
 import { currentRequest } from "@anteroom/shared/runtime/request-scope";
 import type { AppContext } from "../context.ts";
 import { limits } from "../limits.ts";
@@ -27,7 +27,7 @@ export async function guessCode<T>(
     return { is: "refused", problem: tooManyRequests(limits.codesByCaller.interval) };
   const value = await look();
   if (value === undefined) return { is: "wrong" };
-  for (const { limit, key } of tokens) await returnToken(context.db, limit, key);
+  await returnTokens(context.db, tokens);
   return { is: "right", value };
 }
 

@@ -55,7 +55,13 @@ export async function startAppServer(environment: Environment): Promise<AppServe
   await migrateToLatest(database.db, migrations);
   const clock = createClock();
   const stopClock = await followDatabase(clock, database.db);
-  const { secret, standing, isAnother } = await openKeptSecret(database.db, given.secrets, () => isInUse(database.db));
+  const { secret, standing, isAnother } = await openKeptSecret(
+    database.db,
+    given.secrets,
+    async () =>
+      // Under TEST_MODE tests derive what the server derives.
+      given.testMode || isInUse(database.db),
+  );
   if (standing === "former") log.error(formerSecret);
   const settings = Object.freeze({ ...given, secret });
   const handles = createHandles(secret);

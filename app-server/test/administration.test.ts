@@ -81,6 +81,8 @@ test("G11: the queue shows the oldest first, their language, and pages without a
     mail: null,
     earlier: [],
     same_name: 0,
+    requests: 1,
+    alternatives: [],
   });
 });
 

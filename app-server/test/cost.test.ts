@@ -9,7 +9,7 @@ let stack: Stack;
 
 // Somebody believed to be a proxy may write chains of addresses, and the limits per address are off.
 beforeAll(async () => {
-  stack = await startStack({ env: { BACKEND_TRUSTED_PROXIES: "127.0.0.1/32" } });
+  stack = await startStack({ env: { TRUSTED_PROXIES: "127.0.0.1/32" } });
 });
 
 afterAll(() => stack?.stop());

@@ -230,7 +230,7 @@ test("S-24: only mails in the folder can be asked for, and only looked at", asyn
 const sound = {
   BACKEND_DATABASE_URL: "postgres://127.0.0.1/none",
   BACKEND_SECRET: randomBytes(32).toString("base64"),
-  INTERNAL_SECRET: "s".repeat(32),
+  INTERNAL_SECRET: randomBytes(32).toString("base64"),
 };
 
 const smtp = {

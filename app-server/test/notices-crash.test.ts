@@ -22,7 +22,7 @@ const rejectionSteps: Step[] = [
   ...mailSteps,
 ];
 const hintSteps: Step[] = [
-  ["decoy", /^insert into "registration_state"/],
+  ["decoy", /^with "made" as \(insert into "registration_state"/],
   ["limit", /insert into "?rate_limits"?/],
   ...mailSteps,
 ];

@@ -134,7 +134,13 @@ test("G5, D-39, M-16: a scanner that opens every link of every mail twenty times
 }, async () => {
   await mailEverything();
   const { types, links } = await collectLinks();
-  expect([...types].sort()).toEqual(Object.keys(mailTypes).sort());
+  // These lead to pages without a token, or nowhere.
+  const others = ["notices_off", "password_locked", "reset_link_sent"];
+  expect([...types].sort()).toEqual(
+    Object.keys(mailTypes)
+      .filter((type) => !others.includes(type))
+      .sort(),
+  );
   const before = await dump();
   await scan(links);
   expect(await dump()).toEqual(before);

@@ -65,7 +65,11 @@ test("D-1, D-3, D-4, D-5, D-39, D-47, D-48, E-10, E-11: from the home page to an
   const cookies = await first.page.context().cookies();
   expect(
     cookies.map(({ name, httpOnly, secure, sameSite, path }) => ({ name, httpOnly, secure, sameSite, path })),
-  ).toEqual([{ name: "__Host-session", httpOnly: true, secure: true, sameSite: "Lax", path: "/" }]);
+  ).toEqual(
+    ["__Host-session", "__Host-device"].map((name) => {
+      return { name, httpOnly: true, secure: true, sameSite: "Lax", path: "/" };
+    }),
+  );
 
   await second.fill({ password: goodPassword });
   await second.press("Activate my account");

@@ -94,7 +94,7 @@ async function walkEverywhere(): Promise<void> {
   const renewed = await client.app.post("/auth/renew_signup", { registration_token: member });
   keep("sign-up token", renewed.body.signup_token);
   await client.app.post("/auth/lookup_registration", { email: "member@example.com", code: "WRONGWRO" });
-  const { session } = await complete("member@example.com", member, passwords.member, 3);
+  const { session } = await complete("member@example.com", member, passwords.member, 2);
   await register("member@example.com");
   await client.app.post("/cookies/clear_session/", {}, { cookie: await client.setSession(session) });
   const second = keep("session token", await client.signIn("member@example.com", passwords.member));

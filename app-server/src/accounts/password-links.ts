@@ -125,7 +125,10 @@ export async function readPasswordLink(
 
 /** Whoever opens the older of two mails is sent to the newer one: asking again would end that one too. */
 async function whyNot(context: AppContext, token: string): Promise<Problem> {
-  if (await findExpired(context, token)) return linkExpired;
+  return (await findExpired(context, token)) ? linkExpired : whyNotUsed(context, token);
+}
+
+async function whyNotUsed(context: AppContext, token: string): Promise<Problem> {
   const isOlder = await store.isSuperseded(context.db, "password_reset", context.handles.hashToken(token));
   return isOlder ? linkSuperseded : linkNotValid;
 }
@@ -147,7 +150,7 @@ export async function choosePassword(
   { by, code, password }: PasswordChoice,
 ): Promise<Outcome<{ userId: string | undefined }>> {
   const link = "token" in by ? await findByToken(context, by.token) : await findByAddress(context, by.email);
-  if (!link) return { ok: false, problem: "token" in by ? await whyNot(context, by.token) : incorrectCode };
+  if (!link) return { ok: false, problem: "token" in by ? await whyNotUsed(context, by.token) : incorrectCode };
   const named = { user_password_reset_token: tokenOf(context, link) };
   const shown = await showCode(context, visitor, { link, code, named });
   if (shown) return { ok: false, problem: shown };

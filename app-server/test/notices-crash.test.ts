@@ -12,7 +12,7 @@ import { readMails } from "./support/stack.ts";
 type Step = [name: string, what: RegExp];
 
 const mailSteps: Step[] = [
-  ["mail", /^insert into "mails"/],
+  ["mail", /^\s*(with .*)?insert into "?mails"?/s],
   ["job", /INSERT INTO pgboss\.job/],
   ["commit", /^commit$/],
 ];

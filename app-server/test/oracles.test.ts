@@ -156,7 +156,7 @@ async function observe(prepare: Prepare, kind: Kind) {
   await stack.settle();
   const shape = JSON.stringify(tellTale(reply))
     .replaceAll(address, "ADDRESS")
-    .replace(/[a-z2-9]{24}(\.[a-z2-9]{24})?/g, "ID")
+    .replace(/[a-z2-9]{24}(\.[a-z2-9]{24,26})?/g, "ID")
     .replace(/"[\w-]{43}"/g, "TOKEN")
     .replace(/\b\d{10}\b/g, "TIME");
   return { shape, work };

@@ -223,7 +223,7 @@ test("G6: whoever holds an expired link has a new one sent with one press, and n
   await client.advanceClocks(20 * 60);
   expect((await renew(link.token)).status).toBe(200);
   expect((await renew(link.token)).body.code).toBe("link_not_valid");
-  expect((await use(link)).body.code).toBe("link_not_valid");
+  expect((await use(link)).body.code).toBe("link_superseded");
   const mails = await waitUntil(
     () => resets("renewed@example.com"),
     (found) => found.length > 1,

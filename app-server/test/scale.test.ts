@@ -14,7 +14,8 @@ let handles: Handles;
 
 const addressOf = (number: number) => `person-${number}@example.com`;
 const tokenOf = (number: number) => handles.registrationToken(`person-${number}`);
-const codeOf = (number: number) => `C${String(number).padStart(7, "0")}`;
+/** Of the alphabet of codes, which has neither 0 nor 1. */
+const codeOf = (number: number) => `C${String(number).padStart(7, "0").replaceAll("0", "A").replaceAll("1", "B")}`;
 
 /** Somebody else each time, so that nobody's limits are met and no page of the table is a favourite. */
 const somebody = () => 1 + Math.floor(Math.random() * (people - 1));

@@ -231,7 +231,7 @@ const doors: Record<string, (text: string) => Promise<boolean>> = {
 
 /** Guesses are limited by account; emptying the buckets lets all of them be made. */
 async function allowGuesses(): Promise<void> {
-  await Promise.all([stack.sql`truncate rate_limits`, authSql`truncate rate_limits, password_tries`]);
+  await Promise.all([stack.sql`truncate rate_limits`, authSql`truncate rate_limits, password_tries, guesses`]);
 }
 
 async function tryAll(texts: string[], atOnce: number): Promise<string[]> {

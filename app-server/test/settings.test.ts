@@ -311,3 +311,8 @@ test("set 3, S-36: a further origin without TLS is refused", () => {
     expect.stringContaining("BACKEND_TRUSTED_ORIGINS has http://club.example"),
   ]);
 });
+
+test("S-42: a list of secrets in which there is none is refused", () => {
+  expect(faultsOf({ ...sound, INTERNAL_SECRET: "," })).toEqual([expect.stringContaining("INTERNAL_SECRET")]);
+  expect(faultsOf({ ...sound, BACKEND_SECRET: " , " })).toEqual([expect.stringContaining("BACKEND_SECRET")]);
+});

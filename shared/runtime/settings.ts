@@ -42,7 +42,8 @@ export function createSettingsReader(environment: Environment) {
   /** Secrets, the newest first: `new,old`. The first is used, all are understood. */
   function readSecrets<T>(name: string, parse: (text: string) => T | undefined, expected: string): T[] {
     const secrets = split(get(name) ?? "").map(parse);
-    if (secrets.includes(undefined)) faults.push(`${name} is too short or too regular: give ${expected}.`);
+    const isEmpty = get(name) !== undefined && secrets.length === 0;
+    if (secrets.includes(undefined) || isEmpty) faults.push(`${name} is too short or too regular: give ${expected}.`);
     return secrets.filter((secret): secret is Exclude<typeof secret, undefined> => secret !== undefined) as T[];
   }
 

@@ -126,7 +126,9 @@ async function scan(links: readonly string[]): Promise<void> {
     }
     return scanner;
   };
-  for (const scanner of await Promise.all([visit(), visit(), visit()])) await scanner.leave();
+  // The newest code of all belongs to somebody whose account is active by now.
+  for (const scanner of await Promise.all([visit(), visit(), visit()]))
+    await scanner.leave(["404 /auth/registration_status"]);
 }
 
 test("G5, D-39, M-16: a scanner that opens every link of every mail twenty times, scripts and all, changes nothing", {

@@ -99,10 +99,20 @@ async function openReset(
 async function shareReset(context: AuthContext, change: UserChange, mail: AskedMail): Promise<UserChange | undefined> {
   if (mail.purpose !== "direct reset" || !(await isOnlySharedEmpty(context, mail))) return undefined;
   const latest = await findLatestReset(context.db, change.shownUserId, context.clock.now());
-  if (!latest || latest.userPasswordHashCounter !== change.userPasswordHashCounter) return undefined;
+  if (!latest || !isOfSameUser(latest, change)) return undefined;
   const reset = { ...change, temporaryPassword: latest.temporaryPassword, expiresAt: latest.expiresAt };
   await insertUserChange(context.db, reset);
   return reset;
+}
+
+/** The address may have been another's when that reset was asked for, who has read its mail. */
+function isOfSameUser(one: UserChange, other: UserChange): boolean {
+  return (
+    one.userId === other.userId &&
+    one.userPasswordHashCounter === other.userPasswordHashCounter &&
+    one.userEmailAddressCounter === other.userEmailAddressCounter &&
+    one.userDisabledCounter === other.userDisabledCounter
+  );
 }
 
 function prepareReset(context: AuthContext, address: string, user: User | undefined) {

@@ -65,8 +65,8 @@ async function linkPackages(from: string, to: string): Promise<void> {
   for (const workspace of workspaces) await symlink(join(to, workspace), join(to, "node_modules/@anteroom", workspace));
 }
 
-/** The number of tests that failed, among those that were run. */
-async function countFailures(copy: string, test: string): Promise<number> {
+/** The names of the tests that failed, and the messages of files that could not be run. */
+async function findFailures(copy: string, test: string): Promise<string[]> {
   const report = join(copy, "report.json");
   await rm(report, { force: true });
   const output = ["--reporter=json", `--outputFile=${report}`];
@@ -79,32 +79,42 @@ async function countFailures(copy: string, test: string): Promise<number> {
   }).catch((error: { stdout: string; stderr: string }) => error);
   const text = await readFile(report, "utf8").catch(() => undefined);
   if (text === undefined) throw new Error(`No tests were run:\n${ended.stdout}\n${ended.stderr}`);
-  const { numPassedTests, numFailedTests, numFailedTestSuites } = JSON.parse(text);
-  if (numPassedTests + numFailedTests + numFailedTestSuites === 0) throw new Error(`There are no tests in ${test}.`);
-  return numFailedTests + numFailedTestSuites;
+  const { testResults: files } = JSON.parse(text) as { testResults: FileResult[] };
+  if (files.length === 0) throw new Error(`There is no ${test}.`);
+  return files.flatMap(({ status, message, assertionResults: tests }) => {
+    const failed = tests.filter((each) => each.status === "failed").map(({ fullName }) => fullName);
+    return status === "failed" && failed.length === 0 ? [message.slice(0, 100)] : failed;
+  });
 }
 
-async function tryMutation(copy: string, { file, find, replace, test }: Mutation): Promise<Outcome> {
+/** What vitest reports of a file. */
+interface FileResult {
+  status: string;
+  message: string;
+  assertionResults: { status: string; fullName: string }[];
+}
+
+async function tryMutation(copy: string, { file, find, replace, test }: Mutation): Promise<[Outcome, by?: string]> {
   const path = join(copy, file);
   const sound = await readFile(path, "utf8").catch(() => "");
-  if (sound.split(find).length !== 2) return "no longer applies";
+  if (sound.split(find).length !== 2) return ["no longer applies"];
   await mkdir(dirname(path), { recursive: true });
   try {
     await writeFile(
       path,
       sound.replace(find, () => replace),
     );
-    if ((await countFailures(copy, test)) === 0) return "survived";
-    return "noticed";
+    const [failed] = await findFailures(copy, test);
+    return failed === undefined ? ["survived"] : ["noticed", failed];
   } finally {
     await writeFile(path, sound);
   }
 }
 
 /** What fails anyway notices nothing. Looked at once for each test, after a mutation that it seems to have noticed. */
-const soundness = new Map<string, Promise<number>>();
-function failuresWithout(copy: string, test: string): Promise<number> {
-  const known = soundness.get(test) ?? countFailures(copy, test);
+const soundness = new Map<string, Promise<string[]>>();
+function failuresWithout(copy: string, test: string): Promise<string[]> {
+  const known = soundness.get(test) ?? findFailures(copy, test);
   soundness.set(test, known);
   return known;
 }
@@ -112,10 +122,11 @@ function failuresWithout(copy: string, test: string): Promise<number> {
 async function work(copy: string, queue: Mutation[]): Promise<[Mutation, Outcome][]> {
   const results: [Mutation, Outcome][] = [];
   for (let mutation = queue.shift(); mutation; mutation = queue.shift()) {
-    let outcome = await tryMutation(copy, mutation);
-    if (outcome === "noticed" && (await failuresWithout(copy, mutation.test)) > 0) outcome = "tests fail without it";
+    const [found, by] = await tryMutation(copy, mutation);
+    const isSound = found !== "noticed" || (await failuresWithout(copy, mutation.test)).length === 0;
+    const outcome = isSound ? found : "tests fail without it";
     results.push([mutation, outcome]);
-    console.log(`${outcome}: ${describe(mutation)}`);
+    console.log(`${outcome}: ${describe(mutation)}${by === undefined ? "" : ` (by "${by}")`}`);
   }
   return results;
 }

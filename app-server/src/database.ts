@@ -221,6 +221,8 @@ export interface AccountLinkTable {
   superseded: Generated<boolean>;
   /** The application name of the connections of the process that asks it. */
   opened_by: string;
+  /** The request in which it is asked, which comes back with the mail. Null in rows older than this column. */
+  request_id: string | null;
   /** The auth server's token of the password reset, sealed. */
   auth_token: Uint8Array | null;
   /** HMAC of the code that was mailed with it. Null for an address that gets no mail. */

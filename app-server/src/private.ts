@@ -31,7 +31,7 @@ async function answerEmail(http: Context, context: AppContext): Promise<Response
   const request = readEmailRequest(await readJson(http));
   if (typeof request === "string") return http.json({ success: false, error: request }, 400);
   try {
-    await takeMail(context, request);
+    await takeMail(context, request, http.req.header("x-request-id"));
     return http.json({ success: true });
   } catch (error) {
     context.log.error({ err: error, type: request.type }, "a mail could not be queued");

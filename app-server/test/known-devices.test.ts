@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Client, createClient, type Reply } from "./support/client.ts";
+import { type Client, createClient, type Reply, tellTale } from "./support/client.ts";
 import { type Stack, startStack } from "./support/stack.ts";
 import { waitUntil } from "./support/wait.ts";
 import { createWalk, goodPassword, type Walk } from "./support/walk.ts";
@@ -104,4 +104,56 @@ test("out: a link that is owed outlives the death of the process that owes it", 
     (list) => list.some(({ type }) => type === "password_reset"),
   );
   expect(await stack.sql`select from owed_links`).toHaveLength(0);
+});
+
+test("S-F6: no answer to a code that is typed tells that a link was sent to an account by itself", async () => {
+  await walk.activate("linked@example.com");
+  await stack.sql`insert into owed_links (email, owed_at) values ('linked@example.com', 1)`;
+  await waitUntil(
+    () => walk.mailsTo("linked@example.com"),
+    (list) => list.some(({ type }) => type === "password_reset"),
+  );
+  const guessed = [];
+  for (const email of ["linked@example.com", "not-linked@example.com"]) {
+    // Where the auth server refuses this caller's guesses already, only an account with a link could show that.
+    const { body } = await act("create_user_password_reset", { user_email_address: email }, at("192.0.2.210"));
+    const { user_password_reset_token } = body.values;
+    const wrong = { user_password_reset_token, temporary_password: "ABCDEFGHJKLM" };
+    for (let guess = 0; guess < 6; guess++)
+      await act("verify_user_password_reset_temporary_password", wrong, at("192.0.2.210"));
+    const replies = [];
+    for (let guess = 0; guess < 7; guess++)
+      replies.push(
+        await client.app.post(
+          "/account/use_password_link",
+          { email, code: "ABCDEFGHJKLM", password: "another good password of mine" },
+          at("192.0.2.210"),
+        ),
+      );
+    guessed.push(JSON.stringify(replies.map(tellTale)));
+    expect(replies.map(({ status }) => status)).toEqual([422, 422, 422, 422, 422, 429, 429]);
+  }
+  expect(new Set(guessed).size).toBe(1);
+});
+
+test("S-F1: resets that strangers ask for as actions take neither the mails of links nor a link's place", async () => {
+  await walk.activate("aimed-at@example.com");
+  const resets = async () =>
+    (await walk.mailsTo("aimed-at@example.com")).filter(({ type }) => type === "password_reset");
+  const attack = (turn: number) =>
+    act("create_user_password_reset", { user_email_address: "aimed-at@example.com" }, at(`198.51.100.${turn}`));
+  for (let turn = 0; turn < 12; turn++) expect((await attack(turn)).body.ok).toBe(true);
+  const [asked] = await Promise.all([
+    client.app.post("/account/request_password_link", { email: "aimed-at@example.com" }, at("192.0.2.211")),
+    ...Array.from({ length: 8 }, (_, turn) => attack(100 + turn)),
+  ]);
+  expect(asked.status).toBe(200);
+  const linked = await waitUntil(
+    async () => (await resets()).filter(({ link }) => link !== undefined),
+    (mails) => mails.length > 0,
+  );
+  expect(linked).toHaveLength(1);
+  const token = new URL(linked[0]?.link ?? "").searchParams.get("token");
+  const choice = { token, code: linked[0]?.code, password: "another good password of mine" };
+  expect((await client.app.post("/account/use_password_link", choice, at("192.0.2.211"))).status).toBe(200);
 });

@@ -215,6 +215,22 @@ test("a mail that is late keeps its own link: two codes and two links, and the n
   await client.command("app", "release_clock");
 });
 
+test("S-F16: only the mail of its own request takes a link's place, whoever else has one mailed at that moment", async () => {
+  const address = "beside@example.com";
+  await walk.activate(address);
+  const now = Math.floor(Date.now() / 1_000);
+  await stack.sql`insert into account_links (id, token_hash, kind, email, email_norm, opened_by, request_id, created_at, expires_at)
+    values ('own', 'own', 'password_reset', ${address}, ${address}, 'anteroom-app gone', 'own-request', ${now}, ${now + 600})`;
+  for (const [code, request] of [
+    ["FIRSTCODE234", "another-request"],
+    ["OTHERCODE234", "own-request"],
+  ] as const)
+    await client.email({ type: "password_reset", email: address, code }, { "x-request-id": request });
+  const rows =
+    await stack.sql`select link_id from mails where email_norm = ${address} and type = 'password_reset' order by id`;
+  expect(rows.map(({ link_id }) => link_id)).toEqual([null, "own"]);
+});
+
 test("G6: whoever holds an expired link has a new one sent with one press, and not twice", async () => {
   await walk.activate("renewed@example.com");
   const link = await askFor("renewed@example.com");

@@ -1,5 +1,5 @@
 import { callerKey, type ProxyTrust, trustIn } from "@anteroom/shared/runtime/client-address";
-import { causedBySite } from "@anteroom/shared/runtime/private-calls";
+import { causedByLink, causedBySite } from "@anteroom/shared/runtime/private-calls";
 import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Context } from "hono";
 
@@ -11,8 +11,8 @@ export interface Caller {
   userAgent(): string;
   /** The device they call from, if the user's password was shown on it before. */
   device(userId: string): string | undefined;
-  /** Whether the app server speaks for them: what it asks to be mailed is a link that works for whoever reads it. */
-  isRelayed: boolean;
+  /** Whether the app server makes a link of the mail, which works for whoever reads it. */
+  asksForLink(): boolean;
   /** Whether it is no visitor at all, but an administrator or the app server itself. */
   isSite(): boolean;
 }
@@ -28,6 +28,7 @@ export function readCaller(
   c: Context,
   { proxies, speaksForOthers }: { proxies: ProxyTrust; speaksForOthers: boolean },
 ): Caller {
+  const cause = () => (speaksForOthers ? c.req.header("x-anteroom-cause") : undefined);
   return {
     key: () => {
       const remote = getConnInfo(c).remote.address ?? "";
@@ -35,8 +36,8 @@ export function readCaller(
     },
     userAgent: () => (c.req.header("user-agent") ?? "").slice(0, 200),
     device: (userId) => (speaksForOthers ? readDevice(c.req.header("x-anteroom-device"), userId) : undefined),
-    isRelayed: speaksForOthers,
-    isSite: () => speaksForOthers && c.req.header("x-anteroom-cause") === causedBySite["x-anteroom-cause"],
+    asksForLink: () => cause() === causedByLink["x-anteroom-cause"],
+    isSite: () => cause() === causedBySite["x-anteroom-cause"],
   };
 }
 

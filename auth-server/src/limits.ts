@@ -121,7 +121,7 @@ export const limits = {
     kind: "direct_reset_mails",
     capacity: 5,
     interval: 900,
-    purpose: "mails with a temporary password asked for at the auth server itself, all callers together",
+    purpose: "mails with a temporary password alone, all callers together",
     key: "address",
     paidBy: "anybody",
     harms: "nobody: when it is empty the one that was mailed last is good for this reset too",

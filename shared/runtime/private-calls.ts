@@ -34,6 +34,9 @@ export interface Peer {
  */
 export const causedBySite = { "x-anteroom-cause": "site" } as const;
 
+/** Sent when a visitor asks for a link: their mail carries more than its code, so it is counted apart from such as do not. */
+export const causedByLink = { "x-anteroom-cause": "link" } as const;
+
 export interface PeerOptions {
   baseUrl: string;
   /** Sent as a bearer token. */

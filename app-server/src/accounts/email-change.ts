@@ -1,6 +1,7 @@
 import { equalInConstantTime, randomId } from "@anteroom/shared/runtime/crypto";
 import { isUniqueViolation } from "@anteroom/shared/runtime/database";
 import { takeToken } from "@anteroom/shared/runtime/rate-limits";
+import { currentRequest } from "@anteroom/shared/runtime/request-scope";
 import { formatTimestamp } from "@anteroom/shared/wire/email";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Transaction } from "kysely";
@@ -121,6 +122,7 @@ function newLink(
     session_id: change.sessionId,
     standing: change.standing,
     opened_by: processName,
+    request_id: currentRequest()?.id ?? null,
     created_at: now,
     expires_at: now + settings.policy.emailVerifyTtl,
   };

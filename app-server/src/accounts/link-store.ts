@@ -19,6 +19,7 @@ export type NewLink = Pick<
   | "session_id"
   | "standing"
   | "opened_by"
+  | "request_id"
   | "created_at"
   | "expires_at"
 >;
@@ -92,14 +93,23 @@ export async function deleteLink(db: Db, id: string): Promise<void> {
 /** Seconds by which the mail of a password reset may come after the reset itself. */
 const mailDelay = 5;
 
+export interface CodeMail {
+  kind: LinkKind;
+  emailNorm: string;
+  /** The request that caused it, which our auth server names and the original does not. */
+  requestId: string | undefined;
+  macOf: (linkId: string) => Uint8Array;
+}
+
 /**
- * For the call back of the auth server: the link that waits for this mail, which from now on belongs to its code. A mail
- * about a new address comes while its link is being opened. One about a password may be a moment late, when there is a
- * newer link already, so mails take links in the order in which they were asked for.
+ * For the call back of the auth server: the link that waits for this mail, which from now on belongs to its code. They
+ * come from one request, so no mail that somebody else causes at the same moment takes the link's place. Where no
+ * request is named the order tells: a mail about a new address comes while its link is being opened; one about a password
+ * may be a moment late, when there is a newer link already, so mails take links in the order in which they were asked for.
  */
 export async function takeLink(
   trx: Transaction<AppDatabase>,
-  mail: { kind: LinkKind; emailNorm: string; macOf: (linkId: string) => Uint8Array },
+  mail: CodeMail,
   now: number,
 ): Promise<string | undefined> {
   const link = await trx
@@ -108,9 +118,10 @@ export async function takeLink(
     .where("kind", "=", mail.kind)
     .where("email_norm", "=", mail.emailNorm)
     .where("code_mac", "is", null)
-    .where((eb) =>
-      mail.kind === "email_change" ? isOpening : eb.or([isOpening, eb("created_at", ">", now - mailDelay)]),
-    )
+    .where((eb) => {
+      if (mail.requestId !== undefined) return eb("request_id", "=", mail.requestId);
+      return mail.kind === "email_change" ? isOpening : eb.or([isOpening, eb("created_at", ">", now - mailDelay)]);
+    })
     .orderBy("created_at")
     .orderBy("superseded", "desc")
     .orderBy("is_open", "desc")

@@ -1,8 +1,9 @@
 import { equalInConstantTime, randomId } from "@anteroom/shared/runtime/crypto";
-import { causedBySite } from "@anteroom/shared/runtime/private-calls";
+import { causedByLink, causedBySite } from "@anteroom/shared/runtime/private-calls";
+import { currentRequest } from "@anteroom/shared/runtime/request-scope";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { AppContext } from "../context.ts";
-import { type Problem, problem } from "../problems.ts";
+import { authServerUnavailable, type Problem, problem } from "../problems.ts";
 import { guessCode } from "../registration/code-guesses.ts";
 import * as store from "./link-store.ts";
 import {
@@ -28,7 +29,13 @@ const linkExpired = problem(404, "link_expired", "This link has expired. A new o
 const linkSuperseded = problem(404, "link_superseded", "There is a newer mail with a link like this one. Use that.");
 export const incorrectCode = problem(422, "incorrect_code", "This code is not right.");
 
-/** Milliseconds after which a request for a link is answered, whatever was found: more than any needs. */
+const notRightForAddress = problem(
+  422,
+  "incorrect_code",
+  "This code is not right for this address, or wrong ones were tried too often. The link in the mail works without the address.",
+);
+
+/** Milliseconds after which whoever names an address alone is answered, whatever was found: more than any needs. */
 const linkAnswerAfter = 160;
 
 /**
@@ -42,7 +49,8 @@ export async function requestPasswordLink(
 ): Promise<Problem | undefined> {
   const startedAt = Date.now();
   const address = "email" in to ? to.email : (await findExpired(context, to.token))?.email;
-  const refusal = address === undefined ? linkNotValid : await sendPasswordLink(context, address, headers);
+  const asked = { ...headers, ...causedByLink };
+  const refusal = address === undefined ? linkNotValid : await sendPasswordLink(context, address, asked);
   await answerAfter(linkAnswerAfter, startedAt);
   return refusal;
 }
@@ -52,7 +60,7 @@ export async function requestPasswordLink(
  * is done, and likewise when the address has no account. While another request for the address is under way it stands for
  * this one too.
  *
- * @param headers of the visitor who asked; without them it is an administrator or this server
+ * @param headers of the visitor who asked and what they asked for; without them it is an administrator or this server
  */
 export async function sendPasswordLink(
   context: AppContext,
@@ -104,6 +112,7 @@ function newLink({ handles, clock, processName }: AppContext, address: string): 
     session_id: null,
     standing: null,
     opened_by: processName,
+    request_id: currentRequest()?.id ?? null,
     created_at: now,
     expires_at: now + whileOpening,
   };
@@ -149,11 +158,47 @@ export async function choosePassword(
   visitor: Visitor,
   { by, code, password }: PasswordChoice,
 ): Promise<Outcome<{ userId: string | undefined }>> {
-  const link = "token" in by ? await findByToken(context, by.token) : await findByAddress(context, by.email);
-  if (!link) return { ok: false, problem: "token" in by ? await whyNotUsed(context, by.token) : incorrectCode };
+  const shown =
+    "token" in by
+      ? await showCodeOfLink(context, visitor, by.token, code)
+      : await showTypedCode(context, visitor, by.email, code);
+  return shown.ok ? setPassword(context, visitor, shown.values, password) : shown;
+}
+
+type Shown = Outcome<store.AccountLink>;
+
+async function showCodeOfLink(context: AppContext, visitor: Visitor, token: string, code: string): Promise<Shown> {
+  const link = await findByToken(context, token);
+  if (!link) return { ok: false, problem: await whyNotUsed(context, token) };
+  const problem = await showCode(context, visitor, link, code);
+  return problem ? { ok: false, problem } : { ok: true, values: link };
+}
+
+/**
+ * Links are sent to accounts without having been asked for, too, so whether there is one tells of an account. A guess is
+ * therefore paid for here, before anything is looked at, and the auth server's own limits are not told.
+ */
+async function showTypedCode(context: AppContext, visitor: Visitor, email: string, code: string): Promise<Shown> {
+  const startedAt = Date.now();
+  const guess = await guessCode(context, `link to ${normalizeEmailAddress(email)}`, async () => {
+    const link = await findByAddress(context, email);
+    const problem = link ? await showCode(context, visitor, link, code) : incorrectCode;
+    if (link && !problem) return { ok: true, values: link } satisfies Shown;
+    return problem === authServerUnavailable ? ({ ok: false, problem } satisfies Shown) : undefined;
+  });
+  if (guess.is === "right" && guess.value.ok) return guess.value;
+  await answerAfter(linkAnswerAfter, startedAt);
+  if (guess.is === "right") return guess.value;
+  return { ok: false, problem: guess.is === "refused" ? guess.problem : notRightForAddress };
+}
+
+async function setPassword(
+  context: AppContext,
+  visitor: Visitor,
+  link: store.AccountLink,
+  password: string,
+): Promise<Outcome<{ userId: string | undefined }>> {
   const named = { user_password_reset_token: tokenOf(context, link) };
-  const shown = await showCode(context, visitor, { link, code, named });
-  if (shown) return { ok: false, problem: shown };
   const set = await takeStep(context, visitor, "set_user_password_reset_new_password", { ...named, password });
   if (!set.ok) return endOrRefuse(context, link, set.error);
   const completed = await takeStep(context, visitor, "complete_user_password_reset", named);
@@ -168,10 +213,11 @@ export async function choosePassword(
 async function showCode(
   context: AppContext,
   visitor: Visitor,
-  { link, code, named }: { link: store.AccountLink; code: string; named: { user_password_reset_token: string } },
+  link: store.AccountLink,
+  code: string,
 ): Promise<Problem | undefined> {
   const verified = await takeStep(context, visitor, "verify_user_password_reset_temporary_password", {
-    ...named,
+    user_password_reset_token: tokenOf(context, link),
     temporary_password: code,
   });
   if (verified.ok) return undefined;

@@ -27,8 +27,14 @@ export function readEmailRequest(body: unknown): EmailRequest | string {
  * Takes a mail from the auth server. This runs inside create_signup, while its token does not exist yet: the link is
  * made with the registration's own token, found by address. One transaction; when it is committed the mail will go out
  * whatever happens, and SMTP is spoken later by the worker.
+ *
+ * @param requestId of the request that caused it, if the auth server names it
  */
-export async function takeMail(context: AppContext, request: EmailRequest): Promise<void> {
+export async function takeMail(
+  context: AppContext,
+  request: EmailRequest,
+  requestId: string | undefined,
+): Promise<void> {
   const { type, code, expiresAt } = request;
   const email = normalizeEmailAddress(request.email);
   if (isSwitchable(type) && (await isSwitchedOff(context.db, email, type))) return;
@@ -37,7 +43,7 @@ export async function takeMail(context: AppContext, request: EmailRequest): Prom
       type === "signup_verification"
         ? await markMailed(trx, email, { now: context.clock.now(), expiresAt })
         : undefined;
-    const linkId = code ? await takeLinkFor(context, trx, { ...request, email, code }) : undefined;
+    const linkId = code ? await takeLinkFor(context, trx, { ...request, email, code, requestId }) : undefined;
     const userId = await findMover(trx, request);
     if (type === "password_locked") await oweLink(trx, email, context.clock.now());
     await context.mail.enqueue(trx, {
@@ -68,10 +74,11 @@ const linkKinds: Partial<Record<EmailRequest["type"], "password_reset" | "email_
 async function takeLinkFor(
   { handles, clock }: AppContext,
   trx: Transaction<AppDatabase>,
-  { type, email, code }: EmailRequest & { code: string },
+  { type, email, code, requestId }: EmailRequest & { code: string; requestId: string | undefined },
 ): Promise<string | undefined> {
   const kind = linkKinds[type];
-  return kind && takeLink(trx, { kind, emailNorm: email, macOf: (id) => handles.codeMac(id, code) }, clock.now());
+  const macOf = (id: string) => handles.codeMac(id, code);
+  return kind && takeLink(trx, { kind, emailNorm: email, requestId, macOf }, clock.now());
 }
 
 const shown = ["displayName", "timestamp", "newEmail"] as const satisfies (keyof EmailRequest)[];

@@ -8,6 +8,7 @@ import * as inboundMails from "./006-inbound-mails.ts";
 import * as requestIds from "./009-request-ids.ts";
 import * as keptSecret from "./010-kept-secret.ts";
 import * as owedLinks from "./011-owed-links.ts";
+import * as linkRequests from "./012-link-requests.ts";
 
 /** Listed by hand, in order; a migration that has been released is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -20,4 +21,5 @@ export const migrations: Record<string, Migration> = {
   "009-request-ids": requestIds,
   "010-kept-secret": keptSecret,
   "011-owed-links": owedLinks,
+  "012-link-requests": linkRequests,
 };

@@ -58,7 +58,8 @@ export function createClient(stack: Stack) {
       `${server === "auth" ? urls.authPrivate : urls.appPrivate}/command`,
       json({ command: name, ...args }, bearer),
     ).then((reply) => reply.body);
-  const email = (body: unknown) => send(`${urls.appPrivate}/email`, json(body, bearer));
+  const email = (body: unknown, headers: Record<string, string> = {}) =>
+    send(`${urls.appPrivate}/email`, json(body, { ...bearer, ...headers }));
   const invoke = (action: string, args: object) =>
     send(`${urls.appPrivate}/invoke`, json({ action, arguments: args }, bearer));
 

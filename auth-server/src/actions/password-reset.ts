@@ -71,7 +71,7 @@ async function create(
   if (!(await couldGuess(context, faroeLimits.temporaryPasswordAttempts, subjectOf(change))))
     return failure("rate_limited");
   using place = context.hashQueue.takePlace(claimantOf(context, caller, subjectOf(change)));
-  const mail: AskedMail = { purpose: caller.isRelayed ? "reset" : "direct reset", address, caller };
+  const mail: AskedMail = { purpose: caller.asksForLink() ? "reset" : "direct reset", address, caller };
   const reset = (await payForMail(context, mail))
     ? await openReset(context, { change, user }, place)
     : await shareReset(context, change, mail);
@@ -94,7 +94,7 @@ async function openReset(
 /**
  * Others have asked for so many that no more are mailed for now. What was mailed last is good for this reset too, as long
  * as it is for the other one, so nobody is kept from a new password by mails that strangers caused. The app server needs no
- * such thing: its mails carry a link, which works for whoever reads it.
+ * such thing for its links, which work for whoever reads them.
  */
 async function shareReset(context: AuthContext, change: UserChange, mail: AskedMail): Promise<UserChange | undefined> {
   if (mail.purpose !== "direct reset" || !(await isOnlySharedEmpty(context, mail))) return undefined;

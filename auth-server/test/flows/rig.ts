@@ -1,3 +1,4 @@
+import { causedByLink, causedBySite } from "@anteroom/shared/runtime/private-calls";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { type AuthAction, authActions } from "@anteroom/shared/wire/faroe";
 import type { User } from "@anteroom/shared/wire/user-server";
@@ -156,9 +157,9 @@ export function actionsOf(object: string): AuthAction[] {
   return (Object.keys(authActions) as AuthAction[]).filter((action) => action.includes(object));
 }
 
-/** The same server, as the app server calls it for a visitor at another address. */
+/** The same server, as the app server calls it for a visitor at another address. Resets are asked for a link. */
 export function from<T extends TestServer>(server: T, address: string, more: Record<string, string> = {}): T {
-  const headers = { authorization: `Bearer ${internalSecret}`, "x-forwarded-for": address, ...more };
+  const headers = { authorization: `Bearer ${internalSecret}`, "x-forwarded-for": address, ...causedByLink, ...more };
   return {
     ...server,
     invoke: async (action, args) => {
@@ -186,4 +187,4 @@ export function device(id: string, ...userIds: string[]): Record<string, string>
 }
 
 /** Of a call that an administrator or the app server causes. */
-export const bySite = { "x-anteroom-cause": "site" };
+export const bySite = causedBySite;

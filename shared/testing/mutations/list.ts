@@ -207,6 +207,7 @@ export const mutations: readonly Mutation[] = [
     ],
   ]),
   ...auth("actions/password-reset.ts", "flows/password-reset", [
+    ["limit", `caller.asksForLink() ? "reset" : "direct reset"`, `"reset"`, "flows/limits"],
     [
       "proof",
       `if (!change.identityVerified || !user) return failure("user_first_factor_not_verified");\n  if (!change.newPassword)`,
@@ -311,6 +312,7 @@ export const mutations: readonly Mutation[] = [
     ],
   ]),
   ...app("accounts/link-store.ts", "password-links", [
+    ["ownership", `if (mail.requestId !== undefined) return`, "if (false) return"],
     [
       "expiry",
       `.where("superseded", "=", false)\n    .where("expires_at", ">", now)`,
@@ -341,6 +343,8 @@ export const mutations: readonly Mutation[] = [
   ]),
   ...app("accounts/password-links.ts", "password-links", [
     ["proof", "async () => isRight(context, link, code) || undefined", "async () => true as const"],
+    ["limit", `\`link to \${normalizeEmailAddress(email)}\``, "randomId()", "known-devices"],
+    ["limit", "const asked = { ...headers, ...causedByLink };", "const asked = headers;", "known-devices"],
   ]),
   ...app("admins/people-rules.ts", "administration", [
     ["permission", "if (!administrators.includes(actor)) return refuse(noLongerAdministrator);", ""],

@@ -19,6 +19,7 @@ import {
   type UserChange,
 } from "../store/user-changes.ts";
 import { readEmailAddress } from "./addresses.ts";
+import { readTypedCode } from "./codes.ts";
 import { prepareSession } from "./session.ts";
 import {
   assertRoomToCount,
@@ -165,7 +166,7 @@ export async function verifyUserPasswordResetTemporaryPassword(
   args: ByToken & { temporary_password: string },
   caller: Caller,
 ): Promise<AuthResult<"verify_user_password_reset_temporary_password">> {
-  const { db, clock, hashQueue, temporaryPasswords } = context;
+  const { settings, db, clock, hashQueue, temporaryPasswords } = context;
   const valid = await find(context, args);
   if (!valid) return failure("invalid_user_password_reset_token");
   const { change, user } = valid;
@@ -173,7 +174,8 @@ export async function verifyUserPasswordResetTemporaryPassword(
   if (!change.temporaryPassword) throw new Error("A password reset lacks its temporary password.");
   using place = hashQueue.takePlace(claimantOf(context, caller, subjectOf(change)));
   if (!(await mayGuessTemporaryPassword(context, subjectOf(change), caller))) return failure("rate_limited");
-  const isRight = await temporaryPasswords.verify(place, args.temporary_password, change.temporaryPassword);
+  const typed = readTypedCode(settings, args.temporary_password);
+  const isRight = await temporaryPasswords.verify(place, typed, change.temporaryPassword);
   if (!isRight || !user) return failure("incorrect_temporary_password");
   return (await markUserChangeVerified(db, change.id, "identity_verified", clock.now()))
     ? done

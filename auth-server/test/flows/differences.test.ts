@@ -426,7 +426,7 @@ const rows: Record<string, () => Promise<void>> = {
     ]);
   },
 
-  "codes as they are typed": async () => {
+  "codes and temporary passwords as they are typed": async () => {
     const type = async (rig: Rig) => {
       const { signup_token, code } = await openSignup(rig, address);
       for (let turn = 0; turn < 4; turn++) await verifyCode(rig, signup_token, `${code}1`);
@@ -437,6 +437,16 @@ const rows: Record<string, () => Promise<void>> = {
       ["incorrect_email_address_verification_code", "rate_limited"],
       ["ok", "email_address_already_verified"],
     ]);
+    const reset = async (rig: Rig) => {
+      await join(rig, "eve@example.com");
+      const { values } = await rig.invoke("create_user_password_reset", { user_email_address: "eve@example.com" });
+      const { code = "" } = (await takeMail(rig, "password_reset")) ?? {};
+      return outcome(rig, "verify_user_password_reset_temporary_password", {
+        user_password_reset_token: values.user_password_reset_token,
+        temporary_password: ` ${code.slice(0, 6)}\u2013${code.slice(6).toLowerCase()}.`,
+      });
+    };
+    expect(await onBoth(reset)).toEqual(["incorrect_temporary_password", "ok"]);
   },
 
   "`HEAD /alive`, `HEAD /ready`": async () => {

@@ -30,6 +30,7 @@ async function purgeAt(now: number): Promise<void> {
 async function countRows(): Promise<Record<string, number>> {
   const [row] = await sql`select (select count(*)::int from signups) as signups,
     (select count(*)::int from signins) as signins, (select count(*)::int from sessions) as sessions,
+    (select count(*)::int from user_changes) as user_changes,
     (select count(*)::int from rate_limits) as rate_limits`;
   return row as unknown as Record<string, number>;
 }
@@ -56,6 +57,18 @@ test("S-19: what has expired is deleted at its last second, what lives stays, fu
   expect(await countRows()).toMatchObject({ sessions: 1 });
   await purgeAt(noon + 30 * day);
   expect(await countRows()).toMatchObject({ sessions: 0 });
+});
+
+test("S-19: what somebody has begun to change is deleted at its last second: a deletion of ten minutes, a reset of twenty", async () => {
+  const { session_token } = await signUp(t, "ada@example.com");
+  await succeed(t, "create_user_deletion", { session_token });
+  await succeed(t, "create_user_password_reset", { user_email_address: "ada@example.com" });
+  const counts = [];
+  for (const seconds of [599, 600, 1199, 1200]) {
+    await purgeAt(noon + seconds);
+    counts.push((await countRows()).user_changes);
+  }
+  expect(counts).toEqual([2, 1, 1, 0]);
 });
 
 test("S-19: sessions go 90 days after they began, however much they were used", async () => {

@@ -509,6 +509,25 @@ async function setPasswords(rig: Rig, ...tried: string[]): Promise<string[]> {
 
 test.each(Object.entries(rows))("strict and default differ: %s", (_: string, run: () => Promise<void>) => run());
 
+test("R14: in strict mode, too, the right id with another secret opens nothing", async () => {
+  const ada = await join(strict, address);
+  const { signup_token } = await openSignup(strict, "bob@example.com");
+  const { signin_token } = await succeed(strict, "create_signin", { user_email_address: address });
+  const { args } = await passwordUpdate.begin(strict, ada);
+  const tokens: Record<string, Record<string, string>> = {
+    session: { session_token: ada.session_token },
+    signup: { signup_token },
+    signin: { signin_token },
+    user_password_update: args,
+  };
+  for (const [object, right] of Object.entries(tokens)) {
+    const [id] = right[`${object}_token`]?.split(".") ?? [];
+    const forged = { ...right, [`${object}_token`]: `${id}.${"a".repeat(24)}` };
+    expect(await outcome(strict, `get_${object}`, forged)).toMatch(/^invalid_/);
+    expect(await outcome(strict, `get_${object}`, right)).toBe("ok");
+  }
+});
+
 test("docs/faroe-compatibility.md has a row for each difference, and a test for each row", () => {
   const text = readFileSync(new URL("../../../docs/faroe-compatibility.md", import.meta.url), "utf8");
   const [, table = ""] = text.split("## What differs\n");

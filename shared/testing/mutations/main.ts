@@ -69,9 +69,11 @@ async function linkPackages(from: string, to: string): Promise<void> {
 async function findFailures(copy: string, test: string): Promise<string[]> {
   const report = join(copy, "report.json");
   await rm(report, { force: true });
+  const [file = "", name = ""] = test.split("#");
+  const chosen = ["-t", name.replace(/[^\w ]/g, "\\$&")];
   const output = ["--reporter=json", `--outputFile=${report}`];
   const vitest = join(copy, "node_modules/vitest/vitest.mjs");
-  const ended = await run(process.execPath, [vitest, "run", test, "--bail", "1", ...output], {
+  const ended = await run(process.execPath, [vitest, "run", file, ...chosen, "--bail", "1", ...output], {
     cwd: copy,
     env: { ...process.env, ANTEROOM_TEST_POSTGRES: postgresUrl },
     maxBuffer: 2 ** 28,
@@ -79,19 +81,20 @@ async function findFailures(copy: string, test: string): Promise<string[]> {
   }).catch((error: { stdout: string; stderr: string }) => error);
   const text = await readFile(report, "utf8").catch(() => undefined);
   if (text === undefined) throw new Error(`No tests were run:\n${ended.stdout}\n${ended.stderr}`);
-  const { testResults: files } = JSON.parse(text) as { testResults: FileResult[] };
-  if (files.length === 0) throw new Error(`There is no ${test}.`);
+  const { testResults: files, numPassedTests, numFailedTests, numFailedTestSuites } = JSON.parse(text) as Report;
+  if (numPassedTests + numFailedTests + numFailedTestSuites === 0) throw new Error(`There is no ${test}.`);
   return files.flatMap(({ status, message, assertionResults: tests }) => {
     const failed = tests.filter((each) => each.status === "failed").map(({ fullName }) => fullName);
     return status === "failed" && failed.length === 0 ? [message.slice(0, 100)] : failed;
   });
 }
 
-/** What vitest reports of a file. */
-interface FileResult {
-  status: string;
-  message: string;
-  assertionResults: { status: string; fullName: string }[];
+/** What vitest tells of a run. */
+interface Report {
+  numPassedTests: number;
+  numFailedTests: number;
+  numFailedTestSuites: number;
+  testResults: { status: string; message: string; assertionResults: { status: string; fullName: string }[] }[];
 }
 
 async function tryMutation(copy: string, { file, find, replace, test }: Mutation): Promise<[Outcome, by?: string]> {

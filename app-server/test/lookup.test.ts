@@ -106,5 +106,7 @@ test("D-55: a code is found until its 24 hours are over, and not a second longer
   expect((await lookup("aging@example.com", code)).body).toEqual({ found: true, token });
   await setClocks(now + 86_400);
   expect((await lookup("aging@example.com", code)).body).toEqual({ found: false });
+  const withdrawn = await client.app.post("/auth/withdraw_registration", { registration_token: token, code });
+  expect(withdrawn.body.code).toBe("incorrect_code");
   expect(await stack.sql`select from tokens where key like '%aging@example.com'`).toHaveLength(1);
 });

@@ -1,7 +1,7 @@
 import { addUser } from "@anteroom/shared/testing/faroe/stub-app-server";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { startTestServer, type TestServer } from "./harness.ts";
+import { request, startTestServer, type TestServer } from "./harness.ts";
 import {
   advance,
   countOutcomes,
@@ -129,6 +129,16 @@ test.each([
   change(user);
   expect(await complete(signin_token)).toBe("invalid_signin_token");
   expect(await outcome(t, "get_signin", { signin_token })).toBe("invalid_signin_token");
+});
+
+test("R44: without a trusted proxy nobody is at another address on the public listener by saying so", async () => {
+  const { signin_token } = await succeed(t, "create_signin", { user_email_address: "nobody@example.com" });
+  const body = { action: "verify_signin_user_password", arguments: { signin_token, password: "a wrong password" } };
+  const counts = await countOutcomes(7, async (index) => {
+    const headers = { "x-forwarded-for": `203.0.113.${index}` };
+    return JSON.parse((await request(t.public, "POST", "/", JSON.stringify(body), headers)).text).error_code;
+  });
+  expect(counts).toEqual({ incorrect_password: 5, rate_limited: 2 });
 });
 
 test("a wrong secret has no effect, even while the user is disabled", async () => {

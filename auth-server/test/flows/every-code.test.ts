@@ -164,11 +164,11 @@ describe.each(stores)("every code, with users in the store %s", (store) => {
 
   test("sessions", async () => {
     const ada = await join(rig, address);
+    const bob = await join(rig, "bob@example.com");
     const { session, session_token } = await signIn(rig, address);
     const list = (await succeed(rig, "list_sessions", { session_token })).sessions;
     expect(list).toHaveLength(2);
     expect(list.filter((one: { current: boolean }) => one.current)).toMatchObject([{ id: session.id }]);
-    const bob = await join(rig, "bob@example.com");
     const end = (session_id: string) => outcome(rig, "end_session", { session_token, session_id });
     expect(await end(bob.session_token.split(".")[0] ?? "")).toBe("session_not_found");
     expect(await end(ada.session_token.split(".")[0] ?? "")).toBe("ok");

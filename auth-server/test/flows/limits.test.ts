@@ -264,6 +264,32 @@ describe("no budget of a person can be spent by a stranger", () => {
   });
 });
 
+test.each<[what: string, change: () => Promise<unknown>]>([
+  ["has another password", () => rig.users.change(ada.id, { password_hash_counter: 1 })],
+  ["has changed the address and come back", () => rig.users.change(ada.id, { email_address_counter: 2 })],
+  ["was disabled for a time", () => rig.users.change(ada.id, { disabled_counter: 2 })],
+  [
+    "is another person",
+    async () => {
+      await rig.users.change(ada.id, { email_address: "former@example.com" });
+      await join(from(rig, "192.0.2.1", bySite), ada.address);
+    },
+  ],
+])(
+  "S-F1, S-F11: a temporary password that was mailed is good for no further reset when the owner %s",
+  async (_, change) => {
+    for (let index = 0; index < 6; index++) expect(await reset(publicly(rig, `203.0.113.${index}`))).toBe("ok");
+    await change();
+    expect(await reset(publicly(rig, "198.51.100.7"))).toBe("rate_limited");
+  },
+);
+
+test("S-F1, S-17: nobody can say on the public listener that the site causes a mail", async () => {
+  const pretender = publicly(rig, "203.0.113.1", bySite);
+  const outcomes = await countOutcomes(11, (index) => reset(pretender, `person-${index}@example.com`));
+  expect(outcomes).toEqual({ ok: 10, rate_limited: 1 });
+});
+
 test("S-F1a: a stranger's resets for an address do not stop its approval; S-F1c: nor do they tell of mails to it", async () => {
   const resetsFor = async (address: string) => {
     const outcomes = [];

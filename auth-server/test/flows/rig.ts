@@ -170,12 +170,12 @@ export function from<T extends TestServer>(server: T, address: string, more: Rec
 }
 
 /** The same server, called from elsewhere by the public listener. Needs TRUSTED_PROXIES=127.0.0.1. */
-export function publicly<T extends TestServer>(server: T, address: string): T {
+export function publicly<T extends TestServer>(server: T, address: string, more: Record<string, string> = {}): T {
   return {
     ...server,
     invoke: async (action, args) => {
       const body = JSON.stringify({ action, arguments: args });
-      const reply = await request(server.public, "POST", "/", body, { "x-forwarded-for": address });
+      const reply = await request(server.public, "POST", "/", body, { "x-forwarded-for": address, ...more });
       return JSON.parse(reply.text) as Answer;
     },
   };

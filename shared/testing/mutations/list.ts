@@ -34,9 +34,9 @@ export const mutations: readonly Mutation[] = [
       "ownership",
       `.$if(userId !== undefined, (sessions) => sessions.where("user_id", "=", userId ?? ""))`,
       "",
-      "flows/every-code",
+      "flows/every-code#sessions",
     ],
-    ["ownership", `.selectAll()\n    .where("user_id", "=", userId)`, ".selectAll()", "flows/every-code"],
+    ["ownership", `.selectAll()\n    .where("user_id", "=", userId)`, ".selectAll()", "flows/every-code#sessions"],
     [
       "ownership",
       `.where("user_id", "=", userId)\n    .where("user_sessions_counter"`,
@@ -74,7 +74,7 @@ export const mutations: readonly Mutation[] = [
       "proof",
       "if (context.settings.strict && !isRightSecret(session.secretHash, parts)) return undefined;",
       "",
-      "flows/differences",
+      "flows/differences#R14: in strict mode",
     ],
     [
       "ownership",
@@ -165,7 +165,7 @@ export const mutations: readonly Mutation[] = [
       "proof",
       "return isRightSecret(signin.secretHash, parts) ? { signin, user } : undefined;",
       "return { signin, user };",
-      "flows/differences",
+      "flows/differences#R14: in strict mode",
     ],
     ["once", `if (signin.userFirstFactorVerified) return failure("user_first_factor_already_verified");`, ""],
     ["proof", "if (!(await isPasswordOf(context, place, user, args.password)) || !user) {", "if (!user) {"],
@@ -191,9 +191,14 @@ export const mutations: readonly Mutation[] = [
     ["proof", "if (!(await isPasswordOf(context, place, user, password))) {", "if (false) {"],
     ["limit", "if (!paid.ok) return paid;", ""],
     ["permission", "if (!isActive(user, change)) return false;", "", "flows/password-reset"],
-    ["proof", "if (!isRightSecret(change.secretHash, parts)) return undefined;", "", "flows/differences"],
+    [
+      "proof",
+      "if (!isRightSecret(change.secretHash, parts)) return undefined;",
+      "",
+      "flows/differences#R14: in strict mode",
+    ],
   ]),
-  ...auth("store/user-changes.ts", "flows/every-method", [
+  ...auth("store/user-changes.ts", "flows/user-deletion#R14: tokens of other objects", [
     ["ownership", `.where("id", "=", id)\n    .where("kind", "=", kind)`, `.where("id", "=", id)`],
   ]),
   ...auth("actions/user-deletion.ts", "flows/user-deletion", [
@@ -244,7 +249,7 @@ export const mutations: readonly Mutation[] = [
     ["permission", "app.use(requireInternalSecret(context.settings.internalSecrets, context.events));", ""],
   ]),
   ...auth("invoke.ts", "http", [["permission", "!Object.hasOwn(privateActions, action)", "action.length > 0"]]),
-  ...auth("local-users.ts", "flows/every-method", [["once", `.where(counter, "=", expected)`, "", "session"]]),
+  ...auth("local-users.ts", "flows/every-code#sessions", [["once", `.where(counter, "=", expected)`, ""]]),
   ...shared("runtime/rate-limits.ts", "shared/test/rate-limits", [
     [
       "limit",
@@ -294,7 +299,7 @@ export const mutations: readonly Mutation[] = [
       "permission",
       `.where("users.id", "=", userId)\n    .where("users.disabled", "=", false)`,
       `.where("users.id", "=", userId)`,
-      "administration",
+      "sessions#S-21: a disabled user's session",
     ],
     ["once", `.where("email_address_counter", "=", change.counter)`, "", "user-server"],
     ["once", `.where("password_hash_counter", "=", change.counter)`, "", "user-server"],
@@ -306,7 +311,7 @@ export const mutations: readonly Mutation[] = [
       "people",
     ],
   ]),
-  ...app("accounts/user-server.ts", "user-server", [
+  ...app("accounts/user-server.ts", "activation#D-46: who was not accepted", [
     ["permission", `if (!registration.accepted) return { ok: false, error: "user_not_accepted" };`, ""],
     [
       "permission",
@@ -335,14 +340,14 @@ export const mutations: readonly Mutation[] = [
     ["proof", "if (!equalInConstantTime(mac, link.code_mac ?? Buffer.alloc(mac.length)))", "if (false)"],
     ["expiry", "user.disabled || user.standing !== link.standing", "user.disabled"],
   ]),
-  ...app("accounts/own-sessions.ts", "sessions", [
+  ...app("accounts/own-sessions.ts", "account#R29", [
     ["proof", "if (password === undefined && !isRecent)", "if (false)"],
     ["proof", "if (wrong) return { ok: false, problem: wrong };", ""],
     ["ownership", "session.id === which.sessionId", "session.id !== which.sessionId"],
   ]),
   ...app("accounts/deletion.ts", "account", [
-    ["proof", "if (!verified.ok) {", "if (false) {"],
-    ["permission", "if (await isLastAdministrator(context, userId)) return lastAdministrator;", ""],
+    ["proof", "if (!verified.ok) {", "if (false) {", "account#R30"],
+    ["permission", "if (isLast(await store.lockAdministrators(trx, now), userId)) return false;", "", "account#E-27"],
   ]),
   ...app("accounts/password-links.ts", "password-links", [
     ["proof", "async () => isRight(context, link, code) || undefined", "async () => true as const"],
@@ -398,7 +403,7 @@ export const mutations: readonly Mutation[] = [
       "expiry",
       `.where("key", "=", key)\n    .where("expires_at", ">", context.clock.now())`,
       `.where("key", "=", key)`,
-      "people",
+      "lookup#D-55: a code is found until",
     ],
     [
       "proof",

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { causedBySite } from "@anteroom/shared/runtime/private-calls";
+import { measured } from "@anteroom/shared/testing/measured";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Gate } from "./support/crossings.ts";
@@ -43,32 +44,36 @@ describe("a slow /email", () => {
     "D-18, S-12: acceptance takes as long and holds, everybody else is served as before, with %s",
     async (name) => {
       const scene = scenes.get(name) as Scene;
-      const { client, recorder } = scene.stack;
-      const quick = await client.register("quick@example.com");
-      await Promise.all([client.register("two@example.com"), client.register("five@example.com")]);
-      const usual = await measureOthers(scene, quick);
-      recorder.gate = ({ what, phase, text }) => {
-        if (what !== "/email" || phase !== "call" || text.includes("quick@")) return undefined;
-        return sleep(text.includes("two@") ? 2_000 : 5_000);
-      };
-      const two = timed(() => accept(scene, "two@example.com"));
-      const five = timed(() => accept(scene, "five@example.com"));
-      const meanwhile = await measureOthers(scene, quick);
-      for (const [endpoint, median] of Object.entries(meanwhile))
-        expect(median, endpoint).toBeLessThan(3 * (usual[endpoint] ?? 0) + 20);
-      const other = await timed(() => accept(scene, "quick@example.com"));
-      expect(other.result.status, "somebody else is accepted meanwhile").toBe(200);
-      expect(other.milliseconds).toBeLessThan(patiently(1_000));
-      for (const [held, least] of [[two, 2_000] as const, [five, 5_000] as const]) {
-        const { result, milliseconds } = await held;
-        expect(result.status).toBe(200);
-        expect(milliseconds).toBeGreaterThanOrEqual(least);
-        expect(milliseconds).toBeLessThan(least + 1_500);
-      }
-      expect(await activate(scene.stack, client, "five@example.com")).toMatchObject({ ok: true });
+      await measured((turn) => acceptSlowly(scene, `${turn}@example.com`));
     },
   );
 });
+
+/** Accepts one person whose mail takes two seconds, one with five, and a third meanwhile. */
+async function acceptSlowly(scene: Scene, end: string): Promise<void> {
+  const { client, recorder } = scene.stack;
+  const quick = await client.register(`quick${end}`);
+  await Promise.all([client.register(`two${end}`), client.register(`five${end}`)]);
+  const usual = await measureOthers(scene, quick);
+  recorder.gate = ({ what, phase, text }) => {
+    if (what !== "/email" || phase !== "call" || text.includes("quick")) return undefined;
+    return sleep(text.includes("two") ? 2_000 : 5_000);
+  };
+  const held = ["two", "five"].map((name) => timed(() => accept(scene, name + end)));
+  const meanwhile = await measureOthers(scene, quick);
+  const other = await timed(() => accept(scene, `quick${end}`));
+  const [two, five] = await Promise.all(held);
+  // Whoever waits for the mail waits for seconds.
+  for (const [endpoint, median] of Object.entries(meanwhile))
+    expect(median, endpoint).toBeLessThan(3 * (usual[endpoint] ?? 0) + 200);
+  expect([other, two, five].map((one) => one?.result.status)).toEqual([200, 200, 200]);
+  expect(other.milliseconds, "somebody else is accepted meanwhile").toBeLessThan(patiently(1_000));
+  for (const [one, least] of [[two, 2_000] as const, [five, 5_000] as const]) {
+    expect(one?.milliseconds).toBeGreaterThanOrEqual(least);
+    expect(one?.milliseconds).toBeLessThan(least + 1_500);
+  }
+  expect(await activate(scene.stack, client, `five${end}`)).toMatchObject({ ok: true });
+}
 
 /** Medians, in milliseconds, of what both servers answer for a while. */
 async function measureOthers({ stack, admin }: Scene, registrationToken: string): Promise<Record<string, number>> {

@@ -1,3 +1,4 @@
+import { measured } from "@anteroom/shared/testing/measured";
 import { mannWhitneyP } from "@anteroom/shared/testing/statistics";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Client, createClient } from "./support/client.ts";
@@ -253,24 +254,22 @@ test.concurrent("one's own address, and what is none, are refused", async () => 
 });
 
 test("K-18: free and taken addresses are answered after the same time", async () => {
-  const samples = 6;
-  const times = { free: [] as number[], taken: [] as number[] };
-  const people = await Promise.all(
-    ["timer1@example.com", "timer2@example.com", "timer3@example.com", "timer4@example.com"].map((address) =>
-      walk.activate(address),
-    ),
-  );
-  await stack.sql`insert into users (id, email, email_norm, firstname, lastname, password_hash,
-      password_hash_algorithm_id, password_salt, created_at)
-    select 'k' || n, 'taken' || n || '@example.com', 'taken' || n || '@example.com', 'A', 'B', '', 'x', '', 0
-    from generate_series(10, ${9 + samples}::int) n`;
-  for (let number = 10; number < 10 + samples; number++) {
-    const { session } = people[number % 4] ?? { session: {} };
-    for (const kind of number % 2 ? (["free", "taken"] as const) : (["taken", "free"] as const)) {
-      const start = performance.now();
-      expect((await ask(session, `${kind}${number}@example.com`)).status).toBe(200);
-      times[kind].push(performance.now() - start);
+  await measured(async (turn) => {
+    const [first, last] = [turn * 10, turn * 10 + 5];
+    const times = { free: [] as number[], taken: [] as number[] };
+    const people = await Promise.all([1, 2, 3, 4].map((one) => walk.activate(`timer${turn}${one}@example.com`)));
+    await stack.sql`insert into users (id, email, email_norm, firstname, lastname, password_hash,
+        password_hash_algorithm_id, password_salt, created_at)
+      select 'k' || n, 'taken' || n || '@example.com', 'taken' || n || '@example.com', 'A', 'B', '', 'x', '', 0
+      from generate_series(${first}::int, ${last}::int) n`;
+    for (let number = first; number <= last; number++) {
+      const { session } = people[number % 4] ?? { session: {} };
+      for (const kind of number % 2 ? (["free", "taken"] as const) : (["taken", "free"] as const)) {
+        const start = performance.now();
+        expect((await ask(session, `${kind}${number}@example.com`)).status).toBe(200);
+        times[kind].push(performance.now() - start);
+      }
     }
-  }
-  expect(mannWhitneyP(times.free, times.taken)).toBeGreaterThan(0.01);
+    expect(mannWhitneyP(times.free, times.taken)).toBeGreaterThan(0.01);
+  });
 });

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { measured } from "@anteroom/shared/testing/measured";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { makeCertificate } from "./support/certificates.ts";
@@ -205,13 +206,15 @@ test("a hung domain holds up no other: their mails arrive while it hangs", async
   const email = (index: number, domain: string) =>
     client.email({ type: "password_updated", email: `p${index}@${domain}.example` });
   await Promise.all(Array.from({ length: 6 }, (_, index) => email(index, "hung")));
-  const start = Date.now();
-  await Promise.all(Array.from({ length: 30 }, (_, index) => email(index, `sound-${index}`)));
-  await waitUntil(
-    async () => relay.mails.length,
-    (count) => count >= 30,
-  );
-  expect(Date.now() - start).toBeLessThan(patiently(2_000));
+  await measured(async (turn) => {
+    const start = Date.now();
+    await Promise.all(Array.from({ length: 30 }, (_, index) => email(turn, `sound-${index}`)));
+    await waitUntil(
+      async () => relay.mails.length,
+      (count) => count >= 30 * turn,
+    );
+    expect(Date.now() - start).toBeLessThan(patiently(2_000));
+  });
   relay.script = undefined;
   await client.drainMail();
   await goOn(60);

@@ -250,7 +250,7 @@ test("a relay that answers byte by byte is listened to, but not for ever", async
   const outcomes = await Promise.all([deliveryTo(slow)(), deliveryTo(endless)()]);
   expect(outcomes.map(({ status }) => status)).toEqual(["accepted", "deferred"]);
   expect(Date.now() - start).toBeGreaterThan(2_500);
-  expect(Date.now() - start).toBeLessThan(patiently(5_000));
+  expect(Date.now() - start).toBeLessThan(patiently(8_000));
   expect(endless.mails).toEqual([]);
 });
 
@@ -470,7 +470,8 @@ test("mails that wait for a dead relay behind others share its answer; those aft
   const deliver = deliveryTo(relay);
   const start = Date.now();
   const outcomes = await Promise.all(Array.from({ length: 40 }, () => deliver()));
-  expect(Date.now() - start).toBeLessThan(patiently(1_900));
+  // One after the other they would take five seconds.
+  expect(Date.now() - start).toBeLessThan(patiently(3_000));
   expect(new Set(outcomes.map(({ status }) => status))).toEqual(new Set(["deferred"]));
   relay.script = undefined;
   expect(await deliver()).toMatchObject({ status: "accepted" });
@@ -486,7 +487,7 @@ test.each(["rcpt", "data", "content", "end"] as const)(
     const start = Date.now();
     const outcomes = await Promise.all(Array.from({ length: 20 }, (_, index) => deliver(`p${index}@example.com`)));
     expect(new Set(outcomes.map(({ status }) => status))).toEqual(new Set(["accepted"]));
-    expect(Date.now() - start).toBeLessThan(patiently(2_500));
+    expect(Date.now() - start).toBeLessThan(patiently(5_000));
     relay.cut();
     for (const outcome of await Promise.all(slow)) expect(outcome).toMatchObject({ status: "deferred" });
   },

@@ -3,6 +3,7 @@ import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { measured } from "@anteroom/shared/testing/measured";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { startTestServer, type TestServer } from "./harness.ts";
@@ -99,14 +100,16 @@ test("S-9: /invoke never answers: internal_error after the timeout, nothing is m
 
 test("a sign-in notice that cannot be sent, or hangs, neither fails nor delays the sign-in", async () => {
   await signUp(t, address);
-  const one = await prepareSignin(t, address);
-  const two = await prepareSignin(t, address);
+  const { signin_token } = await prepareSignin(t, address);
   t.app.faults.push({ target: "email", op: "signin_notification" });
-  expect(await outcome(t, "complete_signin", { signin_token: one.signin_token })).toBe("ok");
-  t.app.intercept = ({ path }) => (path === "/email" ? new Promise(() => undefined) : undefined);
-  const start = performance.now();
-  expect(await outcome(t, "complete_signin", { signin_token: two.signin_token })).toBe("ok");
-  expect(performance.now() - start).toBeLessThan(patiently(900));
+  expect(await outcome(t, "complete_signin", { signin_token })).toBe("ok");
+  await measured(async () => {
+    const next = await prepareSignin(t, address);
+    t.app.intercept = ({ path }) => (path === "/email" ? new Promise(() => undefined) : undefined);
+    const start = performance.now();
+    expect(await outcome(t, "complete_signin", { signin_token: next.signin_token })).toBe("ok");
+    expect(performance.now() - start).toBeLessThan(900);
+  });
 });
 
 const proper = {
@@ -203,7 +206,7 @@ describe("with a pool of one connection", () => {
       expect(await outcome(one, "get_session", { session_token })).toBe("ok");
       latencies.push(performance.now() - before);
     }
-    expect(latencies.sort((a, b) => a - b)[10]).toBeLessThan(100);
+    expect(latencies.sort((a, b) => a - b)[10]).toBeLessThan(patiently(100));
     await creating;
     expect(performance.now() - start).toBeGreaterThan(1_000);
   });

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { measured } from "@anteroom/shared/testing/measured";
 import { expect, test } from "vitest";
 import { isStrongEnough, parseHashAlgorithm } from "../src/hash-algorithm.ts";
 import { createHashQueue, HashQueueFull } from "../src/hash-queue.ts";
@@ -64,13 +65,15 @@ test("no more hashes at once than cores, and everybody in line has a turn", asyn
 
 test("hashing leaves the event loop free", async () => {
   const passwords = create("argon2id.3.65536.1.32");
-  let turns = 0;
-  const timer = setInterval(() => turns++, 5);
-  const start = performance.now();
-  await Promise.all(Array.from({ length: 6 }, () => passwords.hash(place, "x")));
-  const took = performance.now() - start;
-  clearInterval(timer);
-  expect(turns).toBeGreaterThan(took / 5 / 5);
+  await measured(async () => {
+    let turns = 0;
+    const timer = setInterval(() => turns++, 5);
+    const start = performance.now();
+    await Promise.all(Array.from({ length: 6 }, () => passwords.hash(place, "x")));
+    const took = performance.now() - start;
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(took / 5 / 5);
+  });
 });
 
 test("a hash of an algorithm that is not known throws", async () => {

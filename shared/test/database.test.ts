@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { measured } from "@anteroom/shared/testing/measured";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
@@ -57,29 +58,39 @@ function collectGarbage(): void {
   runInNewContext("gc")();
 }
 
-test("150,000 queries through a pool of five, three at a time, cost the same at the end as at the start", {
+/** Microseconds of work, of this process, for one of `count` queries, three at a time. */
+async function workFor(database: Database<Tables>, count: number): Promise<number> {
+  const query = database.db.selectFrom("counters").select("value").where("id", "=", 1).compile();
+  const before = process.cpuUsage();
+  await repeat(count, 3, () => database.db.executeQuery(query));
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / count;
+}
+
+function heapInUse(): number {
+  collectGarbage();
+  return process.memoryUsage().heapUsed / 1024 / 1024;
+}
+
+test("a pool of five that has answered 150,000 queries, three at a time, costs no more than a new one", {
   timeout: patiently(120_000),
 }, async () => {
-  const database = open(5);
-  const query = database.db.selectFrom("counters").select("value").where("id", "=", 1).compile();
-  const run = () => database.db.executeQuery(query);
-  const costs: number[] = [];
-  const memory: number[] = [];
-  for (let round = 0; round < 10; round++) {
-    const before = process.cpuUsage();
-    await repeat(15_000, 3, run);
-    const { user, system } = process.cpuUsage(before);
-    costs.push((user + system) / 15_000);
-    collectGarbage();
-    memory.push(process.memoryUsage().heapUsed / 1024 / 1024);
-  }
-  // The first round includes warming up. A pool of five as postgres.js makes it goes from 46 to 80 µs over this distance,
-  // and to 118 over 200,000.
-  const early = Math.min(...costs.slice(1, 4));
-  const late = Math.min(...costs.slice(7));
-  console.info(`CPU per query: ${costs.map((cost) => cost.toFixed(0)).join(" ")} µs`);
-  expect(late).toBeLessThan(early * 1.3);
-  expect(Math.min(...memory.slice(7)) - Math.min(...memory.slice(1, 4))).toBeLessThan(20);
+  const old = open(5);
+  await workFor(old, 20_000);
+  const heap = heapInUse();
+  await workFor(old, 130_000);
+  expect(heapInUse() - heap).toBeLessThan(20);
+  // By turns, and the least of each, so that whatever else the machine does hits both. A pool of five as postgres.js makes
+  // it goes from 46 to 80 µs over this distance, and to 118 over 200,000.
+  await measured(async () => {
+    const fresh = open(5);
+    const costs = { old: [] as number[], fresh: [] as number[] };
+    for (let round = 0; round < 6; round++) {
+      costs.fresh.push(await workFor(fresh, 2_000));
+      costs.old.push(await workFor(old, 2_000));
+    }
+    expect(Math.min(...costs.old)).toBeLessThan(1.5 * Math.min(...costs.fresh));
+  });
 });
 
 test("a statement reserves no connection: with a transaction open, statements go on over the others", async () => {
@@ -163,7 +174,7 @@ test("connections cut while thousands of statements are under way: some fail, an
   await load;
   expect(failed).toBeGreaterThan(0);
   // Nothing waits for an answer that cannot come.
-  expect(slowest).toBeLessThan(2_000);
+  expect(slowest).toBeLessThan(patiently(2_000));
   await repeat(300, 30, (index) => read(database, 100 + (index % 100)));
 });
 

@@ -403,6 +403,17 @@ test("mail 1: a relay that calls everybody unknown is not believed: what it refu
   for (const email of emails) expect(await newest(email), email).toMatchObject({ status: "accepted" });
 });
 
+test("mail 1: a relay that takes others in between is believed", async () => {
+  relay.script = ({ stage, recipient }) =>
+    stage === "rcpt" && recipient?.startsWith("gone")
+      ? { code: 550, text: `5.1.1 <${recipient}>: no such user` }
+      : undefined;
+  for (const name of ["gone-1", "gone-2", "gone-3", "gone-4", "there", "gone-5"]) await cause(`${name}@dest.example`);
+  relay.script = undefined;
+  for (const name of ["gone-1", "gone-4", "gone-5"])
+    expect(await newest(`${name}@dest.example`), name).toMatchObject({ status: "failed" });
+});
+
 test("a bounced mail can be sent again, and its metrics count it", async () => {
   const { id } = await newest("forged@example.com");
   const returnPath = relay.mails.findLast(({ to }) => to === "forged@example.com")?.from ?? "";

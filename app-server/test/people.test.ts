@@ -178,6 +178,15 @@ test("S-F10: when the first is withdrawn, expires or is taken away, the next tak
   }
 });
 
+test("S-F10: of further requests for an address that was rejected none waits when another is withdrawn", async () => {
+  const address = "rejected-twice@example.com";
+  await client.register(address);
+  await walk.decide("reject_user", address);
+  const [one] = [await client.register(address), await client.register(address)];
+  expect((await withdraw(one)).status).toBe(200);
+  expect(await walk.states(address)).toEqual(["DECOY", "REJECTED", "WITHDRAWN"]);
+});
+
 test("S-F10: five further requests are shown and all are counted; those of a user's address are on no list", async () => {
   for (let request = 0; request < 8; request++) await client.register("crowd@example.com");
   expect(await waitingAt("crowd@example.com")).toMatchObject({ requests: 8, alternatives: { length: 5 } });

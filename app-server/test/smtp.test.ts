@@ -265,6 +265,7 @@ const refusals: [stage: Stage, fault: Fault, status: "deferred" | "failed"][] = 
   ["mail", { code: 550, text: "5.1.1 no such user" }, "deferred"],
   ["rcpt", { code: 450 }, "deferred"],
   ["rcpt", { code: 450, text: "4.1.1 unverified address" }, "deferred"],
+  ["rcpt", { code: 450, text: "4.1.1 no such user here" }, "deferred"],
   ["rcpt", { code: 421 }, "deferred"],
   ["rcpt", { code: 550, text: "no such user" }, "failed"],
   ["rcpt", { code: 550, text: "5.1.1 <ada@example.com>: Recipient address rejected" }, "failed"],

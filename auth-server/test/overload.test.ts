@@ -53,6 +53,7 @@ test("S-F3: when many addresses fill the line, a known device still has a place,
   }
   for (const place of places) place[Symbol.dispose]();
   expect(strangers).not.toThrow();
+  expect(() => queue.takePlace({ who: "198.51.100.7", isKnown: false })).toThrow(HashQueueFull);
 });
 
 test("more passwords than can wait: 503 with Retry-After, no guess is spent, and looks at sessions stay quick", {

@@ -1,4 +1,5 @@
 import { randomInt } from "node:crypto";
+import { addUser } from "@anteroom/shared/testing/faroe/stub-app-server";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { startTestServer, type TestServer } from "./harness.ts";
@@ -112,6 +113,16 @@ test("S-13: siblings end with the first, at the second", async () => {
   await advance(t, 1);
   expect(await show(late)).toBe("invalid_signup_token");
   expect(await openSibling(signup_token)).toBe("invalid_signup_token");
+});
+
+test("S-13: when somebody else has the address meanwhile, the last step of one sibling ends all", async () => {
+  const first = await openSignup(t, address);
+  const [owner, requester] = [await sibling(first.signup_token), await sibling(first.signup_token)];
+  expect(await verifyCode(t, owner, first.code)).toBe("ok");
+  await succeed(t, "set_signup_password", { signup_token: owner, password });
+  addUser(t.app, { email_address: address });
+  expect(await outcome(t, "complete_signup", { signup_token: owner })).toBe("invalid_signup_token");
+  for (const token of [first.signup_token, owner, requester]) expect(await show(token)).toBe("invalid_signup_token");
 });
 
 test("S-13: two siblings that both showed the code complete at once: one user", async () => {

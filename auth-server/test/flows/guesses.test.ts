@@ -91,6 +91,31 @@ describe("behind a proxy, by default", () => {
     expect(await tryPassword(owner, ada.address, password)).toBe("ok");
   });
 
+  test("R9: a right password and a reset begin anew what was tried on that account, and nothing of other accounts or callers", async () => {
+    for (const caller of [attacker, owner]) await tryPassword(caller, ada.address, wrong);
+    await tryPassword(owner, "nobody@example.com", wrong);
+    const counted = async () =>
+      (await rig.sql`select subject, who from guesses where kind <> 'code_by_caller' order by who`).map(
+        ({ subject, who }) => `${subject === ada.id ? "ada" : "nobody"} ${who}`,
+      );
+    const others = ["nobody ", "nobody 198.51.100.7", "ada 203.0.113.1"];
+    await signIn(owner, ada.address);
+    expect(await counted()).toEqual(others);
+    await tryPassword(owner, ada.address, wrong);
+    await carryThrough(owner, passwordReset, ada);
+    expect(await counted()).toEqual(others);
+  });
+
+  test("R10: a right password that is shown once more in a session begins the session's count anew", async () => {
+    const { args } = await prepare(owner, userDeletion, ada, 0);
+    const again = await prepare(owner, userDeletion, ada, 0);
+    const verify = (tokens: Record<string, string>, text: string) =>
+      outcome(owner, "verify_user_deletion_user_password", { ...tokens, password: text });
+    expect(await countOutcomes(4, () => verify(args, wrong))).toEqual({ incorrect_password: 4 });
+    expect(await verify(args, password)).toBe("ok");
+    expect(await countOutcomes(6, () => verify(again.args, wrong))).toEqual({ incorrect_password: 5, rate_limited: 1 });
+  });
+
   test("R9, S-2, acc F5: an address without an account behaves alike", async () => {
     const nobody = await fail(102, "nobody@example.com");
     expect(nobody).toEqual(await fail(102));
@@ -188,6 +213,13 @@ describe("behind a proxy, by default", () => {
     expect(counts).toEqual({ incorrect_email_address_verification_code: 5, rate_limited: 15 });
     expect(await outcome(owner, "send_signup_email_address_verification_code", { signup_token })).toBe("ok");
     expect(await verifyCode(owner, signup_token, code)).toBe("ok");
+  });
+
+  test("S-18: a caller who guessed wrong at one code too often can still show the right one of another", async () => {
+    const { signup_token } = await openSignup(rig, "bob@example.com");
+    const carols = await openSignup(rig, "carol@example.com");
+    await countOutcomes(6, () => verifyCode(owner, signup_token, "AAAAAAAA"));
+    expect(await verifyCode(owner, carols.signup_token, carols.code)).toBe("ok");
   });
 
   test("S-18: guesses at a temporary password from elsewhere do not stop its owner", async () => {

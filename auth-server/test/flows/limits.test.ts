@@ -284,6 +284,13 @@ test.each<[what: string, change: () => Promise<unknown>]>([
   },
 );
 
+test("S-F1, S-18: five mails with a code for one caller and address; other callers and addresses have their own", async () => {
+  const ask = (caller: Rig, address: string) => outcome(caller, "create_signup", { email_address: address });
+  expect(await countOutcomes(6, () => ask(attacker, "bob@example.com"))).toEqual({ ok: 5, rate_limited: 1 });
+  expect(await ask(attacker, "carol@example.com")).toBe("ok");
+  expect(await ask(owner, "bob@example.com")).toBe("ok");
+});
+
 test("S-F1, S-17: nobody can say on the public listener that the site causes a mail", async () => {
   const pretender = publicly(rig, "203.0.113.1", bySite);
   const outcomes = await countOutcomes(11, (index) => reset(pretender, `person-${index}@example.com`));

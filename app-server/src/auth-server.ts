@@ -55,7 +55,19 @@ export function createAuthServer(peer: Peer) {
     return result;
   }
 
+  let isOurs = false;
+
   return {
+    /**
+     * Whether old sessions end with a password. Ours sees to that, and keeps the one in which it was changed; the original
+     * Faroe, which knows none of our actions, leaves all of them alive. What was ours once stays so.
+     */
+    endsSessionsItself: async () => {
+      if (isOurs) return true;
+      const asked = await invoke("list_sessions", { session_token: "" }, nothingSchema);
+      isOurs = asked.ok || asked.error !== "unknown_action";
+      return isOurs;
+    },
     /** For an approval, whoever's call brings it about: a sign-up is opened once and again when it has run out. */
     createSignup: (email: string) => invoke("create_signup", { email_address: email }, signupSchema, causedBySite),
     /** A sign-up of the caller's own beside an open one: same address and code, own token and progress. */

@@ -203,7 +203,7 @@ const accountExport = z.object({
     }),
   ),
   preferences,
-  sessions: z.array(sessionOverview),
+  sessions: z.array(sessionOverview).nullable(),
   pending_email_change: pendingEmailChange.nullable(),
   mails: z.array(listedMail),
   decisions: z.array(z.object({ at: time, action: z.string(), reason: z.string().nullable() })),
@@ -223,6 +223,9 @@ const passwordErrors = {
   409: ["internal_conflict"],
   429: ["rate_limited"],
 } as const satisfies RouteErrors;
+
+/** Before an original Faroe. */
+const notListed = { 501: ["not_supported"] } as const;
 
 export const routeAnswers: { readonly [R in AppRoute]: RouteAnswer<R> } = {
   "POST /auth/request_registration": {
@@ -318,18 +321,19 @@ export const routeAnswers: { readonly [R in AppRoute]: RouteAnswer<R> } = {
     },
   },
   "POST /account/profile": { values: sessionUser },
-  "GET /account/sessions/": { values: z.object({ sessions: z.array(sessionOverview) }) },
+  "GET /account/sessions/": { values: z.object({ sessions: z.array(sessionOverview) }), errors: notListed },
   "POST /account/end_session/": {
     values: done,
     errors: {
       ...passwordErrors,
+      ...notListed,
       403: ["incorrect_password", "password_locked", "password_needed"],
       404: ["not_found"],
     },
   },
   "POST /account/end_other_sessions/": {
     values: done.extend({ ended: z.int() }),
-    errors: { ...passwordErrors, 403: ["incorrect_password", "password_locked", "password_needed"] },
+    errors: { ...passwordErrors, ...notListed, 403: ["incorrect_password", "password_locked", "password_needed"] },
   },
   "GET /account/export": { values: accountExport },
   "POST /account/delete": {

@@ -70,12 +70,17 @@ test("S-F14, R12: a mailed code is guessed at five times, also after its owner h
   expect((await choose(code, "another good password of mine", owner)).status).toBe(200);
 });
 
-test("S-F17: before a Faroe that knows no siblings a sign-up token is for those alone who show the code", async () => {
-  const { token, code } = await walk.open("plain-faroe@example.com");
+/** The auth server answers from now on as the original does to what it does not know. */
+function beforeFaroe(): void {
   stack.recorder.gate = async ({ what, phase, link }) =>
     link === "app → auth" && phase === "call" && Object.hasOwn(privateActions, what)
       ? { status: 400, body: undefined }
       : undefined;
+}
+
+test("S-F17: before a Faroe that knows no siblings a sign-up token is for those alone who show the code", async () => {
+  const { token, code } = await walk.open("plain-faroe@example.com");
+  beforeFaroe();
   const refused = { email: "plain-faroe@example.com", accepted: true, signup_token: null, state: "code_needed" };
   for (const guess of [undefined, "AAAAAAAA"])
     expect((await status(token, guess, stranger)).body, String(guess)).toEqual(refused);
@@ -83,5 +88,32 @@ test("S-F17: before a Faroe that knows no siblings a sign-up token is for those 
   expect(renewed.body).toEqual({ success: true, signup_token: null, email: "plain-faroe@example.com" });
   const { body } = await status(token, code, owner);
   expect((await stack.client.completeSignup(body.signup_token, code)).ok).toBe(true);
+  stack.recorder.gate = undefined;
+});
+
+test("S-F17: before a Faroe that lists no sessions the routes say so, the export does without, and a new password ends all", async () => {
+  const { session } = await walk.activate("listed@example.com");
+  beforeFaroe();
+  await stack.servers.app.stop();
+  await stack.servers.app.start();
+  const { app } = stack.client;
+  const replies = [
+    await app.get("/account/sessions/", session),
+    await app.post("/account/end_other_sessions/", { password: goodPassword }, session),
+    await app.post("/account/end_session/", { session_id: "x", password: goodPassword }, session),
+  ];
+  for (const { status, body } of replies) expect([status, body.code]).toEqual([501, "not_supported"]);
+  const exported = await app.get("/account/export", session);
+  expect([exported.status, exported.body.sessions]).toEqual([200, null]);
+  const act = async (action: string, args: object) =>
+    (await app.post("/auth/actions", { action, arguments: args }, session)).body.values;
+  const named = await act("create_user_password_update", {});
+  const { user_password_update_token } = named;
+  await act("verify_user_password_update_user_password", { user_password_update_token, password: goodPassword });
+  const password = "another good password of mine";
+  await act("set_user_password_update_new_password", { user_password_update_token, password });
+  expect(await act("complete_user_password_update", { user_password_update_token })).toEqual({});
+  expect((await app.get("/auth/session_info/", session)).status).toBe(401);
+  expect(await stack.client.signIn("listed@example.com", password)).toEqual(expect.any(String));
   stack.recorder.gate = undefined;
 });

@@ -86,6 +86,7 @@ export const messages = texts<Record<ErrorCode, string>>({
     not_secure:
       "All was right, but browsers sign nobody in over a connection that is not secure. Open this site with https:// in front.",
     not_found: "There is nothing here any more.",
+    not_supported: "This site does not list where you are signed in. A new password signs you out everywhere.",
     own_account: "This is your own account. Another administrator can do this.",
     password_already_set: "Your account is active with the password that you typed first, not with this one.",
     password_locked: "Wrong passwords were tried too often. Choose a new password: follow “Forgot your password?”.",
@@ -173,6 +174,7 @@ export const messages = texts<Record<ErrorCode, string>>({
     not_secure:
       "Alles klopte, maar browsers melden niemand aan via een onbeveiligde verbinding. Open deze site met https:// ervoor.",
     not_found: "Hier is niets meer.",
+    not_supported: "Deze site toont niet waar je bent aangemeld. Een nieuw wachtwoord meldt je overal af.",
     own_account: "Dit is je eigen account. Een andere beheerder kan dit doen.",
     password_already_set: "Je account is actief met het wachtwoord dat je als eerste typte, niet met dit.",
     password_locked:

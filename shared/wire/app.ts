@@ -39,6 +39,7 @@ export type AppErrorCode =
   | "missing_permission"
   | "no_session"
   | "not_found"
+  | "not_supported"
   | "own_account"
   | "password_needed"
   | "rate_limited"
@@ -274,7 +275,8 @@ export interface AccountExport {
   account: SessionInfo["user"] & { language: AccountPreferences["language"]; created_at: number };
   permissions: { permission: string; granted_by: string; granted_at: number; expires_at: number | null }[];
   preferences: AccountPreferences;
-  sessions: SessionOverview[];
+  /** Null when the auth server does not list them. */
+  sessions: SessionOverview[] | null;
   pending_email_change: PendingEmailChange | null;
   mails: ListedMail[];
   decisions: { at: number; action: string; reason: string | null }[];

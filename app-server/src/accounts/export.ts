@@ -2,7 +2,7 @@ import type { AccountExport } from "@anteroom/shared/wire/app";
 import type { AppContext } from "../context.ts";
 import { listMailsOf } from "../mail/store.ts";
 import { findPendingChange } from "./email-change.ts";
-import { type Outcome, problemOf, type Visitor } from "./on-behalf.ts";
+import { notSupported, type Outcome, problemOf, type Visitor } from "./on-behalf.ts";
 import { listSessions } from "./own-sessions.ts";
 import { readPreferences } from "./preferences.ts";
 import type { Caller } from "./session.ts";
@@ -19,7 +19,7 @@ export async function exportAccount(
 ): Promise<Outcome<AccountExport>> {
   const { db, clock } = context;
   const sessions = await listSessions(context, visitor);
-  if (!sessions.ok) return sessions;
+  if (!sessions.ok && sessions.problem !== notSupported) return sessions;
   const [user, preferences] = [await store.findUser(db, { id: caller.userId }), await readPreferences(context, caller)];
   if (!user || !preferences) return { ok: false, problem: problemOf("invalid_session_token") };
   const { userId: user_id, ...shown } = caller;
@@ -31,7 +31,7 @@ export async function exportAccount(
       account: { user_id, ...shown, language: preferences.language, created_at: user.created_at },
       permissions: await store.listPermissions(db, user_id),
       preferences,
-      sessions: sessions.values,
+      sessions: sessions.ok ? sessions.values : null,
       pending_email_change: await findPendingChange(context, user_id),
       mails: await listMailsOf(db, user, mostMails),
       decisions: await store.listDecisionsAbout(db, user),

@@ -76,7 +76,15 @@ export async function updateEmailAddress(
 
 export async function updatePasswordHash(
   db: Db,
-  change: { userId: string; hash: Uint8Array; algorithmId: string; salt: Uint8Array; counter: number },
+  change: {
+    userId: string;
+    hash: Uint8Array;
+    algorithmId: string;
+    salt: Uint8Array;
+    counter: number;
+    /** Whether whoever is signed in, by the old password, is out. */
+    endsSessions: boolean;
+  },
 ): Promise<boolean> {
   const result = await db
     .updateTable("users")
@@ -85,6 +93,7 @@ export async function updatePasswordHash(
       password_hash_algorithm_id: change.algorithmId,
       password_salt: change.salt,
       password_hash_counter: sql`password_hash_counter + 1`,
+      ...(change.endsSessions ? { sessions_counter: sql`sessions_counter + 1` } : {}),
     })
     .where("id", "=", change.userId)
     .where("password_hash_counter", "=", change.counter)

@@ -44,13 +44,14 @@ export const userServerRules: Rules = {
     }
   },
 
-  update_user_password_hash: async ({ db }, args) => {
+  update_user_password_hash: async ({ db, authServer }, args) => {
     const isChanged = await store.updatePasswordHash(db, {
       userId: args.user_id,
       hash: Buffer.from(args.password_hash, "base64"),
       algorithmId: args.password_hash_algorithm_id,
       salt: Buffer.from(args.password_salt, "base64"),
       counter: args.user_password_hash_counter,
+      endsSessions: !(await authServer.endsSessionsItself()),
     });
     return doneOrNotFound(isChanged);
   },

@@ -82,7 +82,8 @@ export function AccountSessions({ title }: { title: string }) {
   const others = data?.filter(({ current }) => !current) ?? [];
   return (
     <Section id="sessions" title={title} lead={text.lead}>
-      {!data && (isError ? <p className="note note-bad">{message.unreachable}</p> : <Loading />)}
+      {data === null && <p>{message.not_supported}</p>}
+      {data === undefined && (isError ? <p className="note note-bad">{message.unreachable}</p> : <Loading />)}
       {data && (
         <ul className="sessions">
           {data.map((session) => (
@@ -105,9 +106,11 @@ export function AccountSessions({ title }: { title: string }) {
   );
 }
 
-async function readSessions(): Promise<SessionOverview[]> {
+/** Null where the auth server does not list them. */
+async function readSessions(): Promise<SessionOverview[] | null> {
   const answer = await app("GET /account/sessions/");
   if (answer.ok) return answer.values.sessions;
+  if (answer.error === "not_supported") return null;
   throw new Error(answer.detail);
 }
 

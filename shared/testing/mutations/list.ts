@@ -325,6 +325,9 @@ export const mutations: readonly Mutation[] = [
       `if (!registration) return { ok: false, error: "user_not_accepted" };`,
     ],
   ]),
+  ...app("accounts/user-server.ts", "code-guesses", [
+    ["expiry", "endsSessions: !(await authServer.endsSessionsItself())", "endsSessions: false"],
+  ]),
   ...app("accounts/link-store.ts", "password-links", [
     ["ownership", `if (mail.requestId !== undefined) return`, "if (false) return"],
     [

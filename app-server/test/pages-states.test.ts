@@ -141,6 +141,90 @@ test("the form says what is wrong with code and password, and when there were to
   await visitor.leave();
 });
 
+/** The next call of an action gets no answer: it is lost on its way `there`, or on its way `back`. */
+async function loseOnce({ page }: Visitor, action: string, way: "there" | "back"): Promise<void> {
+  let isDue = true;
+  await page.route("**/auth/actions", async (route) => {
+    if (!isDue || route.request().postDataJSON().action !== action) return route.continue();
+    isDue = false;
+    if (way === "back") await route.fetch().then(() => page.context().clearCookies());
+    await route.abort("connectionreset");
+  });
+}
+
+test("acc F1: when the last answer is lost, the page says that the password may hold, and the last one typed does", async () => {
+  const typed = ["the first that was typed", "the second that was typed"] as const;
+  for (const way of ["there", "back"] as const) {
+    const address = `${way}@lost.example`;
+    const { token, code } = await site.walk.open(address);
+    const visitor = await site.visit();
+    await visitor.open(`/account/signup?token=${token}&code=${code}`);
+    await loseOnce(visitor, "complete_signup", way);
+    await visitor.fill({ password: typed[0] });
+    await visitor.press("Activate my account");
+    await visitor.reads("No answer came, so your new password may hold already. Try again, or sign in with it.");
+    await visitor.fill({ password: typed[1] });
+    await visitor.press("Activate my account");
+    const [holds, doesNot] = way === "there" ? [typed[1], typed[0]] : typed;
+    if (way === "there") await visitor.sees("Welcome");
+    else await visitor.reads("Most often the account is active already: then sign in.");
+    await expect(site.client.signIn(address, doesNot)).rejects.toThrow();
+    expect(await site.client.signIn(address, holds)).toEqual(expect.any(String));
+    await visitor.leave(["no answer /auth/actions", ...(way === "back" ? ["404 /auth/registration_status"] : [])]);
+  }
+});
+
+test("acc F10: a password that is too long is told so, with how long it may be, wherever one is chosen", async () => {
+  const tooLong = "This password is too long: it may have 256 characters at most.";
+  const { token, code } = await site.walk.open("verbose@example.com");
+  const visitor = await site.visit();
+  await visitor.open(`/account/signup?token=${token}&code=${code}`);
+  for (const length of [257, 18_000]) {
+    await visitor.page.reload();
+    await visitor.fill({ password: "long enough ".repeat(2_000).slice(0, length) });
+    await visitor.press("Activate my account");
+    await visitor.reads(tooLong);
+  }
+  await visitor.fill({ password: goodPassword });
+  await visitor.press("Activate my account");
+  await visitor.sees("Welcome");
+  await visitor.page.getByText("Choose a new password").click();
+  await visitor.fill({ current: goodPassword, password: "x".repeat(300), again: "x".repeat(300) });
+  await visitor.press("Change my password");
+  await visitor.reads(tooLong);
+  await site.client.app.post("/account/request_password_link", { email: "verbose@example.com" });
+  await visitor.open((await site.walk.mailsTo("verbose@example.com")).at(-1)?.link ?? "");
+  await visitor.fill({ password: "y".repeat(300) });
+  await visitor.press("Set the password");
+  await visitor.reads(tooLong);
+  await visitor.leave();
+});
+
+test("acc F12: who asked on two devices is approved once; on either the mailed code leads on", async () => {
+  const address = "twice@example.com";
+  const devices = [await site.visit(), await site.visit()] as const;
+  for (const device of devices) {
+    await device.open("/account/register");
+    await device.fill({ firstname: "Ada", lastname: "Lovelace", email: address });
+    await device.press("Send my request");
+    await device.sees("Your request is waiting for a decision");
+  }
+  await site.walk.decide("accept_user", address);
+  const [first, second] = devices;
+  await first.returnToTab();
+  await first.sees("Activate your account");
+  await second.returnToTab();
+  await second.reads("perhaps because you asked on another device too?");
+  await second.press("Type address and code");
+  await second.fill({ email: address, code: (await site.walk.mailsTo(address)).at(-1)?.code ?? "" });
+  await second.press("Go on");
+  await second.fill({ password: goodPassword });
+  await second.press("Activate my account");
+  await second.sees("Welcome");
+  await first.leave();
+  await second.leave();
+});
+
 test("a request can be withdrawn; what was rejected, withdrawn or never there says what to do", async () => {
   const visitor = await visitWaitingRoom(await site.client.register("regrets@example.com"));
   await visitor.page.locator("summary").click();

@@ -9,10 +9,12 @@ import { QueryClient, useQuery } from "@tanstack/react-query";
  */
 export const app: AppClient = async (route, ...input) => {
   const answer = await callApp(route, ...input);
-  if (!answer.ok && route !== "GET /auth/session_info/") noticeSignOut(answer.error);
+  if (!answer.ok) noticeSignOut(answer.error);
   return answer;
 };
 const callApp = createAppClient(location.origin, { headers: namingWhoIsShown });
+/** Asks who is signed in, whoever that is. */
+const askWho = createAppClient(location.origin);
 export const auth = createAuthClient(location.origin, { path: "/auth/actions", headers: namingWhoIsShown });
 
 /** Another tab may have signed somebody else in: what is done here is done for whom this page shows, or not at all. */
@@ -42,7 +44,7 @@ export function useSessionFailure(): { error: Error; again: () => void } | undef
 const sessionQuery = { queryKey: ["session"], queryFn: readSession, staleTime: 30_000 };
 
 async function readSession(): Promise<SessionInfo | null> {
-  const answer = await app("GET /auth/session_info/");
+  const answer = await askWho("GET /auth/session_info/");
   if (answer.ok) return "user" in answer.values ? answer.values : null;
   if (answer.error === "invalid_session") return null;
   throw new Error(answer.detail, { cause: answer.error });

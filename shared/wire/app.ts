@@ -424,7 +424,11 @@ export interface AppRoutes {
     values: Done & ({ message: string } | { queued: number; refused: Record<string, number> });
   };
   "POST /admin/mails/retry_deferred/": { body: Record<string, never>; values: Done & { due: number } };
-  "GET /admin/mails/inbound/": { body: undefined; values: { inbound: ListedInboundMail[]; next: string | null } };
+  "GET /admin/mails/inbound/": {
+    body: undefined;
+    query: { mail?: string | undefined; before?: string | undefined; limit?: number | undefined };
+    values: { inbound: ListedInboundMail[]; next: string | null };
+  };
   "GET /admin/mails/suppressions/": { body: undefined; values: ListedSuppression[] };
   "POST /admin/mails/clear_address/": { body: { email: string }; values: DoneWithMessage };
   "POST /admin/add_permission/": { body: { user_id: string; permission: string } & FreshProof; values: Done };

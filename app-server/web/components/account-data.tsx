@@ -2,7 +2,8 @@ import { useState } from "react";
 import { app, sessionChanged } from "../api.ts";
 import { texts, useTexts } from "../i18n.tsx";
 import { Section } from "./account-section.tsx";
-import { type Failure, Form, useSubmission } from "./form.tsx";
+import { atPassword } from "./ask-password.tsx";
+import { type Failure, FailureNote, Form, useSubmission } from "./form.tsx";
 import { PasswordField } from "./password.tsx";
 
 const words = texts({
@@ -38,11 +39,7 @@ export function AccountData({ title, onGone }: { title: string; onGone: () => vo
   const text = useTexts(words);
   return (
     <Section id="data" title={title} lead={text.lead}>
-      <p>
-        <a className="button quiet" href="/account/export" download="account.json">
-          {text.export}
-        </a>
-      </p>
+      <Export label={text.export} />
       <details className="more more-danger">
         <summary>{text.delete}</summary>
         <DeleteAccount onGone={onGone} />
@@ -51,15 +48,40 @@ export function AccountData({ title, onGone }: { title: string; onGone: () => vo
   );
 }
 
+/** Asked for as everything else is, so that it is the file of whom the page shows, and a refusal is said here. */
+function Export({ label }: { label: string }) {
+  const [failure, setFailure] = useState<Failure>();
+  const save = async () => {
+    const result = await app("GET /account/export");
+    setFailure(result.ok ? undefined : result);
+    if (result.ok) saveAsFile("account.json", JSON.stringify(result.values, undefined, 2));
+  };
+  return (
+    <>
+      <p>
+        <button type="button" className="button quiet" onClick={() => void save()}>
+          {label}
+        </button>
+      </p>
+      <div role="alert">{failure && <FailureNote failure={failure} />}</div>
+    </>
+  );
+}
+
+function saveAsFile(name: string, content: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([content], { type: "application/json" }));
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
 function DeleteAccount({ onGone }: { onGone: () => void }) {
   const text = useTexts(words);
   const [password, setPassword] = useState("");
   const submission = useSubmission(async (): Promise<Failure | undefined> => {
     const result = await app("POST /account/delete", { password });
-    if (!result.ok)
-      return result.error === "incorrect_password"
-        ? { error: result.error, field: "password" }
-        : { error: result.error };
+    if (!result.ok) return atPassword(result);
     onGone();
     await sessionChanged();
     return undefined;

@@ -56,7 +56,5 @@ export function AskPassword({ action, onPassword, onCancel }: AskProps) {
 
 /** A wrong password is the field's fault; anything else concerns the whole. */
 export function atPassword(failure: Failure): Failure {
-  return failure.error === "incorrect_password"
-    ? { error: failure.error, field: "password" }
-    : { error: failure.error };
+  return failure.error === "incorrect_password" ? { error: failure.error, field: "password" } : failure;
 }

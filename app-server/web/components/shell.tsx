@@ -85,8 +85,8 @@ function SignOut({ label }: { label: string }) {
   const [, navigate] = useLocation();
   const signOut = async () => {
     await app("POST /cookies/clear_session/", {});
-    await sessionChanged();
-    navigate("/");
+    // Whoever is signed in now is somebody else, and the page says so where it stands.
+    if (!(await sessionChanged())) navigate("/");
   };
   return (
     <button type="button" className="button quiet small" onClick={() => void signOut()}>

@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { queries } from "../api.ts";
 import { ask, call } from "../components/admin-api.ts";
+import { InboundMails } from "../components/admin-inbound.tsx";
 import { usePagedList } from "../components/admin-lists.ts";
 import { MailBadge, mailWords } from "../components/admin-mail-state.tsx";
 import { useSay } from "../components/admin-messages.tsx";
@@ -130,6 +131,7 @@ export function MailPage() {
         <MoreButton query={query} />
       </Loaded>
       <Suppressions />
+      <InboundMails />
     </Page>
   );
 }

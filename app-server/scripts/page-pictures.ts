@@ -130,6 +130,14 @@ async function fillDecided(): Promise<void> {
   await sql`update mails set status = 'deferred', reason = '451 4.7.1 Greylisted, try again later', attempts = 3,
     next_try_at = ${now + 1_800} where email_norm = 'margaret.hamilton@example.com'`;
   await sql`update mails set status = 'failed', reason = '554 5.7.1 Refused by policy', attempts = 1 where email_norm = 'bob.bemer@example.com'`;
+  await sql`insert into inbound_mails (mail_id, kind, outcome, reason, excerpt, received_at)
+    values (null, 'other', 'unknown_mail', null, 'Subject: Out of office', ${now - 9_000})`;
+  await sql`insert into inbound_mails (mail_id, kind, outcome, reason, excerpt, received_at)
+    select id, 'delay', 'delayed', '4.2.2 Mailbox full', 'Action: delayed', ${now - 5_400} from mails
+    where email_norm = 'margaret.hamilton@example.com'`;
+  await sql`insert into inbound_mails (mail_id, kind, outcome, reason, excerpt, received_at)
+    select id, 'bounce', 'bounced', reason, 'Reporting-MTA: dns; mx.example.com', ${now - 1_800} from mails
+    where email_norm = 'ken.thompson@example.com'`;
 }
 
 const anonymous: Scene[] = [
@@ -253,6 +261,17 @@ const anonymous: Scene[] = [
     },
   },
   {
+    name: "login-cookies",
+    title: "Signing in with a browser that keeps no cookies",
+    play: async (it) => {
+      await it.page.route("**/auth/session_info/", (route) => route.fulfill({ json: { error: "no_session" } }));
+      await it.open("/account/login");
+      await it.fill({ email: "grace@example.com", password: goodPassword });
+      await it.press("Sign in");
+      await it.reads("did not keep the cookie");
+    },
+  },
+  {
     name: "login-reset.nl",
     title: "After a new password, in Dutch",
     locale: "nl",
@@ -343,6 +362,44 @@ const asMember: Scene[] = [
       await it.open("/account?change=used&code=K7PMX2Q9");
       await it.press("Use this address");
       await it.sees("This link no longer works");
+    },
+  },
+  {
+    name: "account-asks",
+    isWindow: true,
+    title: "The password is asked for before notices are switched off",
+    play: async (it) => {
+      await it.open("/account");
+      await it.page.locator("#mails [name=signin_notification]").uncheck();
+      await it.press("Save my choices");
+      await it.page.locator("#mails .inset").waitFor();
+      await it.page.locator("#mails .inset [name=password]").fill("not the right one");
+      await it.page.locator("#mails .inset button[type=submit]").click();
+      await it.reads("This password is not right.");
+    },
+  },
+  {
+    name: "account-other",
+    isWindow: true,
+    title: "Somebody else has signed in in another tab",
+    play: async (it) => {
+      await it.open("/account");
+      await it.sees("Your account");
+      await it.page.route("**/account/profile", (route) =>
+        route.fulfill({ status: 409, json: { code: "another_person_signed_in", detail: "" } }),
+      );
+      await it.page.route("**/auth/session_info/", async (route) => {
+        const { user } = await (await route.fetch()).json();
+        const other = {
+          user_id: "other",
+          email: "edsger.dijkstra@example.com",
+          firstname: "Edsger",
+          lastname: "Dijkstra",
+        };
+        await route.fulfill({ json: { user: { ...user, ...other } } });
+      });
+      await it.press("Save my names");
+      await it.reads("Somebody else has signed in");
     },
   },
   {
@@ -493,7 +550,22 @@ const asAdministrator: Scene[] = [
         .click();
     },
   },
-  { name: "mail", title: "Mail that failed", play: (it) => openAdmin(it, "/admin/mail") },
+  {
+    name: "people-asks",
+    isWindow: true,
+    title: "The password is asked for before an account is deleted",
+    play: async (it) => {
+      await openAdmin(it, "/admin/people");
+      await it.page
+        .getByRole("button", { name: /Manage/ })
+        .nth(1)
+        .click();
+      await it.page.getByRole("button", { name: "Delete the account" }).click();
+      await it.page.getByRole("dialog").getByRole("button", { name: "Delete the account" }).click();
+      await it.page.locator("dialog .inset").waitFor();
+    },
+  },
+  { name: "mail", title: "Mail that failed, and what came back", play: (it) => openAdmin(it, "/admin/mail") },
   {
     name: "mail-delayed.nl",
     title: "Mail that is delayed, in Dutch",

@@ -141,6 +141,8 @@ test("axe, 320 px, 200 % and still pages: everything that a member sees", { time
   const { session } = await site.walk.activate("account@example.com");
   await site.client.app.post("/account/change_email", { email: "new@example.com", password: goodPassword }, session);
   const change = (await site.walk.mailsTo("new@example.com")).at(-1)?.link ?? "";
+  // The link works for twenty minutes, the password shown counts for fifteen.
+  await site.client.advanceClocks(16 * 60);
   await inspect(
     [
       at("/"),
@@ -153,12 +155,34 @@ test("axe, 320 px, 200 % and still pages: everything that a member sees", { time
           for (const summary of await visitor.page.locator("summary").all()) await summary.click();
         },
       ],
+      [
+        "password asked for",
+        async (visitor) => {
+          await visitor.open("/account");
+          await visitor.page.locator("#mails [name=signin_notification]").uncheck();
+          await visitor.page.locator("#mails button[type=submit]").click();
+          await visitor.page.locator("#mails .inset").waitFor();
+        },
+      ],
       ["change", (visitor) => visitor.open(change)],
       at("/admin"),
     ],
-    { session },
+    { session, refused: ["403 /account/preferences/"] },
   );
 });
+
+/** What the listener for mails that come back would have written down. */
+async function receiveMails(): Promise<void> {
+  const { sql } = site.stack;
+  const now = Math.floor(Date.now() / 1_000);
+  await sql`insert into inbound_mails (mail_id, kind, outcome, reason, excerpt, received_at)
+    values (null, 'other', 'unknown_mail', null, ${"Unprompted words, as long as they like. ".repeat(20)}, ${now})`;
+  await sql`insert into inbound_mails (mail_id, kind, outcome, reason, excerpt, received_at)
+    select id, 'complaint', 'noted', 'abuse', 'Feedback-Type: abuse', ${now} from mails limit 1`;
+  await sql`insert into inbound_mails (mail_id, kind, outcome, reason, excerpt, received_at)
+    select id, 'bounce', 'bounced', '550 5.1.1 No such user here', 'Final-Recipient: rfc822; x@example.com', ${now}
+    from mails limit 1`;
+}
 
 test("axe, 320 px, 200 % and still pages: everything that an administrator sees", {
   timeout: patiently(60_000),
@@ -166,6 +190,9 @@ test("axe, 320 px, 200 % and still pages: everything that an administrator sees"
   for (const name of ["one", "two"]) await site.client.register(`${name}@queue.example`);
   await site.client.register("bad@queue.example");
   await site.walk.decide("reject_user", "bad@queue.example", { reason: "Not found." });
+  await site.walk.activate("managed@example.com");
+  await receiveMails();
+  await site.client.advanceClocks(16 * 60);
   const list = (visitor: Visitor) => visitor.page.locator("article, li, table").first().waitFor();
   const queue = async (visitor: Visitor, ...keys: string[]) => {
     await visitor.open("/admin");
@@ -185,11 +212,32 @@ test("axe, 320 px, 200 % and still pages: everything that an administrator sees"
       ["keys", (visitor) => queue(visitor, "?")],
       at("/admin?show=rejected"),
       at("/admin/people"),
-      at("/admin/mail"),
+      [
+        "password asked for",
+        async (visitor) => {
+          await visitor.open("/admin/people");
+          await visitor.page.locator("li", { hasText: "managed@example.com" }).locator(".row-actions button").click();
+          await visitor.page.locator(".panel-part .danger").click();
+          await visitor.page.locator("dialog .danger").click();
+          await visitor.page.locator("dialog .inset").waitFor();
+        },
+      ],
+      [
+        "mail 21: what came back",
+        async (visitor) => {
+          await visitor.open("/admin/mail");
+          const rows = visitor.page.locator("#inbound li");
+          await rows.first().waitFor();
+          expect(await rows.count()).toBe(3);
+          expect(await rows.first().innerText()).toContain("550 5.1.1 No such user here");
+          for (const summary of await rows.locator("summary").all()) await summary.click();
+          await visitor.page.locator("#inbound pre", { hasText: "Unprompted" }).waitFor();
+        },
+      ],
       at("/admin/decisions"),
       at("/admin/overview"),
     ],
-    { session: site.walk.admin },
+    { session: site.walk.admin, refused: ["403 /admin/delete_user/"] },
   );
 });
 

@@ -222,6 +222,10 @@ export const mutations: readonly Mutation[] = [
   ]),
   ...auth("actions/password-reset.ts", "flows/password-reset", [
     ["limit", `caller.asksForLink() ? "reset" : "direct reset"`, `"reset"`, "flows/limits"],
+    ["ownership", "one.userId === other.userId &&\n", "\n", "flows/limits"],
+    ["ownership", "one.userPasswordHashCounter === other.userPasswordHashCounter &&\n", "\n", "flows/limits"],
+    ["ownership", "one.userEmailAddressCounter === other.userEmailAddressCounter &&\n", "\n", "flows/limits"],
+    ["ownership", "&&\n    one.userDisabledCounter === other.userDisabledCounter", "", "flows/limits"],
     [
       "proof",
       `if (!change.identityVerified || !user) return failure("user_first_factor_not_verified");\n  if (!change.newPassword)`,
@@ -254,7 +258,10 @@ export const mutations: readonly Mutation[] = [
   ...auth("app.ts", "http", [
     ["permission", "app.use(requireInternalSecret(context.settings.internalSecrets, context.events));", ""],
   ]),
-  ...auth("invoke.ts", "http", [["permission", "!Object.hasOwn(privateActions, action)", "action.length > 0"]]),
+  ...auth("invoke.ts", "http", [
+    ["permission", "!Object.hasOwn(privateActions, action)", "action.length > 0"],
+    ["permission", `, "delete_all_sessions"];`, "];", "flows/differences"],
+  ]),
   ...auth("local-users.ts", "flows/every-code#sessions", [["once", `.where(counter, "=", expected)`, ""]]),
   ...shared("runtime/rate-limits.ts", "shared/test/rate-limits", [
     [

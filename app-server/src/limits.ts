@@ -20,6 +20,25 @@ export const limits = {
     paidBy: "caller",
     harms: "the caller",
   },
+  /** A page that waits looks every ten seconds, and a whole hall of them may have one address. */
+  statusPerCaller: {
+    kind: "ip_status",
+    capacity: 1_000,
+    interval: 0.1,
+    purpose: "looks at where a registration stands",
+    key: "caller",
+    paidBy: "caller",
+    harms: "the caller, whose page looks again later",
+  },
+  renewalsPerCaller: {
+    kind: "ip_renewal",
+    capacity: 30,
+    interval: 60,
+    purpose: "codes of a sign-up that are mailed again, whomever they are for",
+    key: "caller",
+    paidBy: "caller",
+    harms: "the caller",
+  },
   codesByCaller: {
     kind: "code_by_caller",
     capacity: 5,

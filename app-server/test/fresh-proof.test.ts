@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { publicRoutes } from "../src/app.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { type Stack, startStack } from "./support/stack.ts";
 import { createWalk, goodPassword, type Walk } from "./support/walk.ts";
@@ -105,15 +106,12 @@ test("S-F15: after 15 minutes an administrator shows the password for what destr
   const grant = { user_id, permission: "editor" };
   expect((await post("/admin/add_permission/", grant, first)).status).toBe(200);
   await client.advanceClocks(60);
-  const grave: [string, object][] = [
-    ["/admin/add_permission/", grant],
-    ["/admin/remove_permission/", grant],
-    ["/admin/disable_user/", { user_id }],
-    ["/admin/send_reset_link/", { user_id }],
-    ["/admin/delete_user/", { user_id }],
-  ];
-  for (const [path, body] of grave)
-    expect([path, (await post(path, body, first)).body.code]).toEqual([path, "password_needed"]);
+  const grave = { email: "waiting@example.com", decision: "accept", emails: ["waiting@example.com"], ...grant };
+  await client.register("waiting@example.com");
+  for (const { path } of graveRoutes)
+    expect([path, (await post(path, grave, first)).body.code]).toEqual([path, "password_needed"]);
+  expect(await walk.states("waiting@example.com")).toEqual(["REQUESTED"]);
+  expect((await post("/admin/accept_user/", { ...grave, password: goodPassword }, first)).status).toBe(200);
   const wrong = await post("/admin/delete_user/", { user_id, password: "not the password at all" }, first);
   expect([wrong.status, wrong.body.code, wrong.headers.getSetCookie()]).toEqual([403, "incorrect_password", []]);
   const proven = await post("/admin/remove_permission/", { ...grant, password: goodPassword }, first);
@@ -134,6 +132,24 @@ test("S-F15: after 15 minutes an administrator shows the password for what destr
     expect([forged, refused.body.code]).toEqual([forged, "password_needed"]);
   }
   expect((await post("/admin/delete_user/", { user_id }, second)).status).toBe(200);
+});
+
+const changing = publicRoutes.filter(({ access, method }) => access === "admin" && method !== "GET");
+const graveRoutes = changing.filter(({ needsProof }) => needsProof);
+
+test("S-F15, S-50: whatever administrators change needs fresh proof, but for what neither destroys nor grants", () => {
+  const harmless: Record<string, string> = {
+    "/admin/resend_signup_email/": "the same code to the same address",
+    "/admin/reject_user/": "undone by another press; whoever was rejected is told so",
+    "/admin/reopen_registration/": "waits for a decision, and the approval needs proof",
+    "/admin/end_sessions/": "the person signs in again",
+    "/admin/mails/replay/": "the same mail to the same address",
+    "/admin/mails/retry_deferred/": "mails that are on their way",
+    "/admin/mails/clear_address/": "lets mails go to their address again",
+  };
+  const light = changing.filter(({ needsProof }) => !needsProof).map(({ path }) => path);
+  expect(light.sort()).toEqual(Object.keys(harmless).sort());
+  expect(graveRoutes.length).toBeGreaterThan(8);
 });
 
 test("S-50: a reset link that an administrator sends is told to all other administrators", async () => {

@@ -123,6 +123,22 @@ test("S-16: the thirty-first lookup within a minute from one address is 429, wha
   expect(await statusesOf(31, look)).toEqual([...nTimes(30, 200), 429]);
 });
 
+test("S-17: looks at a registration and codes mailed again are limited per caller, whomever they are for", async () => {
+  const client = createClient(stack);
+  const ask = (path: string, from: string) => post(path, { registration_token: `guess${serial++}` }, from);
+  const renew = (from: string) => ask("/auth/renew_signup", from);
+  expect(await statusesOf(31, () => renew("127.0.0.1"))).toEqual([...nTimes(30, 404), 429]);
+  expect((await renew("127.0.0.3")).status).toBe(404);
+  await client.command("app", "advance_clock", { seconds: 60 });
+  expect(await statusesOf(2, () => renew("127.0.0.1"))).toEqual([404, 429]);
+  const look = (from: string) => ask("/auth/registration_status", from);
+  expect((await look("127.0.0.1")).status).toBe(404);
+  await stack.sql`update rate_limits set full_at = full_at + 999 * 0.1 where kind = 'ip_status'`;
+  const refused = await look("127.0.0.1");
+  expect([refused.status, refused.headers["retry-after"]]).toEqual([429, "1"]);
+  expect((await look("127.0.0.3")).status).toBe(404);
+});
+
 test("S-17: guesses at setup links are limited", async () => {
   const guess = () =>
     post("/auth/setup_administrator", { setup_token: `guess${serial++}`, email: "root@example.com" }, "127.0.0.1");

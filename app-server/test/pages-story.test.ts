@@ -296,3 +296,31 @@ test("G17: many are approved at once, with the keyboard, and the page tells how 
   for (const address of addresses) expect(await site.walk.states(address)).toEqual(["OPEN"]);
   await visitor.leave();
 });
+
+test("S-F15, G17: whoever signed in some time ago types the password once, and what they pressed goes on", async () => {
+  await site.stack.sql`update registration_state set state = 'WITHDRAWN' where state = 'REQUESTED'`;
+  const visitor = await site.visitAs("fourth@example.com", ["admin"]);
+  await site.client.advanceClocks(900);
+  for (const name of ["left", "right"]) await site.client.register(`${name}@proof.example`);
+  await visitor.open("/admin");
+  const approve = (name: string) =>
+    visitor.page
+      .locator("article", { hasText: `${name}@proof.example` })
+      .getByRole("button", { name: "Approve" })
+      .click();
+  await approve("left");
+  const dialog = visitor.page.getByRole("dialog", { name: "Is it you?" });
+  const answer = async (password: string) => {
+    await dialog.getByLabel("Your password").fill(password);
+    await dialog.getByRole("button", { name: "Go on" }).click();
+  };
+  await answer("not the password at all");
+  await dialog.locator(".field-message").waitFor();
+  await answer(goodPassword);
+  await visitor.reads("Ada Lovelace is approved.");
+  await dialog.waitFor({ state: "detached" });
+  await approve("right");
+  await expect.poll(() => site.walk.states("right@proof.example")).toEqual(["OPEN"]);
+  expect(await site.walk.states("left@proof.example")).toEqual(["OPEN"]);
+  await visitor.leave(["403 /admin/accept_user/"]);
+});

@@ -358,13 +358,13 @@ export interface AppRoutes {
   "POST /account/delete": { body: { password: string }; values: Done };
   "GET /admin/list_newusers/": { body: undefined; values: ListedRegistration[] };
   "POST /admin/accept_user/": {
-    body: { email: string; registration_id?: string };
+    body: { email: string; registration_id?: string } & FreshProof;
     values: DoneWithMessage & { signup_token: string | null };
   };
   "POST /admin/resend_signup_email/": { body: { email: string }; values: DoneWithMessage };
   "POST /admin/reject_user/": { body: { email: string; reason?: string }; values: DoneWithMessage };
   "POST /admin/reopen_registration/": { body: { email: string }; values: DoneWithMessage };
-  "POST /admin/delete_registration/": { body: { email: string }; values: DoneWithMessage };
+  "POST /admin/delete_registration/": { body: { email: string } & FreshProof; values: DoneWithMessage };
   "GET /admin/registrations/": {
     body: undefined;
     /** States separated by commas; those who wait unless told. `search` is a part of name or address. */
@@ -377,7 +377,7 @@ export interface AppRoutes {
     };
   };
   "POST /admin/decide_many/": {
-    body: { decision: "accept" | "reject"; emails: string[]; reason?: string };
+    body: { decision: "accept" | "reject"; emails: string[]; reason?: string } & FreshProof;
     values: Done & { batch_id: string };
   };
   /** One with `id`; without, the latest of them. */
@@ -399,7 +399,7 @@ export interface AppRoutes {
     values: { rows: ListedPerson[]; next: string | null };
   };
   "POST /admin/disable_user/": { body: { user_id: string } & FreshProof; values: DoneWithMessage };
-  "POST /admin/enable_user/": { body: { user_id: string }; values: DoneWithMessage };
+  "POST /admin/enable_user/": { body: { user_id: string } & FreshProof; values: DoneWithMessage };
   "POST /admin/end_sessions/": { body: { user_id: string }; values: DoneWithMessage };
   "POST /admin/send_reset_link/": { body: { user_id: string } & FreshProof; values: DoneWithMessage };
   "POST /admin/delete_user/": { body: { user_id: string } & FreshProof; values: DoneWithMessage };

@@ -1,5 +1,13 @@
 import { z } from "zod";
-import { addressField, handleField, limitField, newAddressField, reasonField, searchField } from "../fields.ts";
+import {
+  addressField,
+  handleField,
+  limitField,
+  newAddressField,
+  proofField,
+  reasonField,
+  searchField,
+} from "../fields.ts";
 import { defineRoute, noBody, type Route } from "../http.ts";
 import { answerProblem, problem } from "../problems.ts";
 import { toPattern } from "../registration/queue-store.ts";
@@ -18,6 +26,7 @@ export const oversightRoutes: readonly Route[] = [
     path: "/admin/decide_many/",
     summary: "Accept or reject up to 1,000 registrations. Answers at once; /admin/batches/ tells how far it is.",
     access: "admin",
+    needsProof: true,
     maxBody: 320 * 1024,
     body: z.object({
       decision: z.enum(["accept", "reject"], "Use accept or reject."),
@@ -29,9 +38,10 @@ export const oversightRoutes: readonly Route[] = [
         .min(1)
         .max(mostAtOnce, `Use at most ${mostAtOnce}.`),
       reason: reasonField.default(""),
+      ...proofField,
     }),
-    handle: async ({ http, app, body, caller }) => {
-      const request = { ...body, reason: body.reason.trim(), actor: caller.userId };
+    handle: async ({ http, app, body: { decision, emails, reason }, caller }) => {
+      const request = { decision, emails, reason: reason.trim(), actor: caller.userId };
       return http.json({ success: true, batch_id: await requestBatch(app, request) });
     },
   }),

@@ -13,7 +13,12 @@ const decisions = [
     decide: rules.disableUser,
     needsProof: true,
   },
-  { path: "/admin/enable_user/", summary: "Open a disabled account again.", decide: rules.enableUser },
+  {
+    path: "/admin/enable_user/",
+    summary: "Open a disabled account again.",
+    decide: rules.enableUser,
+    needsProof: true,
+  },
   { path: "/admin/end_sessions/", summary: "Sign a person out everywhere, at once.", decide: rules.endSessions },
   {
     path: "/admin/send_reset_link/",

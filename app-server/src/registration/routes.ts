@@ -11,6 +11,7 @@ import {
   limitField,
   nameField,
   newAddressField,
+  proofField,
   reasonField,
   requestKeyField,
   searchField,
@@ -55,6 +56,7 @@ export const registrationRoutes: readonly Route[] = [
     path: "/auth/registration_status",
     summary: "Where a registration stands. With the mailed code, a sign-up token is given out in any case.",
     access: "anyone",
+    ipLimit: limits.statusPerCaller,
     body: z.object({ registration_token: handleField, code: codeField.optional() }),
     handle: async ({ http, app, body }) => {
       const result = await rules.registrationStatus(app, body.registration_token, body.code);
@@ -78,6 +80,7 @@ export const registrationRoutes: readonly Route[] = [
     path: "/auth/renew_signup",
     summary: "Mail a code again: the same while it is valid, a new one after that.",
     access: "anyone",
+    ipLimit: limits.renewalsPerCaller,
     body: z.object({ registration_token: handleField }),
     handle: async ({ http, app, body }) => {
       const result = await rules.renewSignup(app, body.registration_token);
@@ -145,7 +148,8 @@ export const decisionRoutes: readonly Route[] = [
     summary:
       "Approve a registration: opens the sign-up and mails the code. `registration_id` says which of several requests for the address; without, the first.",
     access: "admin",
-    body: z.object({ email: addressField, registration_id: handleField.optional() }),
+    needsProof: true,
+    body: z.object({ email: addressField, registration_id: handleField.optional(), ...proofField }),
     handle: async ({ http, app, body, caller }) => {
       const result = await decisions.acceptRegistration(app, body.email, caller.userId, body.registration_id);
       if (!result.ok) return answerProblem(http, result.problem);
@@ -195,7 +199,8 @@ export const decisionRoutes: readonly Route[] = [
     path: "/admin/delete_registration/",
     summary: "Take a registration away before its account is active.",
     access: "admin",
-    body: z.object({ email: addressField }),
+    needsProof: true,
+    body: z.object({ email: addressField, ...proofField }),
     handle: async ({ http, app, body, caller }) => {
       const result = await decisions.deleteRegistration(app, body.email, caller.userId);
       return answerOutcome(http, result);

@@ -104,6 +104,7 @@ function useRefusals(): (row: QueueRow, failure: AppFailure) => void {
   const say = useSay();
   return useMemo(
     () => (row, failure) => {
+      if (failure.error === "password_needed") return;
       const { decided } = failure;
       const outcome = decided && outcomeOf(decided.state);
       if (!outcome || decided.decided_at === null) {

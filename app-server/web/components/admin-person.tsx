@@ -4,12 +4,10 @@ import { queries } from "../api.ts";
 import { texts, useTexts } from "../i18n.tsx";
 import { messages } from "../messages.ts";
 import { call } from "./admin-api.ts";
-import { Dialog } from "./admin-dialog.tsx";
 import { useSay } from "./admin-messages.tsx";
 import { ActionButton, CrossIcon } from "./admin-parts.tsx";
 import { ConfirmDialog } from "./admin-queue-dialogs.tsx";
 import { nameOf } from "./admin-queue-row.tsx";
-import { AskPassword, atPassword } from "./ask-password.tsx";
 import type { Failure } from "./form.tsx";
 
 const words = texts({
@@ -45,8 +43,6 @@ const words = texts({
       revoke: (permission: string, name: string) => `${name} no longer holds the permission ${permission}.`,
     },
     failed: (name: string, why: string) => `${name}: ${why}`,
-    proof: "Is it you?",
-    goOn: "Go on",
   },
   nl: {
     permissions: "Rechten",
@@ -80,8 +76,6 @@ const words = texts({
       revoke: (permission: string, name: string) => `${name} heeft het recht ${permission} niet meer.`,
     },
     failed: (name: string, why: string) => `${name}: ${why}`,
-    proof: "Ben jij het?",
-    goOn: "Ga door",
   },
 });
 
@@ -94,41 +88,22 @@ type Change =
   | { route: "disable_user" | "enable_user" | "end_sessions" | "send_reset_link" | "delete_user" }
   | { route: "add_permission" | "remove_permission"; permission: string };
 
-/**
- * Carries a change out, says what came of it and reads the list again. Whoever showed the password some time ago is asked
- * for it in a dialog, which then goes on.
- */
+/** Carries a change out, says what came of it and reads the list again. */
 function useChange({ user_id, ...person }: ListedPerson) {
   const text = useTexts(words);
   const message = useTexts(messages);
   const say = useSay();
-  const [asked, setAsked] = useState<{ change: Change; done: string }>();
-  const run = async (change: Change, done: string, proof: { password?: string } = {}): Promise<Failure | undefined> => {
+  return async (change: Change, done: string): Promise<Failure | undefined> => {
     const answer =
       "permission" in change
-        ? await call(`POST /admin/${change.route}/`, { user_id, permission: change.permission, ...proof })
-        : await call(`POST /admin/${change.route}/`, { user_id, ...proof });
-    if (!answer.ok && answer.error === "password_needed") {
-      setAsked({ change, done });
-      return undefined;
-    }
-    if (!answer.ok && answer.error === "incorrect_password") return atPassword(answer);
-    setAsked(undefined);
+        ? await call(`POST /admin/${change.route}/`, { user_id, permission: change.permission })
+        : await call(`POST /admin/${change.route}/`, { user_id });
+    if (!answer.ok && answer.error === "password_needed") return answer;
     if (answer.ok) say({ tone: "good", text: done });
     else say({ tone: "bad", text: text.failed(nameOf(person), message[answer.error]) });
     await queries.invalidateQueries({ queryKey: ["people"] });
     return answer.ok ? undefined : answer;
   };
-  const dialog = asked && (
-    <Dialog title={text.proof} onClose={() => setAsked(undefined)}>
-      <AskPassword
-        action={text.goOn}
-        onPassword={(password) => run(asked.change, asked.done, { password })}
-        onCancel={() => setAsked(undefined)}
-      />
-    </Dialog>
-  );
-  return [(change: Change, done: string) => run(change, done), dialog] as const;
 }
 
 /** Everything that can be done about one person's account. */
@@ -147,7 +122,7 @@ export function PersonPanel({ person, isSelf }: PanelProps) {
 
 function Permissions({ person }: { person: ListedPerson }) {
   const text = useTexts(words);
-  const [change, dialog] = useChange(person);
+  const change = useChange(person);
   const name = nameOf(person);
   const held = person.permissions.filter((permission) => permission !== "admin");
   return (
@@ -180,7 +155,6 @@ function Permissions({ person }: { person: ListedPerson }) {
           )
         }
       />
-      {dialog}
       {person.permissions.includes("admin") && <p className="field-hint">{text.adminHint}</p>}
     </section>
   );
@@ -228,7 +202,7 @@ function Grant({ onGrant }: { onGrant: (permission: string) => Promise<boolean> 
 
 function AccountActions({ person }: { person: ListedPerson }) {
   const text = useTexts(words);
-  const [change, dialog] = useChange(person);
+  const change = useChange(person);
   const [isDeleting, setDeleting] = useState(false);
   const name = nameOf(person);
   return (
@@ -257,7 +231,6 @@ function AccountActions({ person }: { person: ListedPerson }) {
         )}
         <Deed label={text.delete} hint={text.deleteHint} look="danger" run={() => setDeleting(true)} />
       </dl>
-      {dialog}
       {isDeleting && (
         <ConfirmDialog
           title={text.deleteTitle(name)}

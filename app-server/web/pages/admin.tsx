@@ -1,6 +1,7 @@
 import { Link, Redirect, Route, Switch, useLocation } from "wouter";
 import { useSession } from "../api.ts";
 import { Messages } from "../components/admin-messages.tsx";
+import { Proof } from "../components/admin-proof.tsx";
 import { NotFound, Page, SessionPending } from "../components/page.tsx";
 import { texts, useTexts } from "../i18n.tsx";
 import { DecisionsPage } from "./admin-decisions.tsx";
@@ -55,6 +56,7 @@ export function AdminPages() {
         <Route path="/admin/overview" component={OverviewPage} />
         <Route component={NotFound} />
       </Switch>
+      <Proof />
     </Messages>
   );
 }

@@ -519,6 +519,26 @@ export const mutations: readonly Mutation[] = [
     access: "user"`,
     ],
   ]),
+  ...app("admins/people-routes.ts", "fresh-proof", [
+    ["proof", "decide: rules.enableUser,\n    needsProof: true,", "decide: rules.enableUser,"],
+  ]),
+  ...app("admins/oversight-routes.ts", "fresh-proof", [
+    ["proof", "needsProof: true,\n    maxBody: 320 * 1024,", "maxBody: 320 * 1024,"],
+  ]),
+  ...app("registration/routes.ts", "fresh-proof", [
+    ["limit", "ipLimit: limits.statusPerCaller,", "", "limits"],
+    ["limit", "ipLimit: limits.renewalsPerCaller,", "", "limits"],
+    [
+      "proof",
+      "needsProof: true,\n    body: z.object({ email: addressField, registration_id",
+      "body: z.object({ email: addressField, registration_id",
+    ],
+    [
+      "proof",
+      "needsProof: true,\n    body: z.object({ email: addressField, ...proofField }),",
+      "body: z.object({ email: addressField, ...proofField }),",
+    ],
+  ]),
   ...app("registration/routes.ts", "administrators", [
     [
       "permission",

@@ -15,7 +15,10 @@ export async function createWalk(stack: Stack, client: Client) {
     const reply = await send({});
     if (reply.body.code !== "password_needed") return reply;
     const { password } = await client.command("app", "get_admin_credentials");
-    return send({ password });
+    const proven = await send({ password });
+    const proof = proven.headers.getSetCookie().find((cookie) => cookie.startsWith("__Host-proof="));
+    if (proof) admin.cookie = `${admin.cookie.split(";")[0]}; ${proof.split(";")[0]}`;
+    return proven;
   }
 
   async function mailsTo(address: string): Promise<MailFile[]> {

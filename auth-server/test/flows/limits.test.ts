@@ -310,31 +310,6 @@ test("S-F1a: a stranger's resets for an address do not stop its approval; S-F1c:
   expect(await reset(from(rig, "192.0.2.1", bySite), ada.address)).toBe("ok");
 });
 
-describe("a reset that shares the temporary password mailed last", () => {
-  /** As many as are mailed, so that the next shares what was mailed. */
-  beforeEach(() => countOutcomes(5, (index) => reset(publicly(rig, `203.0.113.${index}`))));
-  const share = () => reset(publicly(rig, "198.51.100.7"));
-
-  test("S-F1: is the same user's, as they are", async () => {
-    expect(await share()).toBe("ok");
-  });
-
-  test("S-F1: whoever had the address before does not choose the new owner's password", async () => {
-    await rig.users.change(ada.id, { email_address: "ada@new.example" });
-    const bob = await join(from(rig, "192.0.2.1", bySite), ada.address);
-    expect(await rig.users.find(bob.id)).toMatchObject({ password_hash_counter: 0, email_address_counter: 0 });
-    expect(await share()).toBe("rate_limited");
-  });
-
-  test.each(["password_hash_counter", "email_address_counter", "disabled_counter"] as const)(
-    "S-F1: not when %s has moved meanwhile",
-    async (counter) => {
-      await rig.users.change(ada.id, { [counter]: 1 });
-      expect(await share()).toBe("rate_limited");
-    },
-  );
-});
-
 test("R38: a thousand callers who ask without end have an address mailed four an hour of each kind", async () => {
   await countOutcomes(60, (index) => reset(stranger(index)));
   await countOutcomes(60, (index) => reset(publicly(rig, `203.0.113.${index}`)));

@@ -222,10 +222,6 @@ export const mutations: readonly Mutation[] = [
   ]),
   ...auth("actions/password-reset.ts", "flows/password-reset", [
     ["limit", `caller.asksForLink() ? "reset" : "direct reset"`, `"reset"`, "flows/limits"],
-    ["ownership", "one.userId === other.userId &&\n", "\n", "flows/limits"],
-    ["ownership", "one.userPasswordHashCounter === other.userPasswordHashCounter &&\n", "\n", "flows/limits"],
-    ["ownership", "one.userEmailAddressCounter === other.userEmailAddressCounter &&\n", "\n", "flows/limits"],
-    ["ownership", "&&\n    one.userDisabledCounter === other.userDisabledCounter", "", "flows/limits"],
     [
       "proof",
       `if (!change.identityVerified || !user) return failure("user_first_factor_not_verified");\n  if (!change.newPassword)`,

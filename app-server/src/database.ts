@@ -1,3 +1,4 @@
+import type { GuessesTable } from "@anteroom/shared/runtime/guesses";
 import type { RateLimitTable } from "@anteroom/shared/runtime/rate-limits";
 import type { AppErrorCode, DecisionAction } from "@anteroom/shared/wire/app";
 import type { Generated, GeneratedAlways, JSONColumnType } from "kysely";
@@ -20,6 +21,7 @@ export interface AppDatabase {
   batches: BatchTable;
   batch_items: BatchItemTable;
   rate_limits: RateLimitTable;
+  guesses: GuessesTable;
   owed_links: OwedLinkTable;
 }
 

@@ -1,7 +1,6 @@
-import { callerKey } from "@anteroom/shared/runtime/client-address";
 import { CallFailed } from "@anteroom/shared/runtime/private-calls";
-import { type RateLimit, takeToken } from "@anteroom/shared/runtime/rate-limits";
-import { getConnInfo } from "@hono/node-server/conninfo";
+import { type RateLimit, runInTurn, takingToken, tokensOfCaller } from "@anteroom/shared/runtime/rate-limits";
+import { currentRequest } from "@anteroom/shared/runtime/request-scope";
 import type { Context, Hono } from "hono";
 import { z } from "zod";
 import { requireFreshProof } from "./accounts/fresh-proof.ts";
@@ -74,7 +73,7 @@ const methodNotAllowed = problem(405, "method_not_allowed", "This is done with a
 
 async function serve(http: Context, app: AppContext, route: Route): Promise<Response> {
   http.set("route", route.path);
-  const refused = await checkIpLimit(http, app, route);
+  const refused = await checkIpLimit(app, route);
   if (refused) return answerProblem(http, refused);
   try {
     const admitted = await admit(http, app, route);
@@ -126,10 +125,14 @@ function checkProof(http: Context, app: AppContext, session: Session, values: un
   return requireFreshProof(http, app, session, (values as { password?: string }).password);
 }
 
-async function checkIpLimit(http: Context, app: AppContext, route: Route): Promise<Problem | undefined> {
+async function checkIpLimit(app: AppContext, route: Route): Promise<Problem | undefined> {
   if (!route.ipLimit || !app.settings.ipLimits) return undefined;
-  const key = callerKey(getConnInfo(http).remote.address ?? "", (name) => http.req.header(name), app.settings);
-  const isAllowed = await takeToken(app.db, route.ipLimit, key, app.clock.now());
+  const now = app.clock.now();
+  const tokens = tokensOfCaller(route.ipLimit, currentRequest()?.caller ?? "");
+  const isAllowed = await runInTurn(
+    app.db,
+    tokens.map((token) => takingToken(token, now)),
+  );
   return isAllowed ? undefined : tooManyRequests(route.ipLimit.interval);
 }
 

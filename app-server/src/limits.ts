@@ -1,4 +1,5 @@
-import type { RateLimit } from "@anteroom/shared/runtime/rate-limits";
+import { type GuessLimit, unlimited } from "@anteroom/shared/runtime/guesses";
+import type { Bucket, RateLimit } from "@anteroom/shared/runtime/rate-limits";
 
 /** Every bucket of this server. docs/security.md shows this table. */
 export const limits = {
@@ -39,15 +40,6 @@ export const limits = {
     paidBy: "caller",
     harms: "the caller",
   },
-  codesByCaller: {
-    kind: "code_by_caller",
-    capacity: 5,
-    interval: 60,
-    purpose: "wrong codes of a sign-up, or of a link for a new password",
-    key: "address and caller",
-    paidBy: "caller",
-    harms: "the caller",
-  },
   codes: {
     kind: "codes",
     capacity: 50_000,
@@ -55,7 +47,8 @@ export const limits = {
     purpose: "wrong codes of a sign-up or a link, all callers together",
     key: "address",
     paidBy: "anybody",
-    harms: "nobody: a thousand callers at their own limits do not empty it",
+    harms:
+      "nobody by a thousand callers or networks at their own limits; ten thousand at once keep the owner waiting as long as they go on",
   },
   resendsPerRegistration: {
     kind: "code_resend",
@@ -113,3 +106,20 @@ export const limits = {
     harms: "whoever has the link",
   },
 } as const satisfies Record<string, RateLimit>;
+
+/** Every count of guesses in a row. */
+export const guessLimits = {
+  code: {
+    kind: "code",
+    free: 5,
+    most: unlimited,
+    ofNetwork: { free: 50, most: unlimited },
+    purpose: "code of a sign-up, or of a link for a new password",
+    key: "address and caller",
+    paidBy: "caller",
+    harms: "the caller",
+  },
+} as const satisfies Record<string, GuessLimit>;
+
+/** With BACKEND_IP_LIMITS=off, for whoever guesses at an address. */
+export const codesWithoutCallers = { kind: "code_by_caller", capacity: 5, interval: 60 } as const satisfies Bucket;

@@ -73,7 +73,7 @@ export async function startAppServer(environment: Environment): Promise<AppServe
     db: database.db,
     clock,
     handles,
-    devices: createDevices(settings.secret),
+    devices: createDevices(settings.secret, clock),
     authServer: createAuthServer(
       createPeer({
         baseUrl: settings.authPrivateUrl,

@@ -18,7 +18,7 @@ import { purge } from "./upkeep.ts";
 export function testCommands(context: AppContext, clock: AdjustableClock): Commands {
   return {
     reset: command(z.object({}), async () => {
-      await sql`truncate newusers, registration_state, tokens, users, permissions, setup_links, rate_limits,
+      await sql`truncate newusers, registration_state, tokens, users, permissions, setup_links, rate_limits, guesses,
         mails, inbound_mails, mail_suppressions, mail_preferences, account_links`.execute(context.db);
       await context.db.deleteFrom("batches").execute();
       await emptyDecisions(context.db);

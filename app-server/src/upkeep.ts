@@ -1,3 +1,4 @@
+import { purgeGuesses } from "@anteroom/shared/runtime/guesses";
 import { purgeRateLimits } from "@anteroom/shared/runtime/rate-limits";
 import { purgeLinks } from "./accounts/link-store.ts";
 import { sendOwedLinks } from "./accounts/owed-links.ts";
@@ -30,6 +31,7 @@ export async function purge(context: AppContext): Promise<void> {
   await purgeSetupLinks(context.db, now);
   await purgeLinks(context.db, now);
   await purgeRateLimits(context.db, now);
+  await purgeGuesses(context.db, now);
   await purgeMails(context.db, now - context.settings.policy.retention, now);
   await purgeBatches(context.db, now - context.settings.policy.retention);
   await purgeDecisions(context.db, now - context.settings.policy.logRetention);

@@ -1,16 +1,19 @@
-import { callerKey, type ProxyTrust, trustIn } from "@anteroom/shared/runtime/client-address";
+import { callerKey, networkOf, type ProxyTrust, trustIn } from "@anteroom/shared/runtime/client-address";
 import { causedByLink, causedBySite } from "@anteroom/shared/runtime/private-calls";
 import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Context } from "hono";
+import type { Subject } from "./guesses.ts";
 
 /** Who makes a request, as far as that shows. */
 export interface Caller {
   /** Their address, as limits count it. */
   key(): string;
+  /** Of an address in a network that holds many callers, that network. */
+  network(): string;
   /** What their browser or program calls itself, for people to recognise their sessions by. */
   userAgent(): string;
-  /** The device they call from, if the user's password was shown on it before. */
-  device(userId: string): string | undefined;
+  /** The device they call from, if the password that the user has now was shown on it before. */
+  device(user: Subject): string | undefined;
   /** Whether the app server makes a link of the mail, which works for whoever reads it. */
   asksForLink(): boolean;
   /** Whether it is no visitor at all, but an administrator or the app server itself. */
@@ -29,20 +32,22 @@ export function readCaller(
   { proxies, speaksForOthers }: { proxies: ProxyTrust; speaksForOthers: boolean },
 ): Caller {
   const cause = () => (speaksForOthers ? c.req.header("x-anteroom-cause") : undefined);
+  const key = () => {
+    const remote = getConnInfo(c).remote.address ?? "";
+    return callerKey(remote, (name) => c.req.header(name), speaksForOthers ? trustIn(remote) : proxies);
+  };
   return {
-    key: () => {
-      const remote = getConnInfo(c).remote.address ?? "";
-      return callerKey(remote, (name) => c.req.header(name), speaksForOthers ? trustIn(remote) : proxies);
-    },
+    key,
+    network: () => networkOf(key()) ?? key(),
     userAgent: () => (c.req.header("user-agent") ?? "").slice(0, 200),
-    device: (userId) => (speaksForOthers ? readDevice(c.req.header("x-anteroom-device"), userId) : undefined),
+    device: (user) => (speaksForOthers ? readDevice(c.req.header("x-anteroom-device"), user) : undefined),
     asksForLink: () => cause() === causedByLink["x-anteroom-cause"],
     isSite: () => cause() === causedBySite["x-anteroom-cause"],
   };
 }
 
-/** `<device id>:<user id>[,<user id>…]`, as the app server read it from a cookie that it had signed. */
-function readDevice(proof: string | undefined, userId: string): string | undefined {
+/** `<device id>:<user id>@<password counter>[,…]`, as the app server read it from a cookie that it had signed. */
+function readDevice(proof: string | undefined, { id, passwordHashCounter }: Subject): string | undefined {
   const [device, users] = proof?.split(":") ?? [];
-  return users?.split(",").includes(userId) ? device : undefined;
+  return users?.split(",").includes(`${id}@${passwordHashCounter}`) ? device : undefined;
 }

@@ -1,18 +1,26 @@
 import {
+  countingGuess,
+  forgettingGuesses,
+  type Guesses,
+  type GuessLimit,
+  guessesOfCaller,
+} from "@anteroom/shared/runtime/guesses";
+import {
   type Bucket,
   hasToken,
-  lastInTurn,
   runInTurn,
   type Token,
+  takeInTurn,
   takeToken,
   takingToken,
+  tokensOfCaller,
 } from "@anteroom/shared/runtime/rate-limits";
 import type { User } from "@anteroom/shared/wire/user-server";
 import type { Caller } from "./caller.ts";
 import type { AuthContext } from "./context.ts";
-import { faroeLimits, type GuessLimit, guessLimits, limits } from "./limits.ts";
+import { faroeLimits, guessLimits, limits } from "./limits.ts";
 import { failure } from "./result.ts";
-import { countingGuess, forgettingGuesses, type Guesses, isUsedUp, type PasswordPayment } from "./store/guesses.ts";
+import { isUsedUp, type PasswordPayment } from "./store/guesses.ts";
 
 /**
  * Guesses at secrets. Each is paid for before it is looked at, so that guesses made at once count too. In Faroe everybody
@@ -24,20 +32,29 @@ import { countingGuess, forgettingGuesses, type Guesses, isUsedUp, type Password
 export interface Claimant {
   who: string;
   isKnown: boolean;
+  /** Whose places in the line of hashes are counted: a known user's, on however many devices, or the caller's network's. */
+  payer: string;
+}
+
+/** Whose secret is guessed at, and which password is theirs just now, if they have one. */
+export interface Subject {
+  id: string;
+  passwordHashCounter?: number;
 }
 
 /** Undefined where callers are not counted: in strict mode, and with AUTH_IP_LIMITS=off. */
 export function claimantOf(
   context: AuthContext,
   caller: Caller,
-  userId: string,
+  subject: Subject,
   sessionId?: string,
 ): Claimant | undefined {
   if (!countsByCaller(context)) return undefined;
-  const device = caller.device(userId);
-  if (device !== undefined) return { who: `device ${device}`, isKnown: true };
-  if (sessionId !== undefined) return { who: `session ${sessionId}`, isKnown: true };
-  return { who: caller.key(), isKnown: false };
+  const payer = `user ${subject.id}`;
+  const device = caller.device(subject);
+  if (device !== undefined) return { who: `device ${device}`, isKnown: true, payer };
+  if (sessionId !== undefined) return { who: `session ${sessionId}`, isKnown: true, payer };
+  return { who: caller.key(), isKnown: false, payer: caller.network() };
 }
 
 export function countsByCaller({ settings }: Pick<AuthContext, "settings">): boolean {
@@ -59,14 +76,15 @@ export async function payForPassword(
   const { db, clock } = context;
   const now = clock.now();
   const { tokens, guesses } = priceOfPassword(context, userId, claimant);
-  const count = await lastInTurn(db, [
+  const steps = await takeInTurn(db, [
     ...tokens.map((token) => takingToken(token, now)),
     ...guesses.map((guess) => countingGuess(guess, now)),
   ]);
-  if (count === undefined)
+  if (steps === undefined)
     return failure(guesses.length > 0 && (await isUsedUp(db, guesses, now)) ? "password_locked" : "rate_limited");
-  const isLast = guesses.at(-1)?.limit === guessLimits.password && count >= guessLimits.password.most;
-  return { ok: true, userId, guesses, token: claimant ? tokens[0] : undefined, isLast };
+  const counts = steps.slice(tokens.length);
+  const isLast = guesses.some(({ limit }, index) => (counts[index] ?? 0) >= limit.most);
+  return { ok: true, userId, guesses, tokens: claimant ? tokens : [], isLast };
 }
 
 function priceOfPassword(
@@ -81,14 +99,21 @@ function priceOfPassword(
       tokens: [{ limit: faroeLimits.passwordAttempts, key: userId }],
       guesses: settings.strict ? [] : [everybodys],
     };
-  if (claimant.isKnown) return { tokens: [], guesses: [of(guessLimits.passwordByDevice, claimant.who)] };
+  const { who, isKnown } = claimant;
+  if (isKnown)
+    return { tokens: [], guesses: [of(guessLimits.passwordByDevice, who), of(guessLimits.passwordByDevices, "")] };
   return {
-    tokens: [{ limit: limits.passwordsByCaller, key: claimant.who }],
-    guesses: [of(guessLimits.passwordByCaller, claimant.who), everybodys],
+    tokens: tokensOfCaller(limits.passwordsByCaller, who),
+    guesses: [...guessesOfCaller(guessLimits.passwordByCaller, userId, who), everybodys],
   };
 }
 
-/** The last of a hundred: the owner is told how to get in, once a day. Whose account it is not takes as long. */
+/** What the beginning of a sign-in costs: known devices of a user have a bucket together. */
+export function priceOfSignin({ who, isKnown, payer }: Claimant): Token[] {
+  return isKnown ? [{ limit: limits.signinsByCaller, key: payer }] : tokensOfCaller(limits.signinsByCaller, who);
+}
+
+/** The last that somebody has, or all: the owner is told how to get in, once a day. Whose account it is not takes as long. */
 export async function passwordWasWrong(context: AuthContext, guess: PaidGuess, user: User | undefined): Promise<void> {
   if (!guess.isLast) return;
   context.events.record("authn_login_lock", { user: guess.userId });
@@ -98,9 +123,9 @@ export async function passwordWasWrong(context: AuthContext, guess: PaidGuess, u
   await context.mailer.notify({ type: "password_locked", email, ...(displayName === "" ? {} : { displayName }) });
 }
 
-/** A right password begins the count anew that it was paid from. */
+/** A right password begins the counts anew that it was paid from. */
 export async function passwordWasRight(context: AuthContext, guess: PaidGuess): Promise<void> {
-  if (guess.guesses.length > 0) await forgettingGuesses(context.db, guess).execute();
+  if (guess.guesses.length > 0) await forgettingGuesses(context.db, guess.guesses).execute();
 }
 
 /** Whether the code of a sign-up may be guessed at. Counted by address, so that a new code gives no more tries. */
@@ -139,7 +164,7 @@ function mayGuess(
   const now = context.clock.now();
   if (!countsByCaller(context)) return runInTurn(context.db, [takingToken({ limit: limit.faroe, key: subject }, now)]);
   return runInTurn(context.db, [
-    countingGuess({ limit: limit.byCaller, subject, who: caller.key() }, now),
+    ...guessesOfCaller(limit.byCaller, subject, caller.key()).map((guess) => countingGuess(guess, now)),
     takingToken({ limit: limit.byEverybody, key: subject }, now),
   ]);
 }

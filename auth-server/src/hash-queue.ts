@@ -15,15 +15,15 @@ export interface Place extends Disposable {
 
 /**
  * One line for all hashes: as many at once as there are cores, for more would only make each of them slower and keep
- * files and look-ups waiting for a thread. At most `limit` callers wait, a tenth of them for one caller, and callers
- * have their turns one after the other, however many places each has. Devices that are known need only a place of
- * their own: strangers may fill the line, but not against them.
+ * files and look-ups waiting for a thread. At most `limit` callers wait, a tenth of them of one network, and networks
+ * have their turns one after the other, however many places each has. A user with devices that are known needs only one
+ * of as many places of their own: strangers may fill the line, but not against them.
  */
 export function createHashQueue(limit: number) {
   const atOnce = availableParallelism();
   const mostOfOne = Math.max(2, Math.ceil(limit / 10));
   const taken = new Map<string, number>();
-  /** Those who wait, by caller; the first entry is whose turn is next. */
+  /** Those who wait, by payer; the first entry is whose turn is next. */
   const lines = new Map<string, (() => void)[]>();
   let places = atOnce + limit;
   let running = 0;
@@ -64,8 +64,8 @@ export function createHashQueue(limit: number) {
      * To be taken before anything that costs the caller, such as a guess. Without a claimant only the whole line counts.
      * Throws HashQueueFull.
      */
-    takePlace(claimant: Claimant | undefined): Place {
-      const who = claimant?.who ?? "";
+    takePlace(claimant: Pick<Claimant, "payer" | "isKnown"> | undefined): Place {
+      const who = claimant?.payer ?? "";
       const own = taken.get(who) ?? 0;
       const ofTheLine = claimant?.isKnown ? 0 : 1;
       if (places < ofTheLine || (claimant && own >= mostOfOne))

@@ -1,4 +1,5 @@
-import type { Bucket, LimitDescription, RateLimit } from "@anteroom/shared/runtime/rate-limits";
+import { type GuessLimit, unlimited } from "@anteroom/shared/runtime/guesses";
+import type { Bucket, RateLimit } from "@anteroom/shared/runtime/rate-limits";
 
 /** Faroe's four buckets. Right and wrong attempts cost the same, success gives nothing back, and everybody shares them. */
 export const faroeLimits = {
@@ -33,7 +34,7 @@ export const limits = {
     purpose: "sign-ins that are begun",
     key: "caller",
     paidBy: "caller",
-    harms: "the caller; a known device has one of its own",
+    harms: "the caller; known devices have one for each of their users",
   },
   codes: {
     kind: "codes",
@@ -43,7 +44,7 @@ export const limits = {
     key: "address",
     paidBy: "anybody",
     harms:
-      "nobody: a thousand callers at their own limits do not empty it; it keeps the chance of a hit below one in ten millions a day",
+      "nobody by a thousand callers or networks at their own limits; ten thousand at once keep the owner waiting as long as they go on. It keeps the chance of a hit below one in ten millions a day",
   },
   temporaryPasswords: {
     kind: "temporary_passwords",
@@ -52,7 +53,7 @@ export const limits = {
     purpose: "guesses at a temporary password, all callers together",
     key: "user",
     paidBy: "anybody",
-    harms: "nobody, likewise",
+    harms: "nobody by a thousand, likewise",
   },
   signupMailsByCaller: {
     kind: "signup_mails_by_caller",
@@ -146,27 +147,18 @@ export const limits = {
   },
 } as const satisfies Record<string, RateLimit>;
 
-/**
- * Guesses in a row: `free` of them at once, then each after a wait, 30 s at first and twice as long each time, up to an
- * hour; after `most` none. A right one begins the count anew.
- */
-export interface GuessLimit extends LimitDescription {
-  kind: string;
-  free: number;
-  most: number;
-}
-
-const unlimited = 1_000_000;
-
+/** Every count of guesses in a row. */
 export const guessLimits = {
   passwordByCaller: {
     kind: "password_by_caller",
     free: 5,
     most: 20,
+    ofNetwork: { free: 20, most: 40 },
     purpose: "password",
     key: "user and caller",
     paidBy: "caller",
-    harms: "the caller, who chooses a new password by mail",
+    harms:
+      "the caller, and an owner who has the address in common with them and no known device: a link for a new password is mailed at the last, and the caller may ask for one at any time",
   },
   passwordByDevice: {
     kind: "password_by_device",
@@ -175,7 +167,16 @@ export const guessLimits = {
     purpose: "password, from a known device or in a session",
     key: "user and device",
     paidBy: "owner",
-    harms: "the owner, who chooses a new password by mail",
+    harms: "the owner, who is mailed a link for a new password",
+  },
+  passwordByDevices: {
+    kind: "password_by_devices",
+    free: 60,
+    most: 60,
+    purpose: "password, all known devices and sessions of a user together",
+    key: "user",
+    paidBy: "owner",
+    harms: "the owner, who is mailed a link for a new password; how many devices there are gives no more guesses",
   },
   password: {
     kind: "password",
@@ -191,6 +192,7 @@ export const guessLimits = {
     kind: "code_by_caller",
     free: 5,
     most: unlimited,
+    ofNetwork: { free: 50, most: unlimited },
     purpose: "code of a sign-up",
     key: "address and caller",
     paidBy: "caller",
@@ -200,6 +202,7 @@ export const guessLimits = {
     kind: "temporary_password_by_caller",
     free: 5,
     most: unlimited,
+    ofNetwork: { free: 50, most: unlimited },
     purpose: "temporary password",
     key: "user and caller",
     paidBy: "caller",

@@ -4,8 +4,8 @@ import {
   returnToken,
   runInTurn,
   type Token,
-  takeToken,
   takingToken,
+  tokensOfCaller,
 } from "@anteroom/shared/runtime/rate-limits";
 import type { Caller } from "./caller.ts";
 import type { AuthContext } from "./context.ts";
@@ -65,5 +65,10 @@ export async function giveBackMail(context: AuthContext, mail: AskedMail): Promi
 /** Whether this caller may ask for one more reset, whomever it is for. */
 export async function mayAskForReset(context: AuthContext, caller: Caller): Promise<boolean> {
   if (!countsByCaller(context) || caller.isSite()) return true;
-  return takeToken(context.db, limits.resetsByCaller, caller.key(), context.clock.now());
+  const now = context.clock.now();
+  const tokens = tokensOfCaller(limits.resetsByCaller, caller.key());
+  return runInTurn(
+    context.db,
+    tokens.map((token) => takingToken(token, now)),
+  );
 }

@@ -22,7 +22,7 @@ test("S-F3: a flood from one address fills a tenth of the line; others have thei
   timeout: 60_000,
 }, async () => {
   const queue = createHashQueue(50);
-  const flood = { who: "203.0.113.1", isKnown: false };
+  const flood = { payer: "203.0.113.1", isKnown: false };
   const places = Array.from({ length: 5 }, () => queue.takePlace(flood));
   expect(() => queue.takePlace(flood)).toThrow(HashQueueFull);
   const order: string[] = [];
@@ -31,21 +31,29 @@ test("S-F3: a flood from one address fills a tenth of the line; others have thei
     order.push(name);
   };
   const running = places.flatMap((place, index) => [place.run(work(`flood ${index}`)), place.run(work("flood"))]);
-  const owner = queue.takePlace({ who: "198.51.100.7", isKnown: false });
+  const owner = queue.takePlace({ payer: "198.51.100.7", isKnown: false });
   running.push(owner.run(work("owner")));
   await Promise.all(running);
   expect(order.indexOf("owner")).toBeLessThanOrEqual(availableParallelism() + 2);
+});
+
+test("S-F3: a user's devices have the places of one, however many there are", () => {
+  const queue = createHashQueue(50);
+  const places = Array.from({ length: 5 }, () => queue.takePlace({ payer: "user eve", isKnown: true }));
+  expect(() => queue.takePlace({ payer: "user eve", isKnown: true })).toThrow(HashQueueFull);
+  expect(() => queue.takePlace({ payer: "user ada", isKnown: true })).not.toThrow();
+  for (const place of places) place[Symbol.dispose]();
 });
 
 test("S-F3: when many addresses fill the line, a known device still has a place, and gives it back", () => {
   const queue = createHashQueue(10);
   const strangers = () =>
     Array.from({ length: 10 + availableParallelism() }, (_, index) =>
-      queue.takePlace({ who: `203.0.113.${index}`, isKnown: false }),
+      queue.takePlace({ payer: `203.0.113.${index}`, isKnown: false }),
     );
   const places = strangers();
-  expect(() => queue.takePlace({ who: "198.51.100.7", isKnown: false })).toThrow(HashQueueFull);
-  const laptop = { who: "device laptop", isKnown: true };
+  expect(() => queue.takePlace({ payer: "198.51.100.7", isKnown: false })).toThrow(HashQueueFull);
+  const laptop = { payer: "device laptop", isKnown: true };
   for (let time = 0; time < 3; time++) {
     using _one = queue.takePlace(laptop);
     using _two = queue.takePlace(laptop);
@@ -53,7 +61,7 @@ test("S-F3: when many addresses fill the line, a known device still has a place,
   }
   for (const place of places) place[Symbol.dispose]();
   expect(strangers).not.toThrow();
-  expect(() => queue.takePlace({ who: "198.51.100.7", isKnown: false })).toThrow(HashQueueFull);
+  expect(() => queue.takePlace({ payer: "198.51.100.7", isKnown: false })).toThrow(HashQueueFull);
 });
 
 test("more passwords than can wait: 503 with Retry-After, no guess is spent, and looks at sessions stay quick", {

@@ -44,11 +44,23 @@ export function callerKey(
   return toKey(caller);
 }
 
+/**
+ * The network that a caller is one of many in: of an IPv6 caller the /48, which is given to whoever asks and holds 65,536
+ * callers. An IPv4 caller has none: nobody is given neighbouring addresses for nothing, and those next to one are strangers.
+ */
+export function networkOf(caller: string): string | undefined {
+  return caller.endsWith("/64") ? networkAt(caller.replace("/64", ""), 48) : undefined;
+}
+
 function toKey(address: string): string {
   if (!ipaddr.isValid(address)) return address;
   const parsed = ipaddr.process(address);
   if (parsed instanceof ipaddr.IPv4) return parsed.toString();
-  return `${ipaddr.IPv6.networkAddressFromCIDR(`${parsed.toString()}/64`).toString()}/64`;
+  return networkAt(parsed.toString(), 64);
+}
+
+function networkAt(address: string, bits: number): string {
+  return `${ipaddr.IPv6.networkAddressFromCIDR(`${address}/${bits}`).toString()}/${bits}`;
 }
 
 function isTrusted(address: string, networks: readonly Network[]): boolean {

@@ -1,4 +1,5 @@
 import { type Kysely, type RawBuilder, sql } from "kysely";
+import { networkOf } from "./client-address.ts";
 
 /**
  * A token bucket, kept as one number: the time at which it is full again. That is Faroe's bucket without its two refill
@@ -61,6 +62,19 @@ export interface Token {
   key: string;
 }
 
+/** All callers of a network have so many times together what each of them has. */
+const networkShare = 10;
+
+/** What a caller pays: a token of their own, and one of those that their network has. */
+export function tokensOfCaller(limit: Bucket, caller: string): Token[] {
+  const network = networkOf(caller);
+  const own = { limit, key: caller };
+  if (network === undefined) return [own];
+  const { kind, capacity, interval } = limit;
+  const shared = { kind, capacity: capacity * networkShare, interval: interval / networkShare };
+  return [own, { limit: shared, key: network }];
+}
+
 /** Takes a token in one statement, for all instances at once. False when the bucket is empty; nothing changes then. */
 export async function takeToken(db: Db, limit: Bucket, key: string, now: number): Promise<boolean> {
   const { rows } = await takingToken({ limit, key }, now)(nothing).execute(db);
@@ -83,20 +97,21 @@ export function takingToken({ limit, key }: Token, now: number): Step {
 
 /** Runs steps as one statement until one returns no row. True when the last one returned its. */
 export async function runInTurn(db: Db, steps: readonly Step[]): Promise<boolean> {
-  return (await lastInTurn(db, steps)) !== undefined;
+  return (await takeInTurn(db, steps)) !== undefined;
 }
 
-/** The same. What the last one returned as `step`; undefined when it did not come to that. */
-export async function lastInTurn(db: Db, steps: readonly Step[]): Promise<number | undefined> {
-  const name = (index: number) => sql.ref(`step${index}`);
+/** The same. What each returned as `step`; undefined when it did not come to the last. */
+export async function takeInTurn(db: Db, steps: readonly Step[]): Promise<number[] | undefined> {
+  const names = steps.map((_, index) => `step${index}`);
   const parts = steps.map((step, index) => {
-    const source = index === 0 ? nothing : sql`from ${name(index - 1)}`;
-    return sql`${name(index)} as (${step(source)})`;
+    const source = index === 0 ? nothing : sql`from ${sql.ref(`step${index - 1}`)}`;
+    return sql`${sql.ref(`step${index}`)} as (${step(source)})`;
   });
-  const { rows } = await sql<{
-    step: number;
-  }>`with ${sql.join(parts)} select step from ${name(steps.length - 1)}`.execute(db);
-  return rows[0]?.step;
+  const { rows } = await sql<Record<string, number>>`with ${sql.join(parts)}
+    select ${sql.join(names.map((name) => sql`${sql.ref(`${name}.step`)} as ${sql.ref(name)}`))}
+    from ${sql.join(names.map((name) => sql.ref(name)))}`.execute(db);
+  const [row] = rows;
+  return row && names.map((name) => Number(row[name]));
 }
 
 /** Whether a token is there, taking none. */
@@ -119,10 +134,15 @@ export function returnToken(db: Db, limit: Bucket, key: string): Promise<void> {
 
 /** One statement. */
 export async function returnTokens(db: Db, tokens: readonly Token[]): Promise<void> {
+  await returningTokens(tokens).execute(db);
+}
+
+export function returningTokens(tokens: readonly Token[]): RawBuilder<unknown> {
+  if (tokens.length === 0) return sql`select`;
   const rows = tokens.map(({ limit, key }) => sql`(${limit.kind}::text, ${key}::text, ${limit.interval}::float8)`);
-  await sql`update rate_limits as bucket set full_at = bucket.full_at - given.interval
+  return sql`update rate_limits as bucket set full_at = bucket.full_at - given.interval
     from (values ${sql.join(rows)}) as given (kind, key, interval)
-    where bucket.kind = given.kind and bucket.key = given.key`.execute(db);
+    where bucket.kind = given.kind and bucket.key = given.key`;
 }
 
 /** Rows deleted in one statement: few enough that none holds its locks for long. */

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { limits as appLimits } from "../../app-server/src/limits.ts";
-import { limits as authLimits, type GuessLimit, guessLimits } from "../../auth-server/src/limits.ts";
+import { guessLimits as appGuessLimits, limits as appLimits } from "../../app-server/src/limits.ts";
+import { limits as authLimits, guessLimits } from "../../auth-server/src/limits.ts";
+import { type GuessLimit, unlimited } from "../runtime/guesses.ts";
 import type { LimitDescription, RateLimit } from "../runtime/rate-limits.ts";
 
 /** `npm run limits` puts the servers' tables of limits into docs/security.md; a test looks whether they are there. */
@@ -23,6 +24,7 @@ function renderLimits(): string {
     "| --- | --- | --- | --- | --- | --- | --- |",
     ...Object.values<GuessLimit>(guessLimits).map((limit) => row("auth", limit, ...guessing(limit))),
     ...Object.values<RateLimit>(authLimits).map((limit) => row("auth", limit, ...refilling(limit))),
+    ...Object.values<GuessLimit>(appGuessLimits).map((limit) => row("app", limit, ...guessing(limit))),
     ...Object.values<RateLimit>(appLimits).map((limit) => row("app", limit, ...refilling(limit))),
     "",
   ].join("\n");
@@ -36,10 +38,14 @@ function refilling({ capacity, interval }: RateLimit): [string, string] {
   return [capacity.toLocaleString("en"), duration(interval)];
 }
 
-function guessing({ free, most }: GuessLimit): [string, string] {
+function guessing({ free, most, ofNetwork }: GuessLimit): [string, string] {
   if (free === most) return [`${most} in a row`, "none until a new password is chosen"];
-  const upTo = most > 1000 ? "" : `, ${most} at most`;
-  return [`${free} in a row${upTo}`, "wait that grows: 30 s, 1 minute, … 1 hour"];
+  const ofAll = ofNetwork ? `; of a network ${inARow(ofNetwork)}` : "";
+  return [`${inARow({ free, most })}${ofAll}`, "wait that grows: 30 s, 1 minute, … 1 hour"];
+}
+
+function inARow({ free, most }: Pick<GuessLimit, "free" | "most">): string {
+  return `${free} in a row${most === unlimited ? "" : `, ${most} at most`}`;
 }
 
 function duration(seconds: number): string {

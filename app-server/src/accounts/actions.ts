@@ -83,6 +83,6 @@ async function keepSession(
   const session = values.session as { user_id: string; expires_at: number | null };
   if (action === "complete_user_password_reset") await endLeftSession(app, token);
   else await replaceSession(http, app, token, session);
-  rememberDevice(http, app, session.user_id);
+  await rememberDevice(http, app, session.user_id);
   return values;
 }

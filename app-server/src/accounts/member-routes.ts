@@ -65,7 +65,7 @@ const passwordLinkRoutes: readonly Route[] = [
       const by = token ? { token } : { email };
       const chosen = await choosePassword(app, visitorOf(http, app), { by, code, password });
       if (!chosen.ok) return answerProblem(http, chosen.problem);
-      if (chosen.values.userId !== undefined) rememberDevice(http, app, chosen.values.userId);
+      if (chosen.values.userId !== undefined) await rememberDevice(http, app, chosen.values.userId);
       return http.json({ success: true });
     },
   }),

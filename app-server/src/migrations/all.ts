@@ -9,6 +9,7 @@ import * as requestIds from "./009-request-ids.ts";
 import * as keptSecret from "./010-kept-secret.ts";
 import * as owedLinks from "./011-owed-links.ts";
 import * as linkRequests from "./012-link-requests.ts";
+import * as guesses from "./013-guesses.ts";
 
 /** Listed by hand, in order; a migration that has been released is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -22,4 +23,5 @@ export const migrations: Record<string, Migration> = {
   "010-kept-secret": keptSecret,
   "011-owed-links": owedLinks,
   "012-link-requests": linkRequests,
+  "013-guesses": guesses,
 };

@@ -24,6 +24,7 @@ import { prepareSession } from "./session.ts";
 import {
   assertRoomToCount,
   findValidChange,
+  guessedAt,
   notice,
   prepareUserChange,
   putNewPassword,
@@ -71,7 +72,7 @@ async function create(
   const { change, token } = prepareReset(context, address, user);
   if (!(await couldGuess(context, faroeLimits.temporaryPasswordAttempts, subjectOf(change))))
     return failure("rate_limited");
-  using place = context.hashQueue.takePlace(claimantOf(context, caller, subjectOf(change)));
+  using place = context.hashQueue.takePlace(claimantOf(context, caller, guessedAt(change)));
   const mail: AskedMail = { purpose: caller.asksForLink() ? "reset" : "direct reset", address, caller };
   const reset = (await payForMail(context, mail))
     ? await openReset(context, { change, user }, place)
@@ -172,7 +173,7 @@ export async function verifyUserPasswordResetTemporaryPassword(
   const { change, user } = valid;
   if (change.identityVerified) return failure("user_first_factor_already_verified");
   if (!change.temporaryPassword) throw new Error("A password reset lacks its temporary password.");
-  using place = hashQueue.takePlace(claimantOf(context, caller, subjectOf(change)));
+  using place = hashQueue.takePlace(claimantOf(context, caller, guessedAt(change)));
   if (!(await mayGuessTemporaryPassword(context, subjectOf(change), caller))) return failure("rate_limited");
   const typed = readTypedCode(settings, args.temporary_password);
   const isRight = await temporaryPasswords.verify(place, typed, change.temporaryPassword);
@@ -207,7 +208,7 @@ export async function completeUserPasswordReset(
   if (!change.newPassword) return failure("new_password_not_set");
   if (!(await putNewPassword(context, change, user.id))) return failure("internal_conflict");
   await deleteUserChange(context.db, change.id);
-  if (!context.settings.strict) await forgetGuessesOnReset(context.db, user.id, caller.key());
+  if (!context.settings.strict) await forgetGuessesOnReset(context.db, user.id, [caller.key(), caller.network()]);
   await context.mailer.notify({ type: "password_updated", ...notice(context, user) });
   const passwordHashCounter = change.userPasswordHashCounter + 1;
   const { session, values } = prepareSession(context, { ...user, password_hash_counter: passwordHashCounter }, caller);

@@ -7,8 +7,7 @@ import type { User } from "@anteroom/shared/wire/user-server";
 import type { Caller } from "../caller.ts";
 import type { AuthContext } from "../context.ts";
 import { createCredential, isRightSecret, parseToken } from "../credentials.ts";
-import { claimantOf, passwordWasWrong, payForPassword } from "../guesses.ts";
-import { limits } from "../limits.ts";
+import { claimantOf, passwordWasWrong, payForPassword, priceOfSignin, type Subject } from "../guesses.ts";
 import { done, failure, success } from "../result.ts";
 import {
   deleteSigninRow,
@@ -38,9 +37,8 @@ export async function createSignin(
   if (context.settings.strict && user?.disabled) return failure("user_disabled");
   const owner = user?.disabled ? undefined : user;
   const { signin, token } = prepareSignin(context, emailAddress, owner);
-  const payer = claimantOf(context, caller, subjectOf(signin));
-  const bucket = payer && { limit: limits.signinsByCaller, key: payer.who };
-  const payment = bucket ? [takingToken(bucket, context.clock.now())] : [];
+  const claimant = claimantOf(context, caller, guessedAt(signin));
+  const payment = claimant ? priceOfSignin(claimant).map((token) => takingToken(token, context.clock.now())) : [];
   if (!(await runInTurn(context.db, [...payment, insertingSignin(signin)]))) return failure("rate_limited");
   context.userCache.remember(subjectOf(signin), owner);
   return success({ signin: toWire(signin), signin_token: token });
@@ -68,7 +66,7 @@ export async function verifySigninUserPassword(
   if (!valid) return failure("invalid_signin_token");
   const { signin, user } = valid;
   if (signin.userFirstFactorVerified) return failure("user_first_factor_already_verified");
-  const claimant = claimantOf(context, caller, subjectOf(signin));
+  const claimant = claimantOf(context, caller, guessedAt(signin));
   using place = hashQueue.takePlace(claimant);
   const paid = await payForPassword(context, subjectOf(signin), claimant);
   if (!paid.ok) return paid;
@@ -142,6 +140,10 @@ async function findValidSignin(
 
 async function end(context: AuthContext, signin: Signin): Promise<undefined> {
   await deleteSigninRow(context.db, signin.id);
+}
+
+function guessedAt(signin: Signin): Subject {
+  return { id: subjectOf(signin), passwordHashCounter: signin.userPasswordHashCounter };
 }
 
 function subjectOf(signin: Signin): string {

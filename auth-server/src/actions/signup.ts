@@ -149,7 +149,7 @@ export async function setSignupPassword(
   if (signup.password && context.settings.strict) return failure("password_already_set");
   const fault = await findPasswordFault(context, args.password, signup);
   if (fault) return failure(fault);
-  using place = context.hashQueue.takePlace(claimantOf(context, caller, signup.id));
+  using place = context.hashQueue.takePlace(claimantOf(context, caller, { id: signup.id }));
   const hash = await context.passwords.hash(place, normalizePassword(context, args.password));
   const isSet = await setSignupPasswordHash(context.db, signup, hash, context.clock.now());
   return isSet ? done : failure("internal_conflict");

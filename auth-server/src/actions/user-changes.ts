@@ -4,7 +4,7 @@ import { largestCounter, type User } from "@anteroom/shared/wire/user-server";
 import type { Caller } from "../caller.ts";
 import type { AuthContext } from "../context.ts";
 import { createCredential, isRightSecret, parseToken } from "../credentials.ts";
-import { claimantOf, passwordWasRight, passwordWasWrong, payForPassword } from "../guesses.ts";
+import { claimantOf, passwordWasRight, passwordWasWrong, payForPassword, type Subject } from "../guesses.ts";
 import { done, failure } from "../result.ts";
 import type { UserChangeKind } from "../store/database.ts";
 import type { Session } from "../store/sessions.ts";
@@ -83,6 +83,10 @@ export function subjectOf(change: UserChange): string {
   return change.userId ?? change.shownUserId;
 }
 
+export function guessedAt(change: UserChange): Subject {
+  return { id: subjectOf(change), passwordHashCounter: change.userPasswordHashCounter };
+}
+
 /** A change ends with its user, and those that use the address with the address. */
 function isCurrent(user: User | undefined, change: UserChange): boolean {
   if (!isActive(user, change)) return false;
@@ -119,7 +123,7 @@ export async function verifyIdentityByPassword(
 ) {
   const { db, hashQueue, clock } = context;
   if (change.identityVerified) return failure("user_identity_already_verified");
-  const claimant = claimantOf(context, caller, user.id, change.sessionId);
+  const claimant = claimantOf(context, caller, guessedAt(change), change.sessionId);
   using place = hashQueue.takePlace(claimant);
   const paid = await payForPassword(context, user.id, claimant);
   if (!paid.ok) return paid;
@@ -143,7 +147,7 @@ export async function setNewPassword(
   const owner = { emailAddress: user.email_address, displayName: user.display_name };
   const fault = await findPasswordFault(context, password, owner);
   if (fault) return failure(fault);
-  using place = context.hashQueue.takePlace(claimantOf(context, caller, user.id, change.sessionId));
+  using place = context.hashQueue.takePlace(claimantOf(context, caller, guessedAt(change), change.sessionId));
   const hash = await context.passwords.hash(place, normalizePassword(context, password));
   return (await setUserChangePassword(context.db, change.id, hash, context.clock.now()))
     ? done

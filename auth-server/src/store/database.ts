@@ -1,3 +1,4 @@
+import type { GuessesTable } from "@anteroom/shared/runtime/guesses";
 import type { RateLimitTable } from "@anteroom/shared/runtime/rate-limits";
 import type { Generated } from "kysely";
 
@@ -102,16 +103,4 @@ export interface UserTable {
   password_hash_counter: Generated<number>;
   disabled_counter: Generated<number>;
   sessions_counter: Generated<number>;
-}
-
-/** Guesses in a row at what belongs to a subject, a user or an address. */
-export interface GuessesTable {
-  kind: string;
-  subject: string;
-  /** The caller's address, device or session they are counted for; empty: everybody. */
-  who: string;
-  tries: number;
-  last_at: number;
-  /** When they no longer count. */
-  forget_at: number;
 }

@@ -1,3 +1,4 @@
+import { purgeGuesses } from "@anteroom/shared/runtime/guesses";
 import { purgeRateLimits } from "@anteroom/shared/runtime/rate-limits";
 import type { Kysely } from "kysely";
 import { type RawBuilder, sql } from "kysely";
@@ -23,13 +24,13 @@ export async function purgeExpired(db: Db, { now, oldestSession, oldestUse }: Li
   await deleteInBatches(db, "user_changes", sql`expires_at <= ${now}`);
   if (oldestSession !== undefined) await deleteInBatches(db, "sessions", sql`created_at <= ${oldestSession}`);
   await deleteInBatches(db, "sessions", sql`last_active_at <= ${oldestUse}`);
-  await deleteInBatches(db, "guesses", sql`forget_at <= ${now}`);
+  await purgeGuesses(db, now);
   await purgeRateLimits(db, now);
 }
 
 async function deleteInBatches(
   db: Db,
-  table: "signups" | "signins" | "sessions" | "user_changes" | "guesses",
+  table: "signups" | "signins" | "sessions" | "user_changes",
   condition: RawBuilder<unknown>,
 ): Promise<void> {
   for (;;) {

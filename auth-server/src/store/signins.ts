@@ -1,7 +1,8 @@
-import type { Step } from "@anteroom/shared/runtime/rate-limits";
+import { forgettingGuesses } from "@anteroom/shared/runtime/guesses";
+import { returningTokens, type Step } from "@anteroom/shared/runtime/rate-limits";
 import { type Kysely, sql } from "kysely";
 import type { AuthDatabase } from "./database.ts";
-import { forgettingGuesses, type PasswordPayment } from "./guesses.ts";
+import type { PasswordPayment } from "./guesses.ts";
 import { type NewSession, toSessionRow } from "./sessions.ts";
 
 type Db = Kysely<AuthDatabase>;
@@ -48,14 +49,8 @@ export async function findSignin(db: Db, id: string): Promise<Signin | undefined
 /** Begins the count of guesses anew, and gives back what the caller paid. False when it was verified already, or is gone. */
 export async function markSigninVerified(db: Db, id: string, paid: PasswordPayment, now: number): Promise<boolean> {
   const { numUpdatedRows } = await db
-    .with("forgotten", (guesses) => forgettingGuesses(guesses, paid))
-    .with("given_back", (buckets) =>
-      buckets
-        .updateTable("rate_limits")
-        .set({ full_at: sql`full_at - ${paid.token?.limit.interval ?? 0}::float8` })
-        .where("kind", "=", paid.token?.limit.kind ?? "")
-        .where("key", "=", paid.token?.key ?? ""),
-    )
+    .with("forgotten", (guesses) => forgettingGuesses(guesses, paid.guesses))
+    .with("given_back", () => sql`(${returningTokens(paid.tokens)})`)
     .updateTable("signins")
     .set({ user_first_factor_verified: true })
     .where("id", "=", id)

@@ -156,6 +156,31 @@ describe("behind a proxy, by default", () => {
     expect(await tryPassword(owner, ada.address, password)).toBe("ok");
   });
 
+  test("R9, S-F2: however many devices and sessions a user has, they have sixty tries together, and the owner is told", async () => {
+    const from20 = (index: number) => from(rig, "203.0.113.1", device(`device-${index}`, ada.id));
+    expect(await countOutcomes(80, (index) => tryPassword(from20(index), ada.address, wrong))).toEqual({
+      incorrect_password: 60,
+      password_locked: 20,
+    });
+    await takeMail(rig, "password_locked");
+    const { args } = await prepare(owner, userDeletion, ada, 0);
+    const inSession = () => outcome(owner, "verify_user_deletion_user_password", { ...args, password });
+    expect(await inSession()).toBe("password_locked");
+    expect(await tryPassword(owner, ada.address, password)).toBe("ok");
+    await carryThrough(owner, passwordReset, ada);
+    const laptop = from(rig, "203.0.113.1", device("laptop", `${ada.id}@1`));
+    expect(await countOutcomes(3, () => tryPassword(laptop, ada.address, wrong))).toEqual({ incorrect_password: 3 });
+    expect(await tryPassword(laptop, ada.address, newPassword)).toBe("ok");
+    expect(await rig.sql`select from guesses where kind like 'password_by_device%'`).toHaveLength(0);
+  });
+
+  test("S-F2: a device on which only a former password was shown is nobody's", async () => {
+    await carryThrough(owner, passwordReset, ada);
+    const former = from(rig, "203.0.113.1", device("laptop", ada.id));
+    for (let index = 0; index < 2; index++) await tryPassword(former, ada.address, wrong);
+    expect(await rig.sql`select who from guesses where kind like 'password%' order by who`).toEqual([{ who: "" }, { who: "203.0.113.1" }]);
+  });
+
   test("R10: a device is known to its own users only, and to callers of the public listener not at all", async () => {
     const laptop = device("laptop", "somebody");
     const tries = [from(rig, "203.0.113.1", laptop), from(rig, "203.0.113.1", device("phone", "somebody"))];

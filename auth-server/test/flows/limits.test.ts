@@ -1,5 +1,6 @@
+import type { GuessLimit } from "@anteroom/shared/runtime/guesses";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type GuessLimit, guessLimits, limits } from "../../src/limits.ts";
+import { guessLimits, limits } from "../../src/limits.ts";
 import { advance, countOutcomes, noon, openSignup, outcome, password, signIn, succeed, verifyCode } from "../steps.ts";
 import { carryThrough, emailAddressUpdate, passwordReset, prepare, userDeletion } from "./flow.ts";
 import {
@@ -136,6 +137,15 @@ const scenarios: Record<keyof typeof limits | keyof typeof guessLimits, Scenario
     attack: () =>
       lastOf(6, () => tryPassword(from(rig, "198.51.100.7", device("theirs", "eve", ada.id)), ada.address, wrong)),
     refusal: "rate_limited",
+    owner: () => tryPassword(from(rig, "198.51.100.7", device("laptop", ada.id)), ada.address, password),
+  },
+  passwordByDevices: {
+    attack: async () => {
+      // Somebody's devices, as many as they like; their guesses at Ada are a stranger's all the same.
+      await rig.sql`insert into guesses values ('password_by_devices', 'eve', '', 60, ${noon}, ${noon + 86_400})`;
+      return tryPassword(from(rig, "203.0.113.1", device("stolen", "eve")), ada.address, wrong);
+    },
+    refusal: "incorrect_password",
     owner: () => tryPassword(from(rig, "198.51.100.7", device("laptop", ada.id)), ada.address, password),
   },
   password: lock(async () => {
@@ -308,6 +318,106 @@ test("S-F1a: a stranger's resets for an address do not stop its approval; S-F1c:
   expect(await resetsFor("bob@example.com")).toEqual(await resetsFor("nobody@example.com"));
   expect(await outcome(site, "create_signup", { email_address: "bob@example.com" })).toBe("ok");
   expect(await reset(from(rig, "192.0.2.1", bySite), ada.address)).toBe("ok");
+});
+
+describe("callers of one network, such as the /48 that is given to whoever asks", () => {
+  const member = (index: number) => from(rig, `2001:db8:7:${index.toString(16)}::1`);
+  const neighbour = () => from(rig, "2001:db8:7:ffff::7");
+  const elsewhere = () => from(rig, "2001:db8:8:1::7");
+
+  /** How much was spent of a bucket that all callers share. */
+  async function spentOf(bucket: "codes" | "temporaryPasswords"): Promise<number> {
+    const { kind, interval } = limits[bucket];
+    const [row] = await rig.sql`select max(full_at) as full_at from rate_limits where kind = ${kind}`;
+    return Math.round((Number(row?.full_at) - noon) / interval);
+  }
+
+  test("S-F3: do not empty the bucket of all callers for a sign-up's code, nor keep its owner waiting", async () => {
+    const { signup_token, code } = await openSignup(from(rig, "192.0.2.1", bySite), "bob@example.com");
+    const theirs = await siblingOf(signup_token);
+    const counts = await countOutcomes(120, (index) => verifyCode(member(index), theirs, "AAAAAAAA"));
+    expect(counts).toEqual({ incorrect_email_address_verification_code: 50, rate_limited: 70 });
+    expect(await spentOf("codes")).toBe(50);
+    expect(await verifyCode(elsewhere(), signup_token, code)).toBe("ok");
+  });
+
+  test("S-F3: nor that for a temporary password", async () => {
+    const { args, code } = await passwordReset.begin(owner, ada);
+    const verify = "verify_user_password_reset_temporary_password";
+    const counts = await countOutcomes(80, (index) =>
+      outcome(member(index), verify, { ...args, temporary_password: wrong }),
+    );
+    expect(counts).toEqual({ incorrect_temporary_password: 50, rate_limited: 30 });
+    expect(await spentOf("temporaryPasswords")).toBe(50);
+    expect(await outcome(elsewhere(), verify, { ...args, temporary_password: code })).toBe("ok");
+  });
+
+  test("S-F2, S-F3: never come to the hundred wrong passwords", async () => {
+    const guess = (index: number) => tryPassword(member(index), ada.address, wrong);
+    let more = 0;
+    for (let index = 0; index < 30; index++)
+      expect(await guess(index)).toBe(index < 20 ? "incorrect_password" : "rate_limited");
+    for (let hour = 0; hour < 30; hour++) {
+      await advance(rig, 3600);
+      if ((await guess(100 + hour)) === "incorrect_password") more++;
+    }
+    expect(more).toBe(20);
+    expect(await guess(300)).toBe("password_locked");
+    expect(await tryPassword(elsewhere(), ada.address, password)).toBe("ok");
+  });
+
+  test("S-F2: whoever shares their network is mailed a link at their last, and gets in with it from there", async () => {
+    const { kind } = guessLimits.passwordByCaller;
+    await rig.sql`insert into guesses values (${kind}, ${ada.id}, '2001:db8:7::/48', 39, ${noon - 3600}, ${noon + 86_400})`;
+    expect(await tryPassword(member(1), ada.address, wrong)).toBe("incorrect_password");
+    await takeMail(rig, "password_locked");
+    expect(await tryPassword(neighbour(), ada.address, password)).toBe("password_locked");
+    expect(await resetBy(neighbour())).toBe("ok");
+    expect(await tryPassword(neighbour(), ada.address, newPassword)).toBe("ok");
+  });
+
+  test("S-F3: have ten times what one has of sign-ins, of passwords for whichever account and of resets", async () => {
+    const shared = [limits.signinsByCaller, limits.passwordsByCaller, limits.resetsByCaller];
+    for (const { kind, capacity, interval } of shared)
+      await rig.sql`insert into rate_limits values (${kind}, '2001:db8:7::/48', ${noon + capacity * interval - interval / 10})`;
+    expect(await tryPassword(member(1), "person-1@example.com", wrong)).toBe("incorrect_password");
+    expect(await outcome(member(2), "create_signin", { user_email_address: "person-2@example.com" })).toBe(
+      "rate_limited",
+    );
+    const { signin_token } = await succeed(elsewhere(), "create_signin", {
+      user_email_address: "person-2@example.com",
+    });
+    const guess = (caller: Rig) => outcome(caller, "verify_signin_user_password", { signin_token, password: wrong });
+    expect(await guess(member(2))).toBe("rate_limited");
+    expect(await guess(elsewhere())).toBe("incorrect_password");
+    expect(await reset(member(1), "person-1@example.com")).toBe("ok");
+    expect(await reset(member(2), "person-2@example.com")).toBe("rate_limited");
+    expect(await reset(elsewhere())).toBe("ok");
+  });
+
+  test("R9: a right password costs neither caller nor network", async () => {
+    for (let time = 0; time < 30; time++) expect(await tryPassword(member(time), ada.address, password)).toBe("ok");
+    const [row] = await rig.sql`select count(*)::int as rows from rate_limits
+      where kind = ${limits.passwordsByCaller.kind} and full_at > ${noon}`;
+    expect(row?.rows).toBe(0);
+    expect(await rig.sql`select from guesses where kind like 'password%'`).toHaveLength(0);
+  });
+});
+
+test("R10: behind one IPv4 address, whoever's tries a stranger has used up is mailed a link once a day, and gets in", async () => {
+  const { kind } = guessLimits.passwordByCaller;
+  const spend = async (address: string) => {
+    await rig.sql`insert into guesses values (${kind}, ${ada.id}, ${address}, 19, ${noon - 3600}, ${noon + 86_400})`;
+    expect(await tryPassword(from(rig, address), ada.address, wrong)).toBe("incorrect_password");
+  };
+  await spend("198.51.100.7");
+  await takeMail(rig, "password_locked");
+  expect(await tryPassword(owner, ada.address, password)).toBe("password_locked");
+  expect(await resetBy(owner)).toBe("ok");
+  expect(await tryPassword(owner, ada.address, newPassword)).toBe("ok");
+  rig.app.mailbox.length = 0;
+  for (let index = 1; index < 4; index++) await spend(`203.0.113.${index}`);
+  expect(rig.app.mailbox.filter(({ type }) => String(type) === "password_locked")).toEqual([]);
 });
 
 test("R38: a thousand callers who ask without end have an address mailed four an hour of each kind", async () => {

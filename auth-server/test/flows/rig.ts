@@ -181,9 +181,9 @@ export function publicly<T extends TestServer>(server: T, address: string, more:
   };
 }
 
-/** What the app server says of a device on which these users have shown their password. */
-export function device(id: string, ...userIds: string[]): Record<string, string> {
-  return { "x-anteroom-device": `${id}:${userIds.join(",")}` };
+/** What the app server says of a device on which these users have shown their first password; `user@1`: their second. */
+export function device(id: string, ...users: string[]): Record<string, string> {
+  return { "x-anteroom-device": `${id}:${users.map((user) => (user.includes("@") ? user : `${user}@0`)).join(",")}` };
 }
 
 /** Of a call that an administrator or the app server causes. */

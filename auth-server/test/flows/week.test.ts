@@ -24,6 +24,8 @@ interface Account extends Person {
   link: { user_password_reset_token: string; temporary_password: string };
   /** The stranger's guesses since the owner last got in without a device, or chose a new password. */
   guesses: number;
+  /** How many passwords there were before this one. */
+  resets: number;
 }
 
 const site = () => from(rig, "192.0.2.1", bySite);
@@ -74,13 +76,14 @@ async function resetAndSignIn(account: Account, caller: Rig): Promise<string> {
   await succeed(caller, "set_user_password_reset_new_password", { ...args, password: chosen });
   await succeed(caller, "complete_user_password_reset", args);
   account.password = chosen;
+  account.resets++;
   account.guesses = 0;
   return signIn(account, caller);
 }
 
 /** From a device that knows the account, then from one that is new, at an address of the owner's own. */
 async function comeBy(account: Account, address: string): Promise<void> {
-  expect(await signIn(account, from(rig, address, device("laptop", account.id)))).toBe("ok");
+  expect(await signIn(account, from(rig, address, device("laptop", `${account.id}@${account.resets}`)))).toBe("ok");
   const elsewhere = from(rig, address);
   const code = await signIn(account, elsewhere);
   if (code === "ok") account.guesses = 0;
@@ -110,7 +113,7 @@ async function runWeek(addresses: number, tries: number): Promise<Account[]> {
   const link = { user_password_reset_token: "", temporary_password: "" };
   const accounts: Account[] = [];
   for (let index = 0; index < 10; index++)
-    accounts.push({ ...(await join(site(), `owner-${index}@example.com`)), password, link, guesses: 0 });
+    accounts.push({ ...(await join(site(), `owner-${index}@example.com`)), password, link, guesses: 0, resets: 0 });
   let turn = 0;
   const stranger = () => {
     const index = turn++ % addresses;

@@ -1,3 +1,4 @@
+import { createGuessesTable } from "@anteroom/shared/runtime/guesses";
 import { type Kysely, sql } from "kysely";
 
 /**
@@ -5,17 +6,7 @@ import { type Kysely, sql } from "kysely";
  * the version before that still run beside this one.
  */
 export async function up(db: Kysely<unknown>): Promise<void> {
-  await db.schema
-    .createTable("guesses")
-    .addColumn("kind", "text", (column) => column.notNull())
-    .addColumn("subject", "text", (column) => column.notNull())
-    .addColumn("who", "text", (column) => column.notNull())
-    .addColumn("tries", "integer", (column) => column.notNull())
-    .addColumn("last_at", "bigint", (column) => column.notNull())
-    .addColumn("forget_at", "bigint", (column) => column.notNull())
-    .addPrimaryKeyConstraint("guesses_pkey", ["subject", "who", "kind"])
-    .execute();
-  await db.schema.createIndex("guesses_forget_at").on("guesses").column("forget_at").execute();
+  await createGuessesTable(db);
   // Which of the resets of one second was the last.
   await sql`alter table user_changes add column number bigint generated always as identity`.execute(db);
   await sql`create index user_changes_resets on user_changes (shown_user_id) where kind = 'password_reset'`.execute(db);

@@ -35,6 +35,36 @@ test("S-F13, acc F20, S-16, S-18: a stranger's wrong look-ups stop the stranger 
   expect(own.map((reply) => reply.status).sort()).toEqual([200, 200, 200, 200, 200, 429]);
 });
 
+test("R10, S-F3: who guesses wrong waits longer each time, up to an hour, and is told how long", async () => {
+  const { token, code } = await walk.open("slow@example.com");
+  const guess = () => lookup("slow@example.com", "AAAAAAAA", stranger);
+  await times(5, guess);
+  for (const wait of [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]) {
+    const refused = await guess();
+    expect([refused.status, Number(refused.headers.get("retry-after"))]).toEqual([
+      429,
+      expect.toSatisfy((seconds) => wait - seconds < 20 && seconds <= wait),
+    ]);
+    await stack.client.advanceClocks(Number(refused.headers.get("retry-after")));
+    expect((await guess()).status).toBe(200);
+  }
+  // A right one begins anew.
+  await stack.client.advanceClocks(3_600);
+  expect((await lookup("slow@example.com", code, stranger)).body).toEqual({ found: true, token });
+  expect((await times(6, guess)).map((reply) => reply.status).sort()).toEqual([200, 200, 200, 200, 200, 429]);
+});
+
+test("S-F3, S-F13: callers of one /48 together guess fifty times at once, and the owner of the mailbox does not wait", async () => {
+  const { token, code } = await walk.open("besieged@example.com");
+  const member = (index: number) => ({ "x-forwarded-for": `2001:db8:7:${index.toString(16)}::1` });
+  const replies = [];
+  for (let index = 0; index < 80; index++)
+    replies.push((await lookup("besieged@example.com", "AAAAAAAA", member(index))).status);
+  expect(replies.filter((status) => status === 200)).toHaveLength(50);
+  const elsewhere = { "x-forwarded-for": "2001:db8:8:1::1" };
+  expect((await lookup("besieged@example.com", code, elsewhere)).body).toEqual({ found: true, token });
+});
+
 test("S-F9, S-13, S-18: who registered somebody's address keeps the mailbox's owner from nothing", async () => {
   const { token, code } = await walk.open("owned@example.com");
   await times(25, () => status(token, undefined, stranger));

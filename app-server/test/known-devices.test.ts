@@ -1,4 +1,7 @@
+import { randomBytes } from "node:crypto";
+import { createClock } from "@anteroom/shared/runtime/clock";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { createDevices } from "../src/accounts/device.ts";
 import { type Client, createClient, type Reply, tellTale } from "./support/client.ts";
 import { type Stack, startStack } from "./support/stack.ts";
 import { waitUntil } from "./support/wait.ts";
@@ -55,15 +58,54 @@ test("S-F2, R10, G8: a browser in which the right password was shown goes on whe
   await walk.activate("other@example.com");
   const device = deviceOf(await signIn("known@example.com", goodPassword, at("198.51.100.1")));
   const others = deviceOf(await signIn("other@example.com", goodPassword, at("198.51.100.2")));
-  expect(device).toMatch(/^__Host-device=[a-z2-9]{24}:[\w-]+\.[\w-]{43}$/);
+  expect(device).toMatch(/^__Host-device=[a-z2-9]{24}:[\w-]+@0@\d+\.[\w-]{43}$/);
   await lock("known@example.com");
   const forged = device.replace(/.$/, (last) => (last === "A" ? "B" : "A"));
-  const [, userId = ""] = /:([\w-]+)\./.exec(device) ?? [];
-  const altered = others.replace(/:[\w-]+\./, `:${userId}.`);
-  for (const cookie of [forged, altered, others, `__Host-device=x:${userId}`, "__Host-device="])
+  const [, userId = ""] = /:([\w-]+)@/.exec(device) ?? [];
+  const altered = others.replace(/:[\w-]+@/, `:${userId}@`);
+  for (const cookie of [forged, altered, others, `__Host-device=x:${userId}@0@9999999999`, "__Host-device="])
     expect((await signIn("known@example.com", goodPassword, at("192.0.2.201", cookie))).body.ok, cookie).toBe(false);
   const signedIn = await signIn("known@example.com", goodPassword, at("192.0.2.202", device));
   expect(signedIn.body.ok).toBe(true);
+});
+
+test("S-F2: a device is known for half a year from each user's last right password, for five users at most", () => {
+  const clock = createClock();
+  clock.set(1_000_000_000);
+  const devices = createDevices(randomBytes(32), clock);
+  const remember = (before: string, user: string, counter = 0) =>
+    `__Host-device=${devices.remember(before || undefined, user, counter)}`;
+  const first = remember("", "ada");
+  const id = devices.read(first)?.split(":")[0];
+  clock.advance(100 * 86_400);
+  const second = remember(first, "bob", 7);
+  expect(devices.read(second)).toBe(`${id}:bob@7,ada@0`);
+  clock.advance(80 * 86_400 - 1);
+  expect(devices.read(first)).toBe(`${id}:ada@0`);
+  clock.advance(1);
+  expect(devices.read(first)).toBeUndefined();
+  expect(devices.read(second)).toBe(`${id}:bob@7`);
+  expect(devices.read(remember(second, "ada", 1))).toBe(`${id}:ada@1,bob@7`);
+  const full = ["c", "d", "e", "f"].reduce((before, user) => remember(before, user), second);
+  expect(devices.read(full)).toBe(`${id}:f@0,e@0,d@0,c@0,bob@7`);
+  expect(devices.read(remember(full, "g"))).toBe(`${id}:g@0,f@0,e@0,d@0,c@0`);
+});
+
+test("S-F2: a device that has shown a former password only is none, and one that chose the new one is", async () => {
+  const { session } = await walk.activate("changing@example.com");
+  const former = deviceOf(await signIn("changing@example.com", goodPassword, at("198.51.100.3")));
+  const chosen = "yet another good password of mine";
+  const update = (action: string, args: object, cookie = session.cookie) =>
+    act(action, args, at("198.51.100.3", cookie));
+  const { user_password_update_token } = (await update("create_user_password_update", {})).body.values;
+  await update("verify_user_password_update_user_password", { user_password_update_token, password: goodPassword });
+  await update("set_user_password_update_new_password", { user_password_update_token, password: chosen });
+  const done = await update("complete_user_password_update", { user_password_update_token });
+  expect(done.body.ok).toBe(true);
+  const current = deviceOf(done);
+  await lock("changing@example.com");
+  expect((await signIn("changing@example.com", chosen, at("192.0.2.221", former))).body.ok).toBe(false);
+  expect((await signIn("changing@example.com", chosen, at("192.0.2.221", current))).body.ok).toBe(true);
 });
 
 test("S-F2, acc F5: at the hundred the owner is mailed what happened, and by itself a link that works", async () => {

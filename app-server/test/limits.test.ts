@@ -116,6 +116,16 @@ test("S-17: an IPv6 caller is counted by its /64", async () => {
   expect((await through("::ffff:192.0.2.7")).status).toBe(200);
 });
 
+test("S-F3, S-17: the callers of a /48 register ten times as often as one, and no more", async () => {
+  const through = (index: number) =>
+    register("127.0.0.2", { "x-forwarded-for": `2001:db8:9:${index.toString(16)}::1` });
+  expect((await through(0)).status).toBe(200);
+  await stack.sql`update rate_limits set full_at = full_at + 98 * 36 where kind = 'ip_registration' and key like '%/48'`;
+  expect((await through(1)).status).toBe(200);
+  expect((await through(2)).status).toBe(429);
+  expect((await register("127.0.0.2", { "x-forwarded-for": "2001:db8:a:1::1" })).status).toBe(200);
+});
+
 test("S-16: the thirty-first lookup within a minute from one address is 429, whatever addresses it asks for", async () => {
   let turn = 0;
   const look = () =>

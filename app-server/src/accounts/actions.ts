@@ -7,7 +7,7 @@ import { type Call, defineRoute } from "../http.ts";
 import { answerProblem, authServerUnavailable, problem } from "../problems.ts";
 import { rememberDevice } from "./device.ts";
 import { callerHeaders, endLeftSession, replaceSession } from "./on-behalf.ts";
-import { clearSessionCookie, readSessionCookie } from "./session.ts";
+import { clearSessionCookie, findCaller, readSessionCookie } from "./session.ts";
 
 /**
  * Approval comes before a sign-up, and siblings are the app server's own business. Changes of address and the end of other
@@ -61,7 +61,14 @@ async function carryOut({ http, app, body: { action, arguments: given } }: Call<
     return http.json(answer);
   }
   if (action === "delete_session") clearSessionCookie(http);
+  if (action === "complete_user_password_update") await rememberOwnDevice(http, app);
   return http.json({ ...answer, values: await keepSession(http, app, action, answer.values) });
+}
+
+/** Whoever has changed the password has shown the new one: this browser is known by it. */
+async function rememberOwnDevice(http: Context, app: AppContext): Promise<void> {
+  const found = await findCaller(http, app);
+  if (found.status === "valid") await rememberDevice(http, app, found.caller.userId);
 }
 
 function readArguments(http: Context, action: AuthAction, given: Record<string, unknown>) {

@@ -178,7 +178,10 @@ describe("behind a proxy, by default", () => {
     await carryThrough(owner, passwordReset, ada);
     const former = from(rig, "203.0.113.1", device("laptop", ada.id));
     for (let index = 0; index < 2; index++) await tryPassword(former, ada.address, wrong);
-    expect(await rig.sql`select who from guesses where kind like 'password%' order by who`).toEqual([{ who: "" }, { who: "203.0.113.1" }]);
+    expect(await rig.sql`select who from guesses where kind like 'password%' order by who`).toEqual([
+      { who: "" },
+      { who: "203.0.113.1" },
+    ]);
   });
 
   test("R10: a device is known to its own users only, and to callers of the public listener not at all", async () => {

@@ -215,6 +215,11 @@ describe("behind a proxy, by default", () => {
     expect(await create(owner)).toBe("ok");
     await advance(rig, 10);
     expect(await countOutcomes(20, () => create(attacker))).toEqual({ ok: 10, rate_limited: 10 });
+    const byDevice = (index: number) =>
+      outcome(from(rig, "203.0.113.1", device(`device-${index}`, ada.id)), "create_signin", {
+        user_email_address: ada.address,
+      });
+    expect(await countOutcomes(110, byDevice)).toEqual({ ok: 100, rate_limited: 10 });
   });
 
   test("S-F16, S-19: a password tried once on an unknown address is forgotten after a day, many after thirty", async () => {

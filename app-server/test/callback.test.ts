@@ -223,6 +223,7 @@ describe("an acceptance that fails", () => {
       "rate_limited",
     );
     await stack.client.advanceClocks(1_800);
+    scene.admin = await stack.client.adminCookie();
     expect(await accept(scene, email)).toMatchObject({ status: 200 });
   });
 

@@ -162,6 +162,16 @@ test("S-17: full buckets are cleared away", async () => {
   expect(await stack.sql`select from rate_limits where kind = 'ip_registration'`).toHaveLength(0);
 });
 
+test("S-19, S-F16: counts of guesses are cleared away when they no longer count, and not before", async () => {
+  const client = createClient(stack);
+  await post("/auth/lookup_registration", { email: "guessed@example.com", code: "ABCDEFGH" }, "127.0.0.1");
+  const counts = () => stack.sql`select from guesses where subject = 'guessed@example.com'`;
+  await client.command("app", "advance_clock", { seconds: 86_400 - 60 });
+  expect(await counts()).toHaveLength(1);
+  await client.command("app", "advance_clock", { seconds: 60 });
+  expect(await counts()).toHaveLength(0);
+});
+
 test("S-17: no more mails leave in a minute than the operator allows; the rest follows", async () => {
   const client = createClient(stack);
   const send = (mail: number) => client.email({ type: "password_updated", email: `m${mail}@example.com` });

@@ -660,7 +660,7 @@ export const mutations: readonly Mutation[] = [
       "auth-server/test/flows/limits#callers of one network",
     ],
     ["limit", "return Math.max(0, rows[0]?.seconds ?? 0);", "return 0;", "app-server/test/code-guesses#R10, S-F3"],
-    ["expiry", `forget_at <= \${now} limit`, `forget_at <= \${now + 60} limit`, "auth-server/test/purge"],
+    ["expiry", `forget_at <= \${now} limit`, `forget_at <= \${now + 60} limit`, "app-server/test/limits#S-19, S-F16"],
   ]),
   ...shared("runtime/rate-limits.ts", "auth-server/test/flows/limits#callers of one network", [
     ["caller", "return [own, { limit: shared, key: network }];", "return [own];"],

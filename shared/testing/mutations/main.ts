@@ -39,7 +39,7 @@ await setup({
   },
 });
 
-type Outcome = "noticed" | "survived" | "no longer applies" | "tests fail without it";
+type Outcome = "noticed" | "survived" | "no longer applies" | "tests fail without it" | "could not be judged";
 
 /** A copy of the checkout as it lies here, in which packages are found here, and the workspaces' own code there. */
 async function copyCheckout(): Promise<string> {
@@ -109,6 +109,8 @@ async function tryMutation(copy: string, { file, find, replace, test }: Mutation
     );
     const [failed] = await findFailures(copy, test);
     return failed === undefined ? ["survived"] : ["noticed", failed];
+  } catch (error) {
+    return ["could not be judged", String(error)];
   } finally {
     await writeFile(path, sound);
   }

@@ -120,9 +120,19 @@ export const mutations: readonly Mutation[] = [
     ],
   ]),
   ...auth("actions/signup.ts", "signup", [
-    ["expiry", "context.clock.now() >= signup.expiresAt", "context.clock.now() > signup.expiresAt"],
-    ["expiry", "expiresAt: now + settings.expiration.signup,", "expiresAt: now + settings.expiration.signup + 1,"],
-    ["limit", "const siblingsWithoutCode = 20;", "const siblingsWithoutCode = 21;", "siblings"],
+    [
+      "expiry",
+      "context.clock.now() >= signup.expiresAt",
+      "context.clock.now() > signup.expiresAt",
+      "signup#in its last second",
+    ],
+    [
+      "expiry",
+      "expiresAt: now + settings.expiration.signup,",
+      "expiresAt: now + settings.expiration.signup + 1,",
+      "signup#D-16, R13",
+    ],
+    ["limit", "const siblingsWithoutCode = 20;", "const siblingsWithoutCode = 21;", "siblings#S-13: twenty siblings"],
     [
       "proof",
       `if (!signup.emailAddressVerified) return failure("email_address_not_verified");\n  if (signup.password && context.settings.strict)`,
@@ -133,39 +143,71 @@ export const mutations: readonly Mutation[] = [
       `if (!signup.emailAddressVerified) return failure("email_address_not_verified");\n  if (!signup.password)`,
       "if (!signup.password)",
     ],
-    ["proof", "const isRight = isRightCode(", "const isRight = true || isRightCode("],
-    ["proof", "return isRightSecret(signup.secretHash, parts) ? signup : undefined;", "return signup;"],
-    ["limit", `if (!(await mayGuessCode(context, signup.emailAddress, caller))) return "rate_limited";`, ""],
+    ["proof", "const isRight = isRightCode(", "const isRight = true || isRightCode(", "signup#D-41"],
+    [
+      "proof",
+      "return isRightSecret(signup.secretHash, parts) ? signup : undefined;",
+      "return signup;",
+      "flows/differences#R14: in strict mode",
+    ],
+    [
+      "limit",
+      `if (!(await mayGuessCode(context, signup.emailAddress, caller))) return "rate_limited";`,
+      "",
+      "signup#D-42",
+    ],
     [
       "proof",
       `if (code === undefined) return failure("too_many_signups");\n  const fault = await findCodeFault(context, signup, code, caller);`,
       `if (code === undefined) return failure("too_many_signups");\n  const fault = undefined;`,
-      "siblings",
+      "siblings#S-13: twenty siblings",
     ],
     [
       "limit",
       `const mail: AskedMail = { purpose: "signup", address: signup.emailAddress, caller };\n  if (!(await mayMail(context, mail))) return failure("rate_limited");`,
       `const mail: AskedMail = { purpose: "signup", address: signup.emailAddress, caller };`,
+      "signup#D-37",
     ],
   ]),
   ...auth("store/signins.ts", "signin", [
     ["once", `.where("id", "=", id)\n    .where("user_first_factor_verified", "=", false)`, `.where("id", "=", id)`],
   ]),
   ...auth("actions/signin.ts", "signin", [
-    ["expiry", "context.clock.now() >= signin.expiresAt", "context.clock.now() > signin.expiresAt"],
+    [
+      "expiry",
+      "context.clock.now() >= signin.expiresAt",
+      "context.clock.now() > signin.expiresAt",
+      "signin#D-60: a signin lives",
+    ],
     [
       "expiry",
       "expiresAt: createdAt + settings.expiration.signin,",
       "expiresAt: createdAt + settings.expiration.signin + 1,",
+      "signin#D-60: a signin lives",
     ],
-    ["proof", "if (!signin.userFirstFactorVerified || user === undefined) return", "if (user === undefined) return"],
-    ["permission", "if (!isActive(user, signin)) return end(context, signin);", ""],
-    ["permission", "const owner = user?.disabled ? undefined : user;", "const owner = user;"],
+    [
+      "proof",
+      "if (!signin.userFirstFactorVerified || user === undefined) return",
+      "if (user === undefined) return",
+      "signin#steps out of order",
+    ],
+    [
+      "permission",
+      "if (!isActive(user, signin)) return end(context, signin);",
+      "",
+      "flows/session-ends#a signin, update or reset under way",
+    ],
+    [
+      "permission",
+      "const owner = user?.disabled ? undefined : user;",
+      "const owner = user;",
+      "signin#S-2: an unknown and a disabled",
+    ],
     [
       "expiry",
       "if (user.password_hash_counter !== signin.userPasswordHashCounter)",
       "if (false)",
-      "flows/password-reset",
+      "flows/password-reset#R24, S-21, R28: every older session",
     ],
     [
       "proof",
@@ -173,30 +215,70 @@ export const mutations: readonly Mutation[] = [
       "return { signin, user };",
       "flows/differences#R14: in strict mode",
     ],
-    ["once", `if (signin.userFirstFactorVerified) return failure("user_first_factor_already_verified");`, ""],
-    ["proof", "if (!(await isPasswordOf(context, place, user, args.password)) || !user) {", "if (!user) {"],
-    ["limit", "if (!paid.ok) return paid;", ""],
+    [
+      "once",
+      `if (signin.userFirstFactorVerified) return failure("user_first_factor_already_verified");`,
+      "",
+      "signin#steps out of order",
+    ],
+    [
+      "proof",
+      "if (!(await isPasswordOf(context, place, user, args.password)) || !user) {",
+      "if (!user) {",
+      "signin#D-60: six wrong passwords",
+    ],
+    ["limit", "if (!paid.ok) return paid;", "", "signin#D-60: six wrong passwords"],
   ]),
   ...auth("actions/user-changes.ts", "flows/password-update", [
-    ["expiry", "context.clock.now() >= change.expiresAt", "context.clock.now() > change.expiresAt"],
-    ["ownership", `if (found.change.sessionId !== valid.session.id) return failure("session_mismatch");`, ""],
+    [
+      "expiry",
+      "context.clock.now() >= change.expiresAt",
+      "context.clock.now() > change.expiresAt",
+      "flows/password-update#in the object's last second",
+    ],
+    [
+      "ownership",
+      `if (found.change.sessionId !== valid.session.id) return failure("session_mismatch");`,
+      "",
+      "flows/password-update#is a mismatch and ends nothing",
+    ],
     [
       "expiry",
       "return !usesAddress || user.email_address_counter === change.userEmailAddressCounter;",
       "return true;",
-      "flows/password-reset",
+      "flows/password-reset#it ends with what it rests on",
     ],
     [
       "expiry",
       "if (change.userId !== undefined && user?.password_hash_counter !== change.userPasswordHashCounter)",
       "if (false)",
-      "flows/password-reset",
+      "flows/password-reset#it ends with what it rests on",
     ],
-    ["once", `if (change.identityVerified) return failure("user_identity_already_verified");`, ""],
-    ["once", `if (change.newPassword) return failure("new_password_already_set");`, ""],
-    ["proof", "if (!(await isPasswordOf(context, place, user, password))) {", "if (false) {"],
-    ["limit", "if (!paid.ok) return paid;", ""],
-    ["permission", "if (!isActive(user, change)) return false;", "", "flows/password-reset"],
+    [
+      "once",
+      `if (change.identityVerified) return failure("user_identity_already_verified");`,
+      "",
+      "flows/password-update#R14: every step is taken once",
+    ],
+    [
+      "once",
+      `if (change.newPassword) return failure("new_password_already_set");`,
+      "",
+      "flows/password-update#R14: every step is taken once",
+    ],
+    [
+      "proof",
+      "if (!(await isPasswordOf(context, place, user, password))) {",
+      "if (false) {",
+      "flows/password-update#something wrong is refused",
+    ],
+    ["limit", "if (!paid.ok) return paid;", "", "flows/password-update#five wrong passwords"],
+    [
+      "permission",
+      "if (!isActive(user, change)) return false;",
+      "",
+      "flows/password-reset#R27: it ends when the user is",
+    ],
     [
       "proof",
       "if (!isRightSecret(change.secretHash, parts)) return undefined;",
@@ -205,19 +287,40 @@ export const mutations: readonly Mutation[] = [
     ],
   ]),
   ...auth("store/user-changes.ts", "flows/user-deletion", [
-    ["ownership", `.where("id", "=", id)\n    .where("kind", "=", kind)`, `.where("id", "=", id)`],
+    [
+      "ownership",
+      `.where("id", "=", id)\n    .where("kind", "=", kind)`,
+      `.where("id", "=", id)`,
+      "flows/user-deletion#R14: tokens of other objects",
+    ],
   ]),
   ...auth("actions/user-deletion.ts", "flows/user-deletion", [
-    ["proof", `if (!change.identityVerified) return failure("user_identity_not_verified");`, ""],
-    ["ownership", "await deleteSessionsOfUser(context.db, user.id);", ""],
+    [
+      "proof",
+      `if (!change.identityVerified) return failure("user_identity_not_verified");`,
+      "",
+      "flows/user-deletion#no step works before",
+    ],
+    ["ownership", "await deleteSessionsOfUser(context.db, user.id);", "", "flows/user-deletion#R27: the user is gone"],
   ]),
   ...auth("actions/password-update.ts", "flows/password-update", [
-    ["proof", `if (!found.change.identityVerified) return failure("user_identity_not_verified");`, ""],
-    ["proof", `if (!change.newPassword) return failure("new_password_not_set");`, ""],
+    [
+      "proof",
+      `if (!found.change.identityVerified) return failure("user_identity_not_verified");`,
+      "",
+      "flows/password-update#no step works before",
+    ],
+    [
+      "proof",
+      `if (!change.newPassword) return failure("new_password_not_set");`,
+      "",
+      "flows/password-update#no step works before",
+    ],
     [
       "ownership",
       "if (!context.settings.strict)\n    await endOtherSessions",
       "if (false)\n    await endOtherSessions",
+      "flows/password-update#S-21, R28: every other session",
     ],
   ]),
   ...auth("actions/password-reset.ts", "flows/password-reset", [
@@ -226,12 +329,14 @@ export const mutations: readonly Mutation[] = [
       "proof",
       `if (!change.identityVerified || !user) return failure("user_first_factor_not_verified");\n  if (!change.newPassword)`,
       `if (!user) return failure("user_first_factor_not_verified");\n  if (!change.newPassword)`,
+      "flows/password-reset#no step works before",
     ],
-    ["proof", "if (!isRight || !user)", "if (!user)"],
+    ["proof", "if (!isRight || !user)", "if (!user)", "flows/password-reset#something wrong is refused"],
     [
       "limit",
       `if (!(await mayGuessTemporaryPassword(context, subjectOf(change), caller))) return failure("rate_limited");`,
       "",
+      "flows/password-reset#R11: five wrong temporary",
     ],
   ]),
   ...auth("actions/email-address-update.ts", "flows/email-address-update", [
@@ -239,12 +344,23 @@ export const mutations: readonly Mutation[] = [
       "proof",
       `if (!change.newEmailAddressVerified) return failure("email_address_not_verified");\n  if (!change.identityVerified)`,
       "if (!change.identityVerified)",
+      "flows/email-address-update#no step works before",
     ],
-    ["proof", `if (!change.identityVerified) return failure("user_identity_not_verified");`, ""],
-    ["proof", "if (!isRightCode(code, typed))", "if (false)"],
-    ["limit", `if (!(await mayGuessUpdateCode(context, found.user.id, address))) return failure("rate_limited");`, ""],
+    [
+      "proof",
+      `if (!change.identityVerified) return failure("user_identity_not_verified");`,
+      "",
+      "flows/email-address-update#no step works before",
+    ],
+    ["proof", "if (!isRightCode(code, typed))", "if (false)", "flows/email-address-update#something wrong is refused"],
+    [
+      "limit",
+      `if (!(await mayGuessUpdateCode(context, found.user.id, address))) return failure("rate_limited");`,
+      "",
+      "flows/email-address-update#R11: five wrong codes",
+    ],
   ]),
-  ...auth("store/maintenance.ts", "purge", [
+  ...auth("store/maintenance.ts", "purge#S-19", [
     ["expiry", `"signups", sql\`expires_at <= \${now}\``, `"signups", sql\`expires_at <= \${now - 600}\``],
     ["expiry", `"signins", sql\`expires_at <= \${now}\``, `"signins", sql\`expires_at <= \${now + 600}\``],
     ["expiry", `"user_changes", sql\`expires_at <= \${now}\``, `"user_changes", sql\`false and \${now} = 0\``],
@@ -300,6 +416,7 @@ export const mutations: readonly Mutation[] = [
       "permission",
       `.onRef("permissions.user_id", "=", "users.id")\n        .on((eb) => eb.or([eb("permissions.expires_at", "is", null), eb("permissions.expires_at", ">", now)])),`,
       `.onRef("permissions.user_id", "=", "users.id"),`,
+      "administrators#D-11: permissions come and go",
     ],
     [
       "permission",
@@ -314,7 +431,7 @@ export const mutations: readonly Mutation[] = [
       "ownership",
       `sql<boolean>\`(user_id = \${id} or registration_id = \${registration_id})\``,
       `sql<boolean>\`(user_id = \${id} or registration_id = \${registration_id} or true)\``,
-      "people",
+      "people#S-F11: the next holder",
     ],
   ]),
   ...app("accounts/user-server.ts", "activation#D-46: who was not accepted", [
@@ -334,20 +451,36 @@ export const mutations: readonly Mutation[] = [
       "expiry",
       `.where("superseded", "=", false)\n    .where("expires_at", ">", now)`,
       `.where("superseded", "=", false)`,
+      "password-links#M-18: a link works until",
     ],
-    ["once", `.where("is_open", "=", true)\n    .where("superseded", "=", false)`, `.where("is_open", "=", true)`],
-    ["expiry", `.where("expires_at", ">", now - renewableFor)`, ""],
+    [
+      "once",
+      `.where("is_open", "=", true)\n    .where("superseded", "=", false)`,
+      `.where("is_open", "=", true)`,
+      "password-links#K-10, acc F11",
+    ],
+    ["expiry", `.where("expires_at", ">", now - renewableFor)`, "", "password-links#M-18: a link works until"],
     [
       "ownership",
       `db.deleteFrom("account_links").where("user_id", "=", userId).where("used_at", "is", null);`,
       `db.deleteFrom("account_links").where("used_at", "is", null);`,
       "email-change",
     ],
-    ["once", `.where("id", "=", id)\n    .where("used_at", "is", null)`, `.where("id", "=", id)`, "email-change"],
+    [
+      "once",
+      `.where("id", "=", id)\n    .where("used_at", "is", null)`,
+      `.where("id", "=", id)`,
+      "email-change#twenty at once confirm",
+    ],
   ]),
   ...app("accounts/email-change.ts", "email-change", [
-    ["proof", "if (!equalInConstantTime(mac, link.code_mac ?? Buffer.alloc(mac.length)))", "if (false)"],
-    ["expiry", "user.disabled || user.standing !== link.standing", "user.disabled"],
+    [
+      "proof",
+      "if (!equalInConstantTime(mac, link.code_mac ?? Buffer.alloc(mac.length)))",
+      "if (false)",
+      "email-change#K-6",
+    ],
+    ["expiry", "user.disabled || user.standing !== link.standing", "user.disabled", "email-change#S-21"],
   ]),
   ...app("accounts/own-sessions.ts", "account#R29", [
     ["proof", "if (password === undefined && !isRecent)", "if (false)"],
@@ -364,17 +497,28 @@ export const mutations: readonly Mutation[] = [
     ["limit", "const asked = { ...headers, ...causedByLink };", "const asked = headers;", "known-devices"],
   ]),
   ...app("admins/people-rules.ts", "administration", [
-    ["permission", "if (!administrators.includes(actor)) return refuse(noLongerAdministrator);", ""],
-    ["permission", "if (userId === actor) return refuse(ownAccount);", ""],
-    ["permission", "if (administrators.length === 1) return refuse(lastAdministrator);", ""],
+    [
+      "permission",
+      "if (!administrators.includes(actor)) return refuse(noLongerAdministrator);",
+      "",
+      "administration#R39: whose right",
+    ],
+    ["permission", "if (userId === actor) return refuse(ownAccount);", "", "administration#R37: nobody disables"],
+    ["permission", "if (administrators.length === 1) return refuse(lastAdministrator);", "", "administration#R37, R39"],
   ]),
   ...app("admins/people-store.ts", "administration", [
     [
       "ownership",
       `.set({ disabled, disabled_counter: sql\`disabled_counter + 1\` })\n    .where("id", "=", userId)`,
       `.set({ disabled, disabled_counter: sql\`disabled_counter + 1\` })`,
+      "administration#R27: disabling ends",
     ],
-    ["ownership", `sessions_counter + 1\` }).where("id", "=", userId)`, `sessions_counter + 1\` })`],
+    [
+      "ownership",
+      `sessions_counter + 1\` }).where("id", "=", userId)`,
+      `sessions_counter + 1\` })`,
+      "administration#R27: ending the sessions",
+    ],
     [
       "permission",
       `(expires_at is null or expires_at > \${now})`,
@@ -387,6 +531,7 @@ export const mutations: readonly Mutation[] = [
       "expiry",
       `.where("token_hash", "=", tokenHash)\n    .where("expires_at", ">", now)`,
       `.where("token_hash", "=", tokenHash)`,
+      "administrators#D-59: a link is good for one hour",
     ],
     [
       "permission",
@@ -400,13 +545,19 @@ export const mutations: readonly Mutation[] = [
     ],
   ]),
   ...app("admins/rules.ts", "administrators", [
-    ["permission", `if (change.permission === "admin") return adminIsSeparate;`, ""],
+    [
+      "permission",
+      `if (change.permission === "admin") return adminIsSeparate;`,
+      "",
+      "administrators#D-11: `admin` is neither",
+    ],
   ]),
   ...app("mail/codes.ts", "lookup", [
     [
       "expiry",
       `.where("tokens.key", "=", key)\n    .where("tokens.expires_at", ">", context.clock.now())`,
       `.where("tokens.key", "=", key)`,
+      "lookup#D-55: a code is found until",
     ],
     [
       "expiry",
@@ -418,23 +569,30 @@ export const mutations: readonly Mutation[] = [
       "proof",
       "return equalInConstantTime(mac, row?.code_mac ?? Buffer.alloc(mac.length)) ? row?.id : undefined;",
       "return row?.id;",
+      "lookup#D-54, S-16: a wrong guess",
     ],
     [
       "proof",
       "return equalInConstantTime(mac, row?.code_mac ?? Buffer.alloc(mac.length));",
       "return row !== undefined;",
-      "people",
+      "people#S-F10: after the approval",
     ],
   ]),
   ...app("mail/store.ts", "mail-queue", [
-    ["ownership", `.where("claimed_by", "=", settlement.processName)`, ""],
-    ["limit", `case when \${count} >= \${limit}`, `case when \${count} > \${limit}`, "mail-status"],
+    ["ownership", `.where("claimed_by", "=", settlement.processName)`, "", "mail-queue#only the worker"],
+    [
+      "limit",
+      `case when \${count} >= \${limit}`,
+      `case when \${count} > \${limit}`,
+      "mail-status#an address that refuses for good",
+    ],
   ]),
   ...app("mail/unsubscribe.ts", "mail-notices", [
     [
       "proof",
       'if (!isSwitchable(type) || !equalInConstantTime(sign(userId, type), Buffer.from(given, "base64url")))',
       "if (!isSwitchable(type))",
+      "mail-notices#M-15: forged",
     ],
   ]),
   ...app("registration/code-guesses.ts", "code-guesses", [
@@ -448,46 +606,73 @@ export const mutations: readonly Mutation[] = [
     ],
   ]),
   ...app("registration/rules.ts", "lookup", [
-    ["proof", "if (code === undefined) return codeNeeded;", "if (code === undefined) return undefined;", "people"],
-    ["proof", `return guess.is === "right" ? undefined : incorrectCode;`, "return undefined;", "people"],
-    ["limit", `if (guess.is === "refused") return guess.problem;\n  return guess`, "return guess", "people"],
+    [
+      "proof",
+      "if (code === undefined) return codeNeeded;",
+      "if (code === undefined) return undefined;",
+      "people#S-F10: after the approval",
+    ],
+    [
+      "proof",
+      `return guess.is === "right" ? undefined : incorrectCode;`,
+      "return undefined;",
+      "people#S-F10: after the approval",
+    ],
+    [
+      "limit",
+      `if (guess.is === "refused") return guess.problem;\n  return guess`,
+      "return guess",
+      "people#S-F10: codes for withdrawing",
+    ],
   ]),
   ...app("registration/store.ts", "decisions", [
     [
       "once",
       `.where("email", "=", email)\n        .where("state", "=", "REQUESTED")\n        .returning(decidedColumns)`,
       `.where("email", "=", email)\n        .returning(decidedColumns)`,
+      "decisions#D-34, C3",
     ],
     [
       "ownership",
       `.where((eb) => eb.not(eb.exists(eb.selectFrom("users").select("id").where("email_norm", "=", email))))`,
       "",
+      "decisions#C3: what was rejected",
     ],
-    ["expiry", `.where("decided_at", ">", rejectedSince)`, ""],
+    ["expiry", `.where("decided_at", ">", rejectedSince)`, "", "decisions#C3: after withdrawal"],
     [
       "expiry",
       `.where("state", "in", ["REQUESTED", "ACCEPTED"])\n        .where("expires_at", "<=", now)`,
       `.where("state", "in", ["REQUESTED", "ACCEPTED"])\n        .where("expires_at", "<", now)`,
-      "expiry",
+      "expiry#C3: a registration nobody",
     ],
     [
       "expiry",
       `.where("state", "=", "OPEN")\n    .where("signup_expires_at", "<=", now)`,
       `.where("state", "=", "OPEN")\n    .where("signup_expires_at", "<", now)`,
-      "expiry",
+      "expiry#C3: an approved one falls",
     ],
-    ["ownership", "and not exists (select from users where email_norm = further.email)", "", "people"],
+    [
+      "ownership",
+      "and not exists (select from users where email_norm = further.email)",
+      "",
+      "people#acc F8: a registration that an account overtook",
+    ],
     [
       "ownership",
       `.where("id", "=", id)\n    .where("email", "=", email)\n    .forUpdate()`,
       `.where("id", "=", id)\n    .forUpdate()`,
-      "people",
+      "people#S-F10: without a choice",
     ],
   ]),
   ...app("registration/opening-store.ts", "administration", [
-    ["once", `.where("email", "=", email)\n    .where("state", "=", "REQUESTED")`, `.where("email", "=", email)`],
+    [
+      "once",
+      `.where("email", "=", email)\n    .where("state", "=", "REQUESTED")`,
+      `.where("email", "=", email)`,
+      "decisions#D-32: accepting again",
+    ],
   ]),
-  ...app("admins/oversight-routes.ts", "administrators", [
+  ...app("admins/oversight-routes.ts", "administrators#D-11: every administrator's route", [
     [
       "permission",
       `path: "/admin/decide_many/",
@@ -498,7 +683,7 @@ export const mutations: readonly Mutation[] = [
     access: "user"`,
     ],
   ]),
-  ...app("mail/routes.ts", "administrators", [
+  ...app("mail/routes.ts", "administrators#D-11: every administrator's route", [
     [
       "permission",
       `path: "/admin/mails/clear_address/",
@@ -529,7 +714,7 @@ export const mutations: readonly Mutation[] = [
       "body: z.object({ email: addressField, ...proofField }),",
     ],
   ]),
-  ...app("registration/routes.ts", "administrators", [
+  ...app("registration/routes.ts", "administrators#D-11: every administrator's route", [
     [
       "permission",
       `path: "/admin/delete_registration/",

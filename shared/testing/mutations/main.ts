@@ -18,7 +18,7 @@ const workspaces = ["shared", "auth-server", "app-server"];
 
 const { values: options } = parseArgs({
   options: {
-    /** Only those whose file or kind contains it. */
+    /** A pattern: only those whose kind and file match it. */
     only: { type: "string", default: "" },
     /** `2/5`: the second of five parts. */
     part: { type: "string", default: "1/1" },
@@ -28,7 +28,7 @@ const { values: options } = parseArgs({
 
 const [part = 1, parts = 1] = options.part.split("/").map(Number);
 const chosen = mutations
-  .filter(({ file, kind }) => `${kind} ${file}`.includes(options.only))
+  .filter(({ file, kind }) => new RegExp(options.only).test(`${kind} ${file}`))
   .filter((_, index) => index % parts === part - 1);
 
 /** One PostgreSQL for all runs, with templates that are migrated once. */

@@ -327,8 +327,8 @@ export const mutations: readonly Mutation[] = [
     ["limit", `caller.asksForLink() ? "reset" : "direct reset"`, `"reset"`, "flows/limits"],
     [
       "proof",
-      `if (!change.identityVerified || !user) return failure("user_first_factor_not_verified");\n  if (!change.newPassword)`,
-      `if (!user) return failure("user_first_factor_not_verified");\n  if (!change.newPassword)`,
+      `if (!change.identityVerified || !user) return failure("user_first_factor_not_verified");\n  return setNewPassword`,
+      `if (!user) return failure("user_first_factor_not_verified");\n  return setNewPassword`,
       "flows/password-reset#no step works before",
     ],
     ["proof", "if (!isRight || !user)", "if (!user)", "flows/password-reset#something wrong is refused"],

@@ -66,14 +66,16 @@ async function linkPackages(from: string, to: string): Promise<void> {
 }
 
 /** The names of the tests that failed, and the messages of files that could not be run. */
-async function findFailures(copy: string, test: string): Promise<string[]> {
+async function findFailures(
+  copy: string,
+  { file, names, bail }: { file: string; names: readonly string[]; bail: number },
+): Promise<string[]> {
   const report = join(copy, "report.json");
   await rm(report, { force: true });
-  const [file = "", name = ""] = test.split("#");
-  const chosen = ["-t", name.replace(/[^\w ]/g, "\\$&")];
+  const named = names.map((name) => name.replace(/[^\w ]/g, "\\$&")).join("|");
   const output = ["--reporter=json", `--outputFile=${report}`];
   const vitest = join(copy, "node_modules/vitest/vitest.mjs");
-  const ended = await run(process.execPath, [vitest, "run", file, ...chosen, "--bail", "1", ...output], {
+  const ended = await run(process.execPath, [vitest, "run", file, "-t", named, "--bail", String(bail), ...output], {
     cwd: copy,
     env: { ...process.env, ANTEROOM_TEST_POSTGRES: postgresUrl },
     maxBuffer: 2 ** 28,
@@ -82,7 +84,7 @@ async function findFailures(copy: string, test: string): Promise<string[]> {
   const text = await readFile(report, "utf8").catch(() => undefined);
   if (text === undefined) throw new Error(`No tests were run:\n${ended.stdout}\n${ended.stderr}`);
   const { testResults: files, numPassedTests, numFailedTests, numFailedTestSuites } = JSON.parse(text) as Report;
-  if (numPassedTests + numFailedTests + numFailedTestSuites === 0) throw new Error(`There is no ${test}.`);
+  if (numPassedTests + numFailedTests + numFailedTestSuites === 0) throw new Error(`There is no ${names} in ${file}.`);
   return files.flatMap(({ status, message, assertionResults: tests }) => {
     const failed = tests.filter((each) => each.status === "failed").map(({ fullName }) => fullName);
     return status === "failed" && failed.length === 0 ? [message.slice(0, 100)] : failed;
@@ -107,7 +109,8 @@ async function tryMutation(copy: string, { file, find, replace, test }: Mutation
       path,
       sound.replace(find, () => replace),
     );
-    const [failed] = await findFailures(copy, test);
+    const [testFile, name] = partsOf(test);
+    const [failed] = await findFailures(copy, { file: testFile, names: [name], bail: 1 });
     return failed === undefined ? ["survived"] : ["noticed", failed];
   } catch (error) {
     return ["could not be judged", String(error)];
@@ -116,11 +119,20 @@ async function tryMutation(copy: string, { file, find, replace, test }: Mutation
   }
 }
 
-/** What fails anyway notices nothing. Looked at once for each test, after a mutation that it seems to have noticed. */
-const soundness = new Map<string, Promise<string[]>>();
+/** The file and what is named in it; an empty name stands for all of them. */
+function partsOf(test: string): [file: string, name: string] {
+  const [file = "", name = ""] = test.split("#");
+  return [file, name];
+}
+
+/** What fails anyway notices nothing. Looked at once for each file, after a mutation that it seems to have noticed. */
+const unsound = new Map<string, Promise<string[]>>();
 function failuresWithout(copy: string, test: string): Promise<string[]> {
-  const known = soundness.get(test) ?? findFailures(copy, test);
-  soundness.set(test, known);
+  const [file] = partsOf(test);
+  const inFile = chosen.map((mutation) => partsOf(mutation.test)).filter(([other]) => other === file);
+  const names = [...new Set(inFile.map(([, name]) => name))];
+  const known = unsound.get(file) ?? findFailures(copy, { file, names, bail: 0 });
+  unsound.set(file, known);
   return known;
 }
 
@@ -128,7 +140,7 @@ async function work(copy: string, queue: Mutation[]): Promise<[Mutation, Outcome
   const results: [Mutation, Outcome][] = [];
   for (let mutation = queue.shift(); mutation; mutation = queue.shift()) {
     const [found, by] = await tryMutation(copy, mutation);
-    const isSound = found !== "noticed" || (await failuresWithout(copy, mutation.test)).length === 0;
+    const isSound = found !== "noticed" || !(await failuresWithout(copy, mutation.test)).includes(by ?? "");
     const outcome = isSound ? found : "tests fail without it";
     results.push([mutation, outcome]);
     console.log(`${outcome}: ${describe(mutation)}${by === undefined ? "" : ` (by "${by}")`}`);

@@ -88,8 +88,13 @@ export const mutations: readonly Mutation[] = [
     ["permission", " && user.disabled_counter === object.userDisabledCounter", ""],
   ]),
   ...auth("store/signups.ts", "siblings", [
-    ["limit", `.where("siblings", "<", limit)`, `.where("siblings", "<=", limit)`],
-    ["ownership", `eb.or([eb("id", "=", id), eb("family_id", "=", id)])`, `eb.or([eb("id", "=", id)])`],
+    ["limit", `.where("siblings", "<", limit)`, `.where("siblings", "<=", limit)`, "siblings#S-13: twenty siblings"],
+    [
+      "ownership",
+      `eb.or([eb("id", "=", id), eb("family_id", "=", id)])`,
+      `eb.or([eb("id", "=", id)])`,
+      "siblings#S-13: a sibling of a sibling",
+    ],
     [
       "proof",
       `.where("family_id", "=", familyId)\n    .where("email_address_verified", "=", true)`,
@@ -100,11 +105,13 @@ export const mutations: readonly Mutation[] = [
       "ownership",
       `await db.deleteFrom("signups").where("family_id", "=", familyId).execute();`,
       `await db.deleteFrom("signups").where("id", "=", familyId).execute();`,
+      "siblings#S-13: when somebody else has the address",
     ],
     [
       "ownership",
       `signups.deleteFrom("signups").where("family_id", "=", familyId)`,
       `signups.deleteFrom("signups").where("id", "=", familyId)`,
+      "siblings#S-13: who did not show the code",
     ],
     [
       "once",
@@ -342,8 +349,8 @@ export const mutations: readonly Mutation[] = [
   ...auth("actions/email-address-update.ts", "flows/email-address-update", [
     [
       "proof",
-      `if (!change.newEmailAddressVerified) return failure("email_address_not_verified");\n  if (!change.identityVerified)`,
-      "if (!change.identityVerified)",
+      `if (!found.change.newEmailAddressVerified) return failure("email_address_not_verified");\n  return verify`,
+      "return verify",
       "flows/email-address-update#no step works before",
     ],
     [
@@ -352,7 +359,7 @@ export const mutations: readonly Mutation[] = [
       "",
       "flows/email-address-update#no step works before",
     ],
-    ["proof", "if (!isRightCode(code, typed))", "if (false)", "flows/email-address-update#something wrong is refused"],
+    ["proof", "if (!isRightCode(code, typed))", "if (false)", "flows/email-address-update#R14: a code of another"],
     [
       "limit",
       `if (!(await mayGuessUpdateCode(context, found.user.id, address))) return failure("rate_limited");`,

@@ -12,7 +12,7 @@ let client: Client;
 let walk: Walk;
 
 beforeAll(async () => {
-  stack = await startStack({ env: { AUTH_USER_CHECK_INTERVAL: "0s", BACKEND_TRUSTED_ORIGINS: partners } });
+  stack = await startStack({ env: { BACKEND_TRUSTED_ORIGINS: partners } });
   client = createClient(stack);
   walk = await createWalk(stack, client);
 });

@@ -6,8 +6,8 @@ export default defineConfig({
     include: ["{shared,auth-server,app-server}/test/**/*.test.ts"],
     globalSetup: ["shared/testing/global-setup.ts"],
     setupFiles: ["shared/testing/fail-on-console-error.ts", "shared/testing/patient-timeouts.ts"],
-    // Files share what they import, and wait for processes and clocks more than they compute.
+    // Files share what they import. They also wait for processes and clocks, so that three keep two cores busy.
     isolate: false,
-    maxWorkers: 2,
+    maxWorkers: 3,
   },
 });

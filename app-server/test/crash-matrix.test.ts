@@ -75,6 +75,7 @@ beforeAll(async () => {
       AUTH_DATABASE_POOL: "20",
       AUTH_INVOKE_TIMEOUT: "15s",
       AUTH_EMAIL_TIMEOUT: "15s",
+      LOG_LEVEL: "warn",
     },
   });
   authSql = postgres(stack.databases.auth.url, { max: 2, onnotice: () => undefined });
@@ -240,7 +241,8 @@ describe.each<{ who: string; killed: ("app" | "auth")[]; goesOn: "meanwhile" | "
     await stack.client.drainMail();
   });
 
-  test.each(acceptancePoints)("D-31: acceptance, $name", async (point) => {
+  // Nobody has to do with anybody else from here on.
+  test.concurrent.each(acceptancePoints)("D-31: acceptance, $name", async (point) => {
     const { person, reply } = accepted.get(point) as { person: Person; reply: Reply | undefined };
     expect(await countUsers(person), "nobody is active without having shown the code").toBe(0);
     if ((await stateOf(person)) === "REQUESTED") {
@@ -257,7 +259,7 @@ describe.each<{ who: string; killed: ("app" | "auth")[]; goesOn: "meanwhile" | "
     await expectActive(person);
   });
 
-  test.each(activationPoints)("D-46: activation, $name", async (point) => {
+  test.concurrent.each(activationPoints)("D-46: activation, $name", async (point) => {
     const { person, result } = activated.get(point) as { person: Verified; result: { ok: boolean } | undefined };
     if ((await stateOf(person)) === "OPEN") {
       expect(result, "an activation that was answered is not lost").not.toMatchObject({ ok: true });

@@ -78,10 +78,10 @@ test("a pool of five that has answered 150,000 queries, three at a time, costs n
   const old = open(5);
   await workFor(old, 20_000);
   const heap = heapInUse();
-  await workFor(old, 130_000);
+  await workFor(old, 120_000);
   expect(heapInUse() - heap).toBeLessThan(20);
   // By turns, and the least of each, so that whatever else the machine does hits both. A pool of five as postgres.js makes
-  // it goes from 46 to 80 µs over this distance, and to 118 over 200,000.
+  // it costs between 1.5 and 1.7 times as much after this distance.
   await measured(async () => {
     const fresh = open(5);
     const costs = { old: [] as number[], fresh: [] as number[] };
@@ -89,7 +89,7 @@ test("a pool of five that has answered 150,000 queries, three at a time, costs n
       costs.fresh.push(await workFor(fresh, 2_000));
       costs.old.push(await workFor(old, 2_000));
     }
-    expect(Math.min(...costs.old)).toBeLessThan(1.5 * Math.min(...costs.fresh));
+    expect(Math.min(...costs.old)).toBeLessThan(1.3 * Math.min(...costs.fresh));
   });
 });
 

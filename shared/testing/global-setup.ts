@@ -14,10 +14,12 @@ declare module "vitest" {
   export interface ProvidedContext {
     /** The run's own PostgreSQL, as superuser, database `postgres`. */
     postgresUrl: string;
+    /** A temporary folder, for what tests of the run share. */
+    runFolder: string;
   }
 }
 
-const folderPrefix = "anteroom-test-postgres-";
+const folderPrefix = "anteroom-tests-";
 
 /** Nothing here has to outlive the run, so PostgreSQL need not wait for the disk. */
 const settings = {
@@ -33,7 +35,8 @@ const settings = {
   autovacuum_naptime: "10min",
 };
 
-let running: { postmaster: Postmaster; folder: string } | undefined;
+let folder: string | undefined;
+let postmaster: Postmaster | undefined;
 
 /**
  * One PostgreSQL for the whole run, in a temporary folder; tests make their databases in it (testing/database.ts). Or one
@@ -41,26 +44,24 @@ let running: { postmaster: Postmaster; folder: string } | undefined;
  */
 export async function setup(project: Pick<TestProject, "provide">): Promise<void> {
   project.provide("patience", await measurePatience());
-  const given = process.env.ANTEROOM_TEST_POSTGRES;
-  if (given) return void project.provide("postgresUrl", given);
   const programs = await preparePrograms();
   const parent = await temporaryFolder(programs);
   await removeLeftovers(parent);
-  const folder = await mkdtemp(join(parent, folderPrefix));
+  folder = await mkdtemp(join(parent, folderPrefix));
   await writeFile(join(folder, "run.pid"), String(process.pid));
   // PostgreSQL may run under another account, which has to pass through this folder.
   await chmod(folder, 0o711);
+  project.provide("runFolder", folder);
+  const given = process.env.ANTEROOM_TEST_POSTGRES;
+  if (given) return void project.provide("postgresUrl", given);
   const password = randomBytes(24).toString("base64url");
-  const postmaster = await startFresh(programs, folder, password);
-  running = { postmaster, folder };
+  postmaster = await startFresh(programs, folder, password);
   project.provide("postgresUrl", `postgres://postgres:${password}@127.0.0.1:${postmaster.port}/postgres`);
 }
 
 export async function teardown(): Promise<void> {
-  await running?.postmaster.stop(3_000);
-  if (running !== undefined) {
-    await rm(running.folder, { recursive: true, force: true });
-  }
+  await postmaster?.stop(3_000);
+  if (folder !== undefined) await rm(folder, { recursive: true, force: true });
 }
 
 async function startFresh(programs: Programs, folder: string, password: string): Promise<Postmaster> {

@@ -19,7 +19,7 @@ const norm = 50;
 
 /**
  * Looks at what tests wait for most, processes: the slowest of a few, for it is the slow ones that need patience. A
- * machine that is quiet now need not stay so, hence the half more.
+ * machine that is quiet now will not stay so, for three test files share its cores: hence twice as much.
  */
 export async function measurePatience(): Promise<number> {
   let slowest = 0;
@@ -28,7 +28,7 @@ export async function measurePatience(): Promise<number> {
     await Promise.all([doNothing(), doNothing()]);
     slowest = Math.max(slowest, performance.now() - start);
   }
-  return Math.min(10, Math.max(1, (1.5 * slowest) / norm));
+  return Math.min(10, Math.max(1, (2 * slowest) / norm));
 }
 
 const doNothing = () => promisify(execFile)(process.execPath, ["-e", "0"]);

@@ -1,7 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
-
-const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+import { programOf } from "@anteroom/shared/testing/servers";
 
 export interface WorkerProcess {
   /** SIGKILL; resolves when the process is gone. */
@@ -12,7 +10,7 @@ export interface WorkerProcess {
 
 /** An app server that serves nobody and only sends mails. It is at work when it is at work: nobody can ask it. */
 export function startMailWorker(env: Record<string, string>): WorkerProcess {
-  const child = spawn(process.execPath, [main], {
+  const child = spawn(process.execPath, [programOf("app-server")], {
     env: { ...env, BACKEND_MAIL_WORKER: "only" },
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });

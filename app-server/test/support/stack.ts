@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { freePort } from "@anteroom/shared/launch/ports";
 import { createTestDatabase, type TestDatabase } from "@anteroom/shared/testing/database";
 import { patiently } from "@anteroom/shared/testing/patience";
+import { bundleServers, compiledCode, programOf } from "@anteroom/shared/testing/servers";
 import postgres from "postgres";
 import { migrate as migrateAuth } from "../../../auth-server/src/migrate.ts";
 import { mailTypes } from "../../src/mail/types.ts";
@@ -60,6 +61,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     createDatabase("auth", migrateAuth),
     createDatabase("app", migrateApp),
     mkdtemp(join(tmpdir(), "anteroom-mails-")),
+    bundleServers(),
   ]);
   made.defer(() => rm(emailsDir, { recursive: true, force: true }));
   const ports = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
@@ -79,8 +81,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const ways = { ...direct, ...(await options.between?.(direct)) };
   const env: Record<string, string> = {
     PATH: process.env.PATH ?? "",
-    // Servers are started often here: compiled code is kept between their starts, which halves what a start costs.
-    NODE_COMPILE_CACHE: join(root, "node_modules/.cache/compiled-for-tests"),
+    NODE_COMPILE_CACHE: compiledCode(),
     TEST_MODE: "on",
     LOG_LEVEL: "debug",
     INTERNAL_SECRET: secret(),
@@ -124,12 +125,12 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   };
 }
 
-/** @param checkout where its files lie */
+/** @param checkout where its sources lie, if it is to run from them */
 export function createServer(
   name: "auth-server" | "app-server",
   env: Record<string, string>,
   probe: string,
-  checkout = root,
+  checkout?: string,
 ): RunningServer {
   let child: ChildProcess | undefined;
   let printed = "";
@@ -139,8 +140,9 @@ export function createServer(
       : new Promise<void>((resolve) => process.once("exit", () => resolve()));
 
   async function start() {
-    child = spawn(process.execPath, [join(checkout, name, "src/main.ts")], {
-      cwd: checkout,
+    const program = checkout === undefined ? programOf(name) : join(checkout, name, "src/main.ts");
+    child = spawn(process.execPath, [program], {
+      cwd: checkout ?? root,
       env,
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });

@@ -1,3 +1,4 @@
+import { measured } from "@anteroom/shared/testing/measured";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Client, createClient } from "./support/client.ts";
@@ -191,10 +192,15 @@ test("M-33: without a worker the web goes on, and its mails wait", async () => {
 });
 
 test(`M-32: ${rounds * killPoints.length} SIGKILLs at every point of a delivery: every mail arrives, at most one twice per kill`, {
-  timeout: patiently(120_000),
+  timeout: patiently(200_000),
 }, async () => {
+  // A mail waits 250 ms for what became of the one before it: a machine that is slower than that repeats two.
+  await measured(killEverywhere);
+});
+
+async function killEverywhere(turn: number): Promise<void> {
   const kills = killPoints.flatMap((point, place) =>
-    Array.from({ length: rounds }, (_, round) => ({ point, email: `kill@p${place}-${round}.example` })),
+    Array.from({ length: rounds }, (_, round) => ({ point, email: `kill@p${place}-${round}-${turn}.example` })),
   );
   expect(kills.length).toBeGreaterThanOrEqual(50);
   for (const { point, email } of kills) await killAt(point, email);
@@ -206,7 +212,7 @@ test(`M-32: ${rounds * killPoints.length} SIGKILLs at every point of a delivery:
   for (const { point, email } of kills)
     expect(arrivals(email).length, point.name).toBeGreaterThanOrEqual(point.arrives);
   expect(findUnexplained(kills.map(({ email }) => email))).toEqual([]);
-});
+}
 
 /** Repeated mails for which no kill can answer that happened between their arrivals: each kill answers for one. */
 function findUnexplained(emails: string[]): string[] {

@@ -237,7 +237,7 @@ test("D-11: permissions come and go with the next request; `member` lapses after
   expect(await permissions()).toEqual([]);
 });
 
-test("D-11: `admin` is neither granted nor taken this way; unknown users and bad names are refused", async () => {
+test("D-11, S-43: `admin` is neither granted nor taken this way; unknown users and bad names are refused", async () => {
   const { userId } = await walk.activate("climber@example.com");
   for (const what of ["add", "remove"] as const) {
     const reply = await change(what, userId, "admin");

@@ -66,7 +66,7 @@ test("R41: what is refused is not logged, nor what people do themselves", async 
   expect(await actionsOn("nobody@example.com")).toEqual([]);
 });
 
-test("R41: every decision about a person is logged, also those of the command line and of setup links", async () => {
+test("S-43, R41: every decision about a person is logged, also those of the command line and of setup links", async () => {
   const email = "person@example.com";
   const { userId: user_id } = await walk.activate(email);
   await post("add_permission", { user_id, permission: "editor" });
@@ -147,7 +147,7 @@ test("R36, R41: a decision that cannot be logged is not made", async () => {
   }
 });
 
-test("R41: the log is only added to; the database refuses everything else until an entry is old", async () => {
+test("S-43, R41: the log is only added to; the database refuses everything else until an entry is old", async () => {
   await stack.sql`insert into decisions (at, actor, action, subject)
     select extract(epoch from now())::bigint - days * 86400, 'cli', 'accept', 'aged' || days || '@example.com'
     from unnest(array[1, 89, 91, 400]) as days`;

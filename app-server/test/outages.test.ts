@@ -131,7 +131,7 @@ test("out 2: app servers whose machines' clocks are two minutes apart undo no ap
   }
 });
 
-test("out 5: after a newer version has migrated, this one starts again and is ready", async () => {
+test("out 5, set 4: after a newer version has migrated, this one starts again and is ready", async () => {
   await stack.sql`insert into kysely_migration (name, timestamp) values ('999-of-the-next-version', now()::text)`;
   await stack.servers.app.stop();
   await stack.servers.app.start();

@@ -189,7 +189,7 @@ test("E-18, E-19, K-14, K-16, K-17: names are in the header at once, a new addre
   await visitor.leave(["403 /account/change_email"]);
 });
 
-test("E-20, K-25: the password is changed with the old one once and the new one twice, or by a mailed link", async () => {
+test("E-20, K-13, K-25: the password is changed with the old one once and the new one twice, or by a mailed link", async () => {
   const address = "changer@example.com";
   const [visitor, elsewhere] = [await site.visitAs(address), await site.visit()];
   await elsewhere.signIn(address, goodPassword);

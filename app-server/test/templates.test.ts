@@ -142,6 +142,15 @@ describe("the built-in templates", () => {
     },
   );
 
+  test.each(every)("mail 20: %s in %s hides no text from whoever reads it", async (type, language) => {
+    const { html } = await compose(dueMail(type, language));
+    const shown = html.replace(/<head>.*?<\/head>/gs, "");
+    expect(shown).not.toMatch(
+      /display:\s*none|visibility:\s*hidden|opacity:\s*0|font-size:\s*[01]px|max-height:\s*0|hidden/i,
+    );
+    expect(shown).not.toMatch(/&#847;|&zwnj;|&zwj;|[\u034f\u200b-\u200f\u2060\ufeff]/);
+  });
+
   test("D-21: the link of a sign-up is {origin}/account/signup?token={registration token}&code={code}, and none without a registration", async () => {
     const { registrationId: _, ...unregistered } = dueMail("signup_verification", "en");
     const mail = await compose(dueMail("signup_verification", "en"));

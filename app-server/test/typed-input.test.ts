@@ -29,7 +29,7 @@ async function resetCode(address: string): Promise<string> {
   return (await find()) ?? "";
 }
 
-test("acc F7, F18: what lower-cases into ASCII, or what no mail reaches, is no address anywhere", async () => {
+test("acc F7, acc F18: what lower-cases into ASCII, or what no mail reaches, is no address anywhere", async () => {
   const { session } = await walk.activate("kurt@example.com");
   const bad = ["\u212Aurt@example.com", "ada@example.com.", "ada@example..com", "ada..b@example.com", "ada@-x.example"];
   for (const email of bad) {
@@ -45,7 +45,7 @@ test("acc F7, F18: what lower-cases into ASCII, or what no mail reaches, is no a
   expect(kelvin.body.error_code).toBe("invalid_email_address");
 });
 
-test("acc F17: a domain in letters or in punycode is the same person at every door", async () => {
+test("acc F17, mail 18: a domain in letters or in punycode is the same person at every door", async () => {
   const ascii = "ann@xn--dmin-moa0i.example";
   const spellings = [
     "ann@d\u00f6m\u00e4in.example",

@@ -25,7 +25,7 @@ test("D-60: after delete_session the token is invalid", async () => {
   expect(await outcome(t, "delete_session", { session_token })).toBe("invalid_session_token");
 });
 
-test("D-60: a session ends 30 days after it began, however much it is used", async () => {
+test("D-60, R25: a session ends 30 days after it began, however much it is used", async () => {
   const { session_token } = await signUp(t, address);
   for (let days = 0; days < 20; days += 10) {
     await advance(t, 10 * day);
@@ -37,7 +37,7 @@ test("D-60: a session ends 30 days after it began, however much it is used", asy
   expect(await show(session_token)).toBe("invalid_session_token");
 });
 
-test("D-60: a session ends when it was not used for 14 days", async () => {
+test("D-60, R25: a session ends when it was not used for 14 days", async () => {
   const { session_token } = await signUp(t, address);
   await advance(t, 14 * day - 1);
   expect(await show(session_token)).toBe("ok");

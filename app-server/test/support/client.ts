@@ -17,9 +17,16 @@ export function tellTale({ status, body, headers }: Reply) {
   return { status, body: shown, headers: [...headers].filter(([name]) => !ownHeaders.includes(name)) };
 }
 
+/** S-32: no answer to any test holds a password that was sent with its request. */
+function expectUnspoken(sent: RequestInit["body"], answer: string): void {
+  for (const [, password = ""] of String(sent).matchAll(/"password":"((?:[^"\\]|\\.){12,})"/g))
+    if (answer.includes(password)) throw new Error(`An answer holds the password that was sent: ${answer}`);
+}
+
 async function send(url: string, init: RequestInit): Promise<Reply> {
   const response = await fetch(url, init);
   const text = await response.text();
+  expectUnspoken(init.body, text);
   let body: unknown = text;
   try {
     body = JSON.parse(text);

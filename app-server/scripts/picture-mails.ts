@@ -11,7 +11,8 @@ import { shrinkPng } from "./small-png.ts";
 
 /**
  * Pictures of every mail for a person to look at: one sheet per type and language, light and dark, wide and narrow.
- * `node app-server/scripts/picture-mails.ts`, after templates have changed; writes docs/mails.
+ * `node app-server/scripts/picture-mails.ts`, after templates have changed; writes docs/mails. `… picture-mails.ts reset`
+ * takes only those whose type contains “reset”.
  */
 const folder = fileURLToPath(new URL("../../docs/mails", import.meta.url));
 const widths = [720, 320] as const;
@@ -28,6 +29,8 @@ const compose = createComposer(settings, createHandles(settings.secret));
 const values: Record<string, string> = {
   displayName: "Ada Lovelace",
   timestamp: "January 2, 2026 15:04:05",
+  until: "January 3, 2026 15:04",
+  by: "Grace Hopper",
   newEmail: "ada@new.example",
   email: "charles@example.com",
   firstname: "Charles",
@@ -101,7 +104,8 @@ const browser = await playwright.launch({
   args: chromium.args.filter((argument) => argument !== "--single-process" && argument !== "--no-zygote"),
   headless: true,
 });
-for (const type of types)
+const wanted = process.argv[2] ?? "";
+for (const type of types.filter((each) => each.includes(wanted)))
   for (const language of languages)
     await writeFile(`${folder}/${type}.${language}.png`, await takeSheet(browser, await htmlOf(type, language)));
 await writeFile(`${folder}/README.md`, indexOf(types));

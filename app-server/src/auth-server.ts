@@ -1,4 +1,4 @@
-import { CallFailed, causedBySite, type Peer } from "@anteroom/shared/runtime/private-calls";
+import { CallFailed, type Cause, causedBySite, type Peer } from "@anteroom/shared/runtime/private-calls";
 import { z } from "zod";
 
 /** An answer of the auth server. `error` is one of Faroe's codes, or `unknown_action` from one that lacks the action. */
@@ -77,19 +77,19 @@ export function createAuthServer(peer: Peer) {
         { signup_token: signupToken, ...(code ? { email_address_verification_code: code } : {}) },
         signupSchema,
       ),
-    sendCode: (signupToken: string, headers: Record<string, string> = {}) =>
-      ask("send_signup_email_address_verification_code", { signup_token: signupToken }, nothingSchema, headers),
+    sendCode: (signupToken: string, cause?: Cause) =>
+      ask("send_signup_email_address_verification_code", { signup_token: signupToken }, nothingSchema, cause),
     deleteSignup: (signupToken: string) => ask("delete_signup", { signup_token: signupToken }, nothingSchema),
     getSession: (sessionToken: string) => ask("get_session", { session_token: sessionToken }, sessionSchema),
     deleteSession: (sessionToken: string) => ask("delete_session", { session_token: sessionToken }, nothingSchema),
     /** For the test commands, which walk a whole sign-up. */
     step: (action: string, args: Record<string, string>) => invoke(action, args, z.record(z.string(), z.unknown())),
     /**
-     * Hands on a visitor's call, with their address and browser; what the action means is theirs and the auth server's.
+     * Hands on a visitor's call; what the action means is theirs and the auth server's.
      * `not_taken`: it is no call that the auth server knows, or is too large.
      */
-    relay: async (action: string, args: Record<string, string>, headers: Record<string, string>) => {
-      const { status, body } = await peer.post("/", { action, arguments: args }, headers);
+    relay: async (action: string, args: Record<string, string>, cause?: Cause) => {
+      const { status, body } = await peer.post("/", { action, arguments: args }, cause);
       if (status === 503) return "busy";
       if (status === 400 || status === 413) return "not_taken";
       const result = resultSchema.safeParse(body);

@@ -37,6 +37,8 @@ export const causedBySite = { "x-anteroom-cause": "site" } as const;
 /** Sent when a visitor asks for a link: their mail carries more than its code, so it is counted apart from such as do not. */
 export const causedByLink = { "x-anteroom-cause": "link" } as const;
 
+export type Cause = typeof causedBySite | typeof causedByLink;
+
 export interface PeerOptions {
   baseUrl: string;
   /** Sent as a bearer token. */

@@ -6,7 +6,7 @@ import type { AppContext } from "../context.ts";
 import { type Call, defineRoute } from "../http.ts";
 import { answerProblem, authServerUnavailable, problem } from "../problems.ts";
 import { rememberDevice } from "./device.ts";
-import { callerHeaders, endLeftSession, replaceSession } from "./on-behalf.ts";
+import { endLeftSession, replaceSession } from "./on-behalf.ts";
 import { clearSessionCookie, findCaller, readSessionCookie } from "./session.ts";
 
 /**
@@ -53,7 +53,7 @@ const noSuchAction = problem(400, "invalid_request", "There is no such action wi
 async function carryOut({ http, app, body: { action, arguments: given } }: Call<z.output<typeof body>>) {
   const args = served.includes(action as AuthAction) ? readArguments(http, action as AuthAction, given) : undefined;
   if (args === undefined) return answerProblem(http, noSuchAction);
-  const answer = await app.authServer.relay(action, args, callerHeaders(http, app));
+  const answer = await app.authServer.relay(action, args);
   if (answer === "busy") return answerProblem(http, authServerUnavailable);
   if (answer === "not_taken") return answerProblem(http, noSuchAction);
   if (!answer.ok) {

@@ -3,7 +3,7 @@ import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database.ts";
 import { type Problem, problem } from "../problems.ts";
 import { deletePasswordLinks } from "./link-store.ts";
-import { problemOf, takeStep, type Visitor } from "./on-behalf.ts";
+import { problemOf, takeStep } from "./on-behalf.ts";
 import * as store from "./store.ts";
 
 const lastAdministrator = problem(
@@ -16,20 +16,19 @@ const lastAdministrator = problem(
 export async function deleteAccount(
   context: AppContext,
   userId: string,
-  visitor: Visitor,
+  session_token: string,
   password: string,
 ): Promise<Problem | undefined> {
   if (await isLastAdministrator(context, userId)) return lastAdministrator;
-  const session_token = visitor.sessionToken;
-  const begun = await takeStep(context, visitor, "create_user_deletion", { session_token });
+  const begun = await takeStep(context, "create_user_deletion", { session_token });
   if (!begun.ok) return problemOf(begun.error);
   const named = { session_token, user_deletion_token: String(begun.values.user_deletion_token) };
-  const verified = await takeStep(context, visitor, "verify_user_deletion_user_password", { ...named, password });
+  const verified = await takeStep(context, "verify_user_deletion_user_password", { ...named, password });
   if (!verified.ok) {
-    await takeStep(context, visitor, "delete_user_deletion", named);
+    await takeStep(context, "delete_user_deletion", named);
     return problemOf(verified.error);
   }
-  const completed = await takeStep(context, visitor, "complete_user_deletion", named);
+  const completed = await takeStep(context, "complete_user_deletion", named);
   if (completed.ok) return undefined;
   return (await isLastAdministrator(context, userId)) ? lastAdministrator : problemOf(completed.error);
 }

@@ -12,16 +12,7 @@ import { type Problem, problem, tooManyRequests } from "../problems.ts";
 import { endForAccount, endSignupOf } from "../registration/ending.ts";
 import type { Ended } from "../registration/store.ts";
 import * as links from "./link-store.ts";
-import {
-  answerAfter,
-  checkPassword,
-  type Outcome,
-  problemOf,
-  refused,
-  sessionIdOf,
-  takeStep,
-  type Visitor,
-} from "./on-behalf.ts";
+import { answerAfter, checkPassword, type Outcome, problemOf, refused, sessionIdOf, takeStep } from "./on-behalf.ts";
 import { incorrectCode, linkNotValid } from "./password-links.ts";
 import type { Caller } from "./session.ts";
 import * as store from "./store.ts";
@@ -49,13 +40,13 @@ export interface PendingChange {
 export async function requestEmailChange(
   context: AppContext,
   caller: Caller,
-  visitor: Visitor,
+  session_token: string,
   { email, password }: { email: string; password: string },
 ): Promise<Outcome<PendingChange>> {
   const emailNorm = normalizeEmailAddress(email);
   if (emailNorm === normalizeEmailAddress(caller.email))
     return { ok: false, problem: problem(422, "address_unchanged", "This is the address of your account already.") };
-  const isKnown = await checkPassword(context, visitor, password);
+  const isKnown = await checkPassword(context, session_token, password);
   if (isKnown) return { ok: false, problem: isKnown };
   const startedAt = Date.now();
   const now = context.clock.now();
@@ -64,7 +55,7 @@ export async function requestEmailChange(
     !(await takeToken(context.db, limits.changesPerAddress, emailNorm, now))
   )
     return { ok: false, problem: tooManyRequests(limits.changesPerUser.interval) };
-  const refusal = await openChange(context, caller, visitor, email.trim());
+  const refusal = await openChange(context, caller, session_token, email.trim());
   if (refusal) return { ok: false, problem: refusal };
   await answerAfter(requestAnswerAfter, startedAt);
   return { ok: true, values: { email: email.trim(), expires_at: now + context.settings.policy.emailVerifyTtl } };
@@ -73,17 +64,17 @@ export async function requestEmailChange(
 async function openChange(
   context: AppContext,
   { userId }: Caller,
-  visitor: Visitor,
+  session_token: string,
   email: string,
 ): Promise<Problem | undefined> {
   const { db } = context;
   const standing = await store.readStanding(db, userId);
   if (standing === undefined) return problemOf("invalid_session_token");
-  const link = newLink(context, { email, userId, standing, sessionId: sessionIdOf(visitor.sessionToken) });
+  const link = newLink(context, { email, userId, standing, sessionId: sessionIdOf(session_token) });
   if (!(await claimInTurn(context, link))) return undefined;
   try {
-    const args = { session_token: visitor.sessionToken, new_email_address: email };
-    const created = await takeStep(context, visitor, "create_user_email_address_update", args);
+    const args = { session_token, new_email_address: email };
+    const created = await takeStep(context, "create_user_email_address_update", args);
     if (!created.ok && created.error !== "email_address_already_used") {
       await links.deleteLink(db, link.id);
       return problemOf(created.error);

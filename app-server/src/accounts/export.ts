@@ -2,7 +2,7 @@ import type { AccountExport } from "@anteroom/shared/wire/app";
 import type { AppContext } from "../context.ts";
 import { listMailsOf } from "../mail/store.ts";
 import { findPendingChange } from "./email-change.ts";
-import { notSupported, type Outcome, problemOf, type Visitor } from "./on-behalf.ts";
+import { notSupported, type Outcome, problemOf } from "./on-behalf.ts";
 import { listSessions } from "./own-sessions.ts";
 import { readPreferences } from "./preferences.ts";
 import type { Caller } from "./session.ts";
@@ -15,10 +15,10 @@ const mostMails = 10_000;
 export async function exportAccount(
   context: AppContext,
   caller: Caller,
-  visitor: Visitor,
+  sessionToken: string,
 ): Promise<Outcome<AccountExport>> {
   const { db, clock } = context;
-  const sessions = await listSessions(context, visitor);
+  const sessions = await listSessions(context, sessionToken);
   if (!sessions.ok && sessions.problem !== notSupported) return sessions;
   const [user, preferences] = [await store.findUser(db, { id: caller.userId }), await readPreferences(context, caller)];
   if (!user || !preferences) return { ok: false, problem: problemOf("invalid_session_token") };

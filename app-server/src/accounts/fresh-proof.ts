@@ -4,7 +4,7 @@ import { getCookie, setCookie } from "hono/cookie";
 import type { Session } from "../auth-server.ts";
 import type { AppContext } from "../context.ts";
 import { type Problem, problem } from "../problems.ts";
-import { checkPassword, sessionIdOf, visitorOf } from "./on-behalf.ts";
+import { checkPassword, sessionIdOf, sessionTokenOf } from "./on-behalf.ts";
 
 /** Seconds for which a password that was shown stands for what destroys, grants or hides something. */
 const proofLasts = 900;
@@ -25,9 +25,9 @@ export async function requireFreshProof(
 ): Promise<Problem | undefined> {
   const now = app.clock.now();
   if (password === undefined) return isFresh(http, app, session, now) ? undefined : passwordNeeded;
-  const visitor = visitorOf(http, app);
-  const refusal = await checkPassword(app, visitor, password);
-  if (!refusal) writeProof(http, `${now}.${proofOf(app, visitor.sessionToken, now)}`);
+  const sessionToken = sessionTokenOf(http);
+  const refusal = await checkPassword(app, sessionToken, password);
+  if (!refusal) writeProof(http, `${now}.${proofOf(app, sessionToken, now)}`);
   return refusal;
 }
 
@@ -36,7 +36,7 @@ function isFresh(http: Context, app: AppContext, { createdAt }: Session, now: nu
   const [at = "", proof = ""] = (getCookie(http, cookieName, "host") ?? "").split(".");
   const shownAt = Number(at);
   if (!(now - shownAt < proofLasts)) return false;
-  const expected = proofOf(app, visitorOf(http, app).sessionToken, shownAt);
+  const expected = proofOf(app, sessionTokenOf(http), shownAt);
   return equalInConstantTime(Buffer.from(proof), Buffer.from(expected));
 }
 

@@ -15,7 +15,7 @@ import { rememberDevice } from "./device.ts";
 import { confirmEmail, findPendingChange, requestEmailChange } from "./email-change.ts";
 import { exportAccount } from "./export.ts";
 import { deleteEmailChanges } from "./link-store.ts";
-import { callerHeaders, type Outcome, visitorOf } from "./on-behalf.ts";
+import { type Outcome, sessionTokenOf } from "./on-behalf.ts";
 import { endSessions, listSessions } from "./own-sessions.ts";
 import { choosePassword, readPasswordLink, requestPasswordLink } from "./password-links.ts";
 import { clearSessionCookie, findCaller } from "./session.ts";
@@ -34,7 +34,7 @@ const passwordLinkRoutes: readonly Route[] = [
     either: ["email", "token"],
     handle: async ({ http, app, body: { email, token = "" } }) => {
       const to = email ? { email } : { token };
-      const refusal = await requestPasswordLink(app, to, callerHeaders(http, app));
+      const refusal = await requestPasswordLink(app, to);
       if (refusal) return answerProblem(http, refusal);
       return http.json({ success: true, message: "If there is an account with this address, a mail is on its way." });
     },
@@ -45,8 +45,7 @@ const passwordLinkRoutes: readonly Route[] = [
     summary: "Whose password a mailed link is for, while it is good. Changes nothing.",
     access: "anyone",
     body: z.object({ token: handleField }),
-    handle: async ({ http, app, body }) =>
-      answer(http, await readPasswordLink(app, body.token, callerHeaders(http, app))),
+    handle: async ({ http, app, body }) => answer(http, await readPasswordLink(app, body.token)),
   }),
   defineRoute({
     method: "POST",
@@ -63,7 +62,7 @@ const passwordLinkRoutes: readonly Route[] = [
     either: ["token", "email"],
     handle: async ({ http, app, body: { token, email = "", code, password } }) => {
       const by = token ? { token } : { email };
-      const chosen = await choosePassword(app, visitorOf(http, app), { by, code, password });
+      const chosen = await choosePassword(app, { by, code, password });
       if (!chosen.ok) return answerProblem(http, chosen.problem);
       if (chosen.values.userId !== undefined) await rememberDevice(http, app, chosen.values.userId);
       return http.json({ success: true });
@@ -87,7 +86,7 @@ const emailChangeRoutes: readonly Route[] = [
     access: "user",
     body: z.object({ email: newAddressField, password: passwordField }),
     handle: async ({ http, app, caller, body }) =>
-      answer(http, await requestEmailChange(app, caller, visitorOf(http, app), body)),
+      answer(http, await requestEmailChange(app, caller, sessionTokenOf(http), body)),
   }),
   defineRoute({
     method: "POST",
@@ -126,7 +125,7 @@ const sessionRoutes: readonly Route[] = [
     access: "user",
     body: noBody,
     handle: async ({ http, app }) => {
-      const listed = await listSessions(app, visitorOf(http, app));
+      const listed = await listSessions(app, sessionTokenOf(http));
       return listed.ok ? http.json({ sessions: listed.values }) : answerProblem(http, listed.problem);
     },
   }),
@@ -138,7 +137,7 @@ const sessionRoutes: readonly Route[] = [
     body: z.object({ session_id: handleField, password: passwordField.optional() }),
     handle: async ({ http, app, caller, body }) => {
       const which = { sessionId: body.session_id };
-      const ended = await endSessions(app, caller.userId, visitorOf(http, app), { which, password: body.password });
+      const ended = await endSessions(app, caller.userId, sessionTokenOf(http), { which, password: body.password });
       if (!ended.ok) return answerProblem(http, ended.problem);
       if (ended.values.ended === 0)
         return answerProblem(http, problem(404, "not_found", "This session has ended already."));
@@ -154,7 +153,7 @@ const sessionRoutes: readonly Route[] = [
     handle: async ({ http, app, caller, body: { password } }) =>
       answerWithSuccess(
         http,
-        await endSessions(app, caller.userId, visitorOf(http, app), { which: "others", password }),
+        await endSessions(app, caller.userId, sessionTokenOf(http), { which: "others", password }),
       ),
   }),
 ];
@@ -182,7 +181,7 @@ export const memberRoutes: readonly Route[] = [
     access: "user",
     body: noBody,
     handle: async ({ http, app, caller }) => {
-      const exported = await exportAccount(app, caller, visitorOf(http, app));
+      const exported = await exportAccount(app, caller, sessionTokenOf(http));
       if (!exported.ok) return answerProblem(http, exported.problem);
       return http.body(`${JSON.stringify(exported.values, undefined, 2)}\n`, 200, {
         "content-type": "application/json",
@@ -197,7 +196,7 @@ export const memberRoutes: readonly Route[] = [
     access: "user",
     body: z.object({ password: passwordField }),
     handle: async ({ http, app, caller, body }) => {
-      const refusal = await deleteAccount(app, caller.userId, visitorOf(http, app), body.password);
+      const refusal = await deleteAccount(app, caller.userId, sessionTokenOf(http), body.password);
       if (!refusal) clearSessionCookie(http);
       return answerDone(http, refusal);
     },

@@ -1,46 +1,27 @@
-import { callerKey } from "@anteroom/shared/runtime/client-address";
+import type { Cause } from "@anteroom/shared/runtime/private-calls";
 import type { AuthAction } from "@anteroom/shared/wire/faroe";
-import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Context } from "hono";
 import type { AppContext } from "../context.ts";
 import { authServerUnavailable, type Problem, problem, tooManyRequests } from "../problems.ts";
 import { readSessionCookie, writeSessionCookie } from "./session.ts";
 
-/** Headers that tell the auth server on whose behalf it is called: its limits count visitors, not this server. */
-export type CallerHeaders = Record<string, string>;
-
-/** Somebody for whom actions of the auth server are carried out. */
-export interface Visitor {
-  headers: CallerHeaders;
-  /** Of the session in their cookie; empty when there is none. */
-  sessionToken: string;
-}
-
 export type Outcome<T> = { ok: true; values: T } | { ok: false; problem: Problem };
 
 export type Step = { ok: true; values: Record<string, unknown> } | { ok: false; error: string };
 
-export function callerHeaders(http: Context, app: AppContext): CallerHeaders {
-  const remote = getConnInfo(http).remote.address ?? "";
-  const address = callerKey(remote, (name) => http.req.header(name), app.settings);
-  return {
-    "x-forwarded-for": address.replace(/\/64$/, ""),
-    "user-agent": (http.req.header("user-agent") ?? "").slice(0, 200),
-  };
-}
-
-export function visitorOf(http: Context, app: AppContext): Visitor {
-  return { headers: callerHeaders(http, app), sessionToken: readSessionCookie(http) ?? "" };
+/** Of the session in a visitor's cookie; empty when there is none. */
+export function sessionTokenOf(http: Context): string {
+  return readSessionCookie(http) ?? "";
 }
 
 /** One action. `busy`: the auth server has more passwords to hash than it takes on. `not_taken`: it does not know it. */
 export async function takeStep(
   app: AppContext,
-  visitor: Pick<Visitor, "headers">,
   action: AuthAction,
   args: Record<string, string>,
+  cause: Cause | undefined = undefined,
 ): Promise<Step> {
-  const answer = await app.authServer.relay(action, args, visitor.headers);
+  const answer = await app.authServer.relay(action, args, cause);
   if (typeof answer === "string") return { ok: false, error: answer };
   return answer.ok ? answer : { ok: false, error: answer.error_code };
 }
@@ -93,13 +74,16 @@ export function refused(error: string): { ok: false; problem: Problem } {
  * Whether the person at the browser knows the password of its session. It costs a try, right or wrong, and leaves nothing
  * behind: the password change it begins is given up.
  */
-export async function checkPassword(app: AppContext, visitor: Visitor, password: string): Promise<Problem | undefined> {
-  const session_token = visitor.sessionToken;
-  const begun = await takeStep(app, visitor, "create_user_password_update", { session_token });
+export async function checkPassword(
+  app: AppContext,
+  session_token: string,
+  password: string,
+): Promise<Problem | undefined> {
+  const begun = await takeStep(app, "create_user_password_update", { session_token });
   if (!begun.ok) return problemOf(begun.error);
   const named = { session_token, user_password_update_token: String(begun.values.user_password_update_token) };
-  const verified = await takeStep(app, visitor, "verify_user_password_update_user_password", { ...named, password });
-  await takeStep(app, visitor, "delete_user_password_update", named);
+  const verified = await takeStep(app, "verify_user_password_update_user_password", { ...named, password });
+  await takeStep(app, "delete_user_password_update", named);
   return verified.ok ? undefined : problemOf(verified.error);
 }
 

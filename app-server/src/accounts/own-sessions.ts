@@ -2,7 +2,7 @@ import type { SessionOverview } from "@anteroom/shared/wire/faroe";
 import type { AppContext } from "../context.ts";
 import { problem } from "../problems.ts";
 import { deleteEmailChanges } from "./link-store.ts";
-import { checkPassword, type Outcome, problemOf, refused, takeStep, type Visitor } from "./on-behalf.ts";
+import { checkPassword, type Outcome, problemOf, refused, takeStep } from "./on-behalf.ts";
 
 /** Seconds after signing in during which other sessions can be ended without the password. */
 const recently = 600;
@@ -10,8 +10,8 @@ const recently = 600;
 const passwordNeeded = problem(403, "password_needed", "Type your password: you signed in some time ago.");
 
 /** All sessions of the person at the browser; the newest use first. */
-export async function listSessions(app: AppContext, visitor: Visitor): Promise<Outcome<SessionOverview[]>> {
-  const listed = await takeStep(app, visitor, "list_sessions", { session_token: visitor.sessionToken });
+export async function listSessions(app: AppContext, session_token: string): Promise<Outcome<SessionOverview[]>> {
+  const listed = await takeStep(app, "list_sessions", { session_token });
   if (!listed.ok) return refused(listed.error);
   const sessions = listed.values.sessions as SessionOverview[];
   return { ok: true, values: sessions.sort((one, other) => other.last_active_at - one.last_active_at) };
@@ -24,21 +24,21 @@ export async function listSessions(app: AppContext, visitor: Visitor): Promise<O
 export async function endSessions(
   app: AppContext,
   userId: string,
-  visitor: Visitor,
+  session_token: string,
   { which, password }: { which: "others" | { sessionId: string }; password: string | undefined },
 ): Promise<Outcome<{ ended: number }>> {
-  const listed = await listSessions(app, visitor);
+  const listed = await listSessions(app, session_token);
   if (!listed.ok) return listed;
   const current = listed.values.find((session) => session.current);
   const isRecent = current !== undefined && app.clock.now() - current.created_at < recently;
   if (password === undefined && !isRecent) return { ok: false, problem: passwordNeeded };
-  const wrong = password === undefined ? undefined : await checkPassword(app, visitor, password);
+  const wrong = password === undefined ? undefined : await checkPassword(app, session_token, password);
   if (wrong) return { ok: false, problem: wrong };
   const ids = listed.values
     .filter((session) => (which === "others" ? !session.current : session.id === which.sessionId))
     .map(({ id }) => id);
   for (const session_id of ids) {
-    const ended = await takeStep(app, visitor, "end_session", { session_token: visitor.sessionToken, session_id });
+    const ended = await takeStep(app, "end_session", { session_token, session_id });
     if (!ended.ok && ended.error !== "session_not_found") return { ok: false, problem: problemOf(ended.error) };
   }
   if (ids.length > 0) await deleteEmailChanges(app.db, userId, ids);

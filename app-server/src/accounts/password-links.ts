@@ -1,22 +1,12 @@
 import { equalInConstantTime, randomId } from "@anteroom/shared/runtime/crypto";
-import { causedByLink, causedBySite } from "@anteroom/shared/runtime/private-calls";
+import { type Cause, causedByLink, causedBySite } from "@anteroom/shared/runtime/private-calls";
 import { currentRequest } from "@anteroom/shared/runtime/request-scope";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { AppContext } from "../context.ts";
 import { authServerUnavailable, type Problem, problem } from "../problems.ts";
 import { guessCode } from "../registration/code-guesses.ts";
 import * as store from "./link-store.ts";
-import {
-  answerAfter,
-  type CallerHeaders,
-  endLeftSession,
-  type Outcome,
-  problemOf,
-  refused,
-  type Step,
-  takeStep,
-  type Visitor,
-} from "./on-behalf.ts";
+import { answerAfter, endLeftSession, type Outcome, problemOf, refused, type Step, takeStep } from "./on-behalf.ts";
 
 /**
  * New passwords by a mailed link. The auth server mails the temporary password before it returns its token, so the link is
@@ -45,12 +35,10 @@ const linkAnswerAfter = 160;
 export async function requestPasswordLink(
   context: AppContext,
   to: { email: string } | { token: string },
-  headers: CallerHeaders,
 ): Promise<Problem | undefined> {
   const startedAt = Date.now();
   const address = "email" in to ? to.email : (await findExpired(context, to.token))?.email;
-  const asked = { ...headers, ...causedByLink };
-  const refusal = address === undefined ? linkNotValid : await sendPasswordLink(context, address, asked);
+  const refusal = address === undefined ? linkNotValid : await sendPasswordLink(context, address, causedByLink);
   await answerAfter(linkAnswerAfter, startedAt);
   return refusal;
 }
@@ -60,17 +48,17 @@ export async function requestPasswordLink(
  * is done, and likewise when the address has no account. While another request for the address is under way it stands for
  * this one too.
  *
- * @param headers of the visitor who asked and what they asked for; without them it is an administrator or this server
+ * @param cause a visitor who asked for it; unless told it is an administrator or this server
  */
 export async function sendPasswordLink(
   context: AppContext,
   address: string,
-  headers: CallerHeaders = causedBySite,
+  cause: Cause = causedBySite,
 ): Promise<Problem | undefined> {
   const { db, handles } = context;
   const link = newLink(context, address);
   if (!(await store.claimLink(db, link))) return undefined;
-  const reset = await createReset(context, link, headers);
+  const reset = await createReset(context, link, cause);
   if (!reset.ok) {
     await store.deleteLink(db, link.id);
     // Whoever had so many mails sent: the link that was mailed last works for whoever reads it.
@@ -86,9 +74,9 @@ export async function sendPasswordLink(
   return undefined;
 }
 
-async function createReset(context: AppContext, link: store.NewLink, headers: CallerHeaders): Promise<Step> {
+async function createReset(context: AppContext, link: store.NewLink, cause: Cause): Promise<Step> {
   try {
-    return await takeStep(context, { headers }, "create_user_password_reset", { user_email_address: link.email });
+    return await takeStep(context, "create_user_password_reset", { user_email_address: link.email }, cause);
   } catch (error) {
     await store.deleteLink(context.db, link.id);
     throw error;
@@ -122,12 +110,11 @@ function newLink({ handles, clock, processName }: AppContext, address: string): 
 export async function readPasswordLink(
   context: AppContext,
   token: string,
-  headers: CallerHeaders,
 ): Promise<Outcome<{ email: string; expires_at: number }>> {
   const link = await findByToken(context, token);
   if (!link) return { ok: false, problem: await whyNot(context, token) };
   const named = { user_password_reset_token: tokenOf(context, link) };
-  const reset = await takeStep(context, { headers }, "get_user_password_reset", named);
+  const reset = await takeStep(context, "get_user_password_reset", named);
   if (!reset.ok) return endOrRefuse(context, link, reset.error);
   return { ok: true, values: { email: link.email, expires_at: link.expires_at } };
 }
@@ -155,22 +142,19 @@ export interface PasswordChoice {
  */
 export async function choosePassword(
   context: AppContext,
-  visitor: Visitor,
   { by, code, password }: PasswordChoice,
 ): Promise<Outcome<{ userId: string | undefined }>> {
   const shown =
-    "token" in by
-      ? await showCodeOfLink(context, visitor, by.token, code)
-      : await showTypedCode(context, visitor, by.email, code);
-  return shown.ok ? setPassword(context, visitor, shown.values, password) : shown;
+    "token" in by ? await showCodeOfLink(context, by.token, code) : await showTypedCode(context, by.email, code);
+  return shown.ok ? setPassword(context, shown.values, password) : shown;
 }
 
 type Shown = Outcome<store.AccountLink>;
 
-async function showCodeOfLink(context: AppContext, visitor: Visitor, token: string, code: string): Promise<Shown> {
+async function showCodeOfLink(context: AppContext, token: string, code: string): Promise<Shown> {
   const link = await findByToken(context, token);
   if (!link) return { ok: false, problem: await whyNotUsed(context, token) };
-  const problem = await showCode(context, visitor, link, code);
+  const problem = await showCode(context, link, code);
   return problem ? { ok: false, problem } : { ok: true, values: link };
 }
 
@@ -178,11 +162,11 @@ async function showCodeOfLink(context: AppContext, visitor: Visitor, token: stri
  * Links are sent to accounts without having been asked for, too, so whether there is one tells of an account. A guess is
  * therefore paid for here, before anything is looked at, and the auth server's own limits are not told.
  */
-async function showTypedCode(context: AppContext, visitor: Visitor, email: string, code: string): Promise<Shown> {
+async function showTypedCode(context: AppContext, email: string, code: string): Promise<Shown> {
   const startedAt = Date.now();
   const guess = await guessCode(context, `link to ${normalizeEmailAddress(email)}`, async () => {
     const link = await findByAddress(context, email);
-    const problem = link ? await showCode(context, visitor, link, code) : incorrectCode;
+    const problem = link ? await showCode(context, link, code) : incorrectCode;
     if (link && !problem) return { ok: true, values: link } satisfies Shown;
     return problem === authServerUnavailable ? ({ ok: false, problem } satisfies Shown) : undefined;
   });
@@ -194,14 +178,13 @@ async function showTypedCode(context: AppContext, visitor: Visitor, email: strin
 
 async function setPassword(
   context: AppContext,
-  visitor: Visitor,
   link: store.AccountLink,
   password: string,
 ): Promise<Outcome<{ userId: string | undefined }>> {
   const named = { user_password_reset_token: tokenOf(context, link) };
-  const set = await takeStep(context, visitor, "set_user_password_reset_new_password", { ...named, password });
+  const set = await takeStep(context, "set_user_password_reset_new_password", { ...named, password });
   if (!set.ok) return endOrRefuse(context, link, set.error);
-  const completed = await takeStep(context, visitor, "complete_user_password_reset", named);
+  const completed = await takeStep(context, "complete_user_password_reset", named);
   if (!completed.ok && completed.error !== "session_not_created") return endOrRefuse(context, link, completed.error);
   await store.deletePasswordLinks(context.db, link.email_norm);
   if (!completed.ok) return { ok: true, values: { userId: undefined } };
@@ -210,13 +193,8 @@ async function setPassword(
 }
 
 /** The auth server counts guesses until one was right. After that it looks at none, so they are counted here. */
-async function showCode(
-  context: AppContext,
-  visitor: Visitor,
-  link: store.AccountLink,
-  code: string,
-): Promise<Problem | undefined> {
-  const verified = await takeStep(context, visitor, "verify_user_password_reset_temporary_password", {
+async function showCode(context: AppContext, link: store.AccountLink, code: string): Promise<Problem | undefined> {
+  const verified = await takeStep(context, "verify_user_password_reset_temporary_password", {
     user_password_reset_token: tokenOf(context, link),
     temporary_password: code,
   });

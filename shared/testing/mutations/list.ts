@@ -501,7 +501,12 @@ export const mutations: readonly Mutation[] = [
   ...app("accounts/password-links.ts", "password-links", [
     ["proof", "async () => isRight(context, link, code) || undefined", "async () => true as const"],
     ["limit", `\`link to \${normalizeEmailAddress(email)}\``, "randomId()", "known-devices"],
-    ["limit", "const asked = { ...headers, ...causedByLink };", "const asked = headers;", "known-devices"],
+    [
+      "limit",
+      "sendPasswordLink(context, address, causedByLink)",
+      "sendPasswordLink(context, address)",
+      "known-devices",
+    ],
   ]),
   ...app("admins/people-rules.ts", "administration", [
     [

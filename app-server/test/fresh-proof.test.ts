@@ -111,7 +111,6 @@ test("S-F15: after 15 minutes an administrator shows the password for what destr
   for (const { path } of graveRoutes)
     expect([path, (await post(path, grave, first)).body.code]).toEqual([path, "password_needed"]);
   expect(await walk.states("waiting@example.com")).toEqual(["REQUESTED"]);
-  expect((await post("/admin/accept_user/", { ...grave, password: goodPassword }, first)).status).toBe(200);
   const wrong = await post("/admin/delete_user/", { user_id, password: "not the password at all" }, first);
   expect([wrong.status, wrong.body.code, wrong.headers.getSetCookie()]).toEqual([403, "incorrect_password", []]);
   const proven = await post("/admin/remove_permission/", { ...grant, password: goodPassword }, first);
@@ -139,9 +138,10 @@ const graveRoutes = changing.filter(({ needsProof }) => needsProof);
 
 test("S-F15, S-50: whatever administrators change needs fresh proof, but for what neither destroys nor grants", () => {
   const harmless: Record<string, string> = {
+    "/admin/accept_user/": "the desk's everyday work, one person a press, taken back by another",
     "/admin/resend_signup_email/": "the same code to the same address",
     "/admin/reject_user/": "undone by another press; whoever was rejected is told so",
-    "/admin/reopen_registration/": "waits for a decision, and the approval needs proof",
+    "/admin/reopen_registration/": "waits for a decision",
     "/admin/end_sessions/": "the person signs in again",
     "/admin/mails/replay/": "the same mail to the same address",
     "/admin/mails/retry_deferred/": "mails that are on their way",
@@ -149,7 +149,7 @@ test("S-F15, S-50: whatever administrators change needs fresh proof, but for wha
   };
   const light = changing.filter(({ needsProof }) => !needsProof).map(({ path }) => path);
   expect(light.sort()).toEqual(Object.keys(harmless).sort());
-  expect(graveRoutes.length).toBeGreaterThan(8);
+  expect(graveRoutes.length).toBe(8);
 });
 
 test("S-50: a reset link that an administrator sends is told to all other administrators", async () => {

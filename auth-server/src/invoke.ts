@@ -84,15 +84,13 @@ const rules = {
 export type ServedAction = keyof typeof rules;
 export const servedActions = Object.keys(rules) as ServedAction[];
 
-/** Open to everybody this would mail strangers, and skip the app server's registration. */
-const withheldFromAll: readonly ServedAction[] = ["create_signup"];
-
-/** With these every member could go past the app server's own ways, which ask for the password before. */
-const withheldFromMembers: readonly ServedAction[] = ["create_user_email_address_update", "delete_all_sessions"];
-
 /** What the public listener serves. Strict mode is Faroe's: everything that is Faroe's own. */
 export function publicActions({ strict, userStore }: Pick<Settings, "strict" | "userStore">): ServedAction[] {
-  const withheld = strict ? [] : [...withheldFromAll, ...(userStore === "app" ? withheldFromMembers : [])];
+  const withheld: ServedAction[] = strict
+    ? []
+    : // Open to everybody the first would mail strangers and skip the app server's registration; so would the second, for
+      // every member, past the app server's own way, which asks for the password before.
+      ["create_signup", ...(userStore === "app" ? ["create_user_email_address_update" as const] : [])];
   return servedActions.filter((action) => !Object.hasOwn(privateActions, action) && !withheld.includes(action));
 }
 

@@ -358,7 +358,7 @@ export interface AppRoutes {
   "POST /account/delete": { body: { password: string }; values: Done };
   "GET /admin/list_newusers/": { body: undefined; values: ListedRegistration[] };
   "POST /admin/accept_user/": {
-    body: { email: string; registration_id?: string } & FreshProof;
+    body: { email: string; registration_id?: string };
     values: DoneWithMessage & { signup_token: string | null };
   };
   "POST /admin/resend_signup_email/": { body: { email: string }; values: DoneWithMessage };

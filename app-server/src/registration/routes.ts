@@ -148,8 +148,7 @@ export const decisionRoutes: readonly Route[] = [
     summary:
       "Approve a registration: opens the sign-up and mails the code. `registration_id` says which of several requests for the address; without, the first.",
     access: "admin",
-    needsProof: true,
-    body: z.object({ email: addressField, registration_id: handleField.optional(), ...proofField }),
+    body: z.object({ email: addressField, registration_id: handleField.optional() }),
     handle: async ({ http, app, body, caller }) => {
       const result = await decisions.acceptRegistration(app, body.email, caller.userId, body.registration_id);
       if (!result.ok) return answerProblem(http, result.problem);

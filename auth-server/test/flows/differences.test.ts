@@ -75,23 +75,6 @@ const rows: Record<string, () => Promise<void>> = {
     ]);
   },
 
-  "`delete_all_sessions` on the public listener": async () => {
-    const end = async (rig: Rig) => {
-      const { session_token } = await join(rig, address);
-      const invocation = { action: "delete_all_sessions", arguments: { session_token } };
-      const { status } = await post(rig.public, "/", invocation);
-      return [status, await outcome(rig, "get_session", { session_token })];
-    };
-    expect(await onBoth(end)).toEqual([
-      [200, "invalid_session_token"],
-      [400, "ok"],
-    ]);
-    const local = await startRig("local");
-    await begin(local);
-    expect((await end(local))[0]).toBe(200);
-    await local.stop();
-  },
-
   "`create_user_email_address_update` for an address that somebody has": async () => {
     const create = async (rig: Rig) => {
       const { session_token } = await join(rig, address);

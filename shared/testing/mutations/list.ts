@@ -379,7 +379,12 @@ export const mutations: readonly Mutation[] = [
   ]),
   ...auth("invoke.ts", "http", [
     ["permission", "!Object.hasOwn(privateActions, action)", "action.length > 0"],
-    ["permission", `, "delete_all_sessions"];`, "];", "flows/differences"],
+    [
+      "permission",
+      `...(userStore === "app" ? ["create_user_email_address_update" as const] : [])`,
+      "",
+      "flows/differences",
+    ],
   ]),
   ...auth("local-users.ts", "flows/every-code#sessions", [["once", `.where(counter, "=", expected)`, ""]]),
   ...shared("runtime/rate-limits.ts", "shared/test/rate-limits", [
@@ -715,11 +720,6 @@ export const mutations: readonly Mutation[] = [
   ...app("registration/routes.ts", "fresh-proof", [
     ["limit", "ipLimit: limits.statusPerCaller,", "", "limits"],
     ["limit", "ipLimit: limits.renewalsPerCaller,", "", "limits"],
-    [
-      "proof",
-      "needsProof: true,\n    body: z.object({ email: addressField, registration_id",
-      "body: z.object({ email: addressField, registration_id",
-    ],
     [
       "proof",
       "needsProof: true,\n    body: z.object({ email: addressField, ...proofField }),",

@@ -175,6 +175,15 @@ test.concurrent("K-19: only the newest request counts, whatever address it is fo
   expect(await addressOf(session)).toBe("fickle@example.com");
 });
 
+test.concurrent("K-19: who gives up a change ends nobody else's", async () => {
+  const one = await walk.activate("gives-up@example.com");
+  const two = await walk.activate("goes-on@example.com");
+  await askFor(one.session, "given-up@example.com");
+  const theirs = await askFor(two.session, "gone-on@example.com");
+  await client.app.post("/account/cancel_email_change", {}, one.session);
+  expect((await confirm(theirs)).status).toBe(200);
+});
+
 test("K-7: the link works until its last second and not at its end", async () => {
   const { session } = await walk.activate("edge@example.com");
   const now = Math.ceil(Date.now() / 1_000) + 100;

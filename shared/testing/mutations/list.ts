@@ -476,7 +476,7 @@ export const mutations: readonly Mutation[] = [
       "ownership",
       `db.deleteFrom("account_links").where("user_id", "=", userId).where("used_at", "is", null);`,
       `db.deleteFrom("account_links").where("used_at", "is", null);`,
-      "email-change",
+      "email-change#K-19: who gives up",
     ],
     [
       "once",

@@ -58,7 +58,6 @@ test("acc F3: a tab that shows Alice changes, takes and ends nothing of Bob's, a
       await visitor.press("Save my names");
     },
     (visitor) => visitor.press("Save my data as a file"),
-    (visitor) => visitor.press("Save my choices"),
     async ({ page }) => {
       await page.getByText("Delete my account", { exact: true }).click();
       await page.locator("#data [name=password]").fill(goodPassword);
@@ -80,7 +79,6 @@ test("acc F3: a tab that shows Alice changes, takes and ends nothing of Bob's, a
   await alice.leave([
     "409 /account/delete",
     "409 /account/export",
-    "409 /account/preferences/",
     "409 /account/profile",
     "409 /cookies/clear_session/",
   ]);

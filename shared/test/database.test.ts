@@ -72,16 +72,16 @@ function heapInUse(): number {
   return process.memoryUsage().heapUsed / 1024 / 1024;
 }
 
-test("a pool of five that has answered 150,000 queries, three at a time, costs no more than a new one", {
+test("a pool of five that has answered 100,000 queries, three at a time, costs no more than a new one", {
   timeout: patiently(120_000),
 }, async () => {
   const old = open(5);
-  await workFor(old, 20_000);
+  await workFor(old, 10_000);
   const heap = heapInUse();
-  await workFor(old, 120_000);
+  await workFor(old, 80_000);
   expect(heapInUse() - heap).toBeLessThan(20);
   // By turns, and the least of each, so that whatever else the machine does hits both. A pool of five as postgres.js makes
-  // it costs between 1.5 and 1.7 times as much after this distance.
+  // it costs between 1.3 and 1.5 times as much after this distance.
   await measured(async () => {
     const fresh = open(5);
     const costs = { old: [] as number[], fresh: [] as number[] };
@@ -89,7 +89,7 @@ test("a pool of five that has answered 150,000 queries, three at a time, costs n
       costs.fresh.push(await workFor(fresh, 2_000));
       costs.old.push(await workFor(old, 2_000));
     }
-    expect(Math.min(...costs.old)).toBeLessThan(1.3 * Math.min(...costs.fresh));
+    expect(Math.min(...costs.old)).toBeLessThan(1.2 * Math.min(...costs.fresh));
   });
 });
 

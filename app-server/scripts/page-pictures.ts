@@ -386,7 +386,6 @@ const asMember: Scene[] = [
   },
   {
     name: "account-asks",
-    isWindow: true,
     title: "The password is asked for before notices are switched off",
     play: async (it) => {
       await it.open("/account");

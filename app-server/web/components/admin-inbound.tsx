@@ -22,7 +22,6 @@ const words = texts({
       delayed: "noted with the mail",
       noted: "nothing changed",
       known: "that was known already",
-      unknown_mail: "the mail is no longer kept",
     },
     nobody: "A mail that is no longer kept",
     excerpt: "How it begins",
@@ -43,7 +42,6 @@ const words = texts({
       delayed: "bij de mail genoteerd",
       noted: "er veranderde niets",
       known: "dat was al bekend",
-      unknown_mail: "de mail wordt niet meer bewaard",
     },
     nobody: "Een mail die niet meer wordt bewaard",
     excerpt: "Hoe die begint",
@@ -94,7 +92,7 @@ function InboundRow({ mail }: { mail: ListedInboundMail }) {
         <div className="row-facts">
           <span className={looks[mail.kind]}>{text.kinds[mail.kind]}</span>
           {mail.type !== null && <span>{types[mail.type] ?? mail.type}</span>}
-          <span>{text.outcomes[mail.outcome]}</span>
+          {mail.outcome !== "unknown_mail" && <span>{text.outcomes[mail.outcome]}</span>}
           <Ago time={mail.received_at} />
         </div>
         {mail.reason !== null && (

@@ -230,9 +230,13 @@ test("R27: disabling ends all sessions at once on both servers, and enabling bri
 
 test("R27: ending the sessions of a person and deleting them take effect at once", async () => {
   const { userId, session, sessionToken } = await walk.activate("leaving@example.com");
+  const bystander = await walk.activate("bystanding@example.com");
   expect((await post("/admin/end_sessions/", { user_id: userId })).status).toBe(200);
   expect((await client.auth("get_session", { session_token: sessionToken })).ok).toBe(false);
   expect(await isSignedIn(session)).toBe(false);
+  expect(await stack.sql`select sessions_counter from users where id = ${bystander.userId}`).toEqual([
+    { sessions_counter: 0 },
+  ]);
   const again = await client.signIn("leaving@example.com", goodPassword);
   expect((await client.auth("get_session", { session_token: again })).ok).toBe(true);
   expect((await post("/admin/delete_user/", { user_id: userId })).status).toBe(200);

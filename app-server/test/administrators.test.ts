@@ -232,9 +232,19 @@ test("D-11: permissions come and go with the next request; `member` lapses after
   );
   await stack.sql`update permissions set expires_at = 1 where user_id = ${userId} and permission = 'member'`;
   expect(await permissions()).toEqual(["editor"]);
+  const listed = await client.app.get("/admin/people/?search=helper@example.com", walk.admin);
+  expect(listed.body.rows[0].permissions).toEqual(["editor"]);
+  const other = await walk.activate("other-helper@example.com");
+  for (const [id, permission] of [
+    [other.userId, "editor"],
+    [userId, "member"],
+  ] as const)
+    expect((await change("add", id, permission)).status).toBe(200);
   expect((await change("remove", userId, "editor")).status).toBe(200);
   expect((await change("remove", userId, "editor")).status).toBe(200);
-  expect(await permissions()).toEqual([]);
+  expect(await permissions()).toEqual(["member"]);
+  const { body } = await client.app.get("/auth/session_info/", other.session);
+  expect(body.user.permissions).toEqual(["editor"]);
 });
 
 test("D-11, S-43: `admin` is neither granted nor taken this way; unknown users and bad names are refused", async () => {

@@ -539,11 +539,11 @@ export const mutations: readonly Mutation[] = [
     [
       "permission",
       `(expires_at is null or expires_at > \${now})`,
-      `(expires_at is null or expires_at > \${now - 86_400_000})`,
-      "administrators",
+      `(expires_at is null or \${now} > 0)`,
+      "administrators#D-11: permissions come and go",
     ],
   ]),
-  ...app("admins/store.ts", "administrators", [
+  ...app("admins/store.ts", "administrators#D-11: permissions come and go", [
     [
       "expiry",
       `.where("token_hash", "=", tokenHash)\n    .where("expires_at", ">", now)`,
@@ -566,7 +566,7 @@ export const mutations: readonly Mutation[] = [
       "permission",
       `if (change.permission === "admin") return adminIsSeparate;`,
       "",
-      "administrators#D-11: `admin` is neither",
+      "administrators#`admin` is neither",
     ],
   ]),
   ...app("mail/codes.ts", "lookup", [
@@ -586,7 +586,7 @@ export const mutations: readonly Mutation[] = [
       "proof",
       "return equalInConstantTime(mac, row?.code_mac ?? Buffer.alloc(mac.length)) ? row?.id : undefined;",
       "return row?.id;",
-      "lookup#D-54, S-16: a wrong guess",
+      "lookup#D-51",
     ],
     [
       "proof",

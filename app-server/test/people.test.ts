@@ -288,6 +288,16 @@ test("acc F8: a registration that an account overtook otherwise ends with the fi
   }
 });
 
+test("acc F8: of further requests for an address that an account has by now none waits when the first expires", async () => {
+  const { userId } = await walk.activate("overtaking-late@example.com");
+  const address = "overtaken-late@example.com";
+  for (const _ of [1, 2]) await client.register(address);
+  await stack.sql`update users set email = ${address}, email_norm = ${address} where id = ${userId}`;
+  await stack.sql`update registration_state set expires_at = 1 where email = ${address} and state = 'REQUESTED'`;
+  await client.command("app", "advance_clock", { seconds: 0 });
+  expect(await walk.states(address)).toEqual(["DECOY", "EXPIRED"]);
+});
+
 test("acc F16: a disabled person who registers again is told that the account is closed, not sent round in circles", async () => {
   const address = "closed@example.com";
   const { userId } = await walk.activate(address);

@@ -281,6 +281,8 @@ const refusals: [stage: Stage, fault: Fault, status: "deferred" | "failed"][] = 
   ["data", { code: 503 }, "deferred"],
   ["data", { code: 554 }, "deferred"],
   ["end", { code: 452 }, "deferred"],
+  // Not about the address: it was taken before.
+  ["end", { code: 550 }, "deferred"],
   ["end", { code: 552 }, "deferred"],
   ["end", { code: 550, text: "5.1.1 <ada@example.com> User doesn't exist" }, "failed"],
   ["greeting", "drop", "deferred"],

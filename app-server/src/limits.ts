@@ -40,6 +40,15 @@ export const limits = {
     paidBy: "caller",
     harms: "the caller",
   },
+  linksPerCaller: {
+    kind: "ip_links",
+    capacity: 10,
+    interval: 360,
+    purpose: "links for a new password, whomever they are for",
+    key: "caller",
+    paidBy: "caller",
+    harms: "the caller",
+  },
   codes: {
     kind: "codes",
     capacity: 50_000,
@@ -117,7 +126,7 @@ export const guessLimits = {
     purpose: "code of a sign-up, or of a link for a new password",
     key: "address and caller",
     paidBy: "caller",
-    harms: "the caller",
+    harms: "the caller, and an owner who has the address or network in common with them",
   },
 } as const satisfies Record<string, GuessLimit>;
 

@@ -178,6 +178,45 @@ test("S-F6: no answer to a code that is typed tells that a link was sent to an a
   expect(new Set(guessed).size).toBe(1);
 });
 
+test("S-F6: nor does the answer to who asks for a link, whatever that caller has used up", async () => {
+  await walk.activate("sent@example.com");
+  await stack.sql`insert into owed_links (email, owed_at) values ('sent@example.com', 1)`;
+  await waitUntil(
+    () => walk.mailsTo("sent@example.com"),
+    (list) => list.some(({ type }) => type === "password_reset"),
+  );
+  const from = at("192.0.2.212");
+  for (let turn = 0; turn < 11; turn++)
+    await act("create_user_password_reset", { user_email_address: `junk-${turn}@example.com` }, from);
+  const ask = (email: string) => client.app.post("/account/request_password_link", { email }, from);
+  const answers = [await ask("sent@example.com"), await ask("not-sent@example.com")];
+  expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+  expect(new Set(answers.map((reply) => JSON.stringify(tellTale(reply)))).size).toBe(1);
+});
+
+test("S-F9: whoever holds the mailed link has tries of their own, also behind the address of a stranger who guesses", async () => {
+  await walk.activate("neighbour@example.com");
+  const from = at("192.0.2.213");
+  await client.app.post("/account/request_password_link", { email: "neighbour@example.com" }, from);
+  const mails = await waitUntil(
+    () => walk.mailsTo("neighbour@example.com"),
+    (list) => list.some(({ type }) => type === "password_reset"),
+  );
+  const { body } = await act("create_user_password_reset", { user_email_address: "neighbour@example.com" }, from);
+  const wrong = {
+    user_password_reset_token: body.values.user_password_reset_token,
+    temporary_password: "ABCDEFGHJKLM",
+  };
+  const codes = [];
+  for (let guess = 0; guess < 6; guess++)
+    codes.push((await act("verify_user_password_reset_temporary_password", wrong, from)).body.error_code);
+  expect(codes.at(-1)).toBe("rate_limited");
+  const mail = mails.findLast(({ link }) => link !== undefined);
+  const token = new URL(mail?.link ?? "").searchParams.get("token");
+  const choice = { token, code: mail?.code, password: "another good password of mine" };
+  expect((await client.app.post("/account/use_password_link", choice, from)).status).toBe(200);
+});
+
 test("S-F1: resets that strangers ask for as actions take neither the mails of links nor a link's place", async () => {
   await walk.activate("aimed-at@example.com");
   const resets = async () =>

@@ -14,8 +14,8 @@ export interface Caller {
   userAgent(): string;
   /** The device they call from, if the password that the user has now was shown on it before. */
   device(user: Subject): string | undefined;
-  /** Whether the app server makes a link of the mail, which works for whoever reads it. */
-  asksForLink(): boolean;
+  /** Whether the app server makes a mailed link for them, which works for whoever reads it, or was shown that link. */
+  isByLink(): boolean;
   /** Whether it is no visitor at all, but an administrator or the app server itself. */
   isSite(): boolean;
 }
@@ -41,7 +41,7 @@ export function readCaller(
     network: () => networkOf(key()) ?? key(),
     userAgent: () => (c.req.header("user-agent") ?? "").slice(0, 200),
     device: (user) => (speaksForOthers ? readDevice(c.req.header("x-anteroom-device"), user) : undefined),
-    asksForLink: () => cause() === causedByLink["x-anteroom-cause"],
+    isByLink: () => cause() === causedByLink["x-anteroom-cause"],
     isSite: () => cause() === causedBySite["x-anteroom-cause"],
   };
 }

@@ -130,15 +130,23 @@ export async function passwordWasRight(context: AuthContext, guess: PaidGuess): 
 
 /** Whether the code of a sign-up may be guessed at. Counted by address, so that a new code gives no more tries. */
 export function mayGuessCode(context: AuthContext, emailAddress: string, caller: Caller): Promise<boolean> {
-  return mayGuess(context, emailAddress, caller, {
+  return mayGuess(context, emailAddress, caller.key(), {
     faroe: faroeLimits.codeAttempts,
     byCaller: guessLimits.codeByCaller,
     byEverybody: limits.codes,
   });
 }
 
-export function mayGuessTemporaryPassword(context: AuthContext, userId: string, caller: Caller): Promise<boolean> {
-  return mayGuess(context, userId, caller, {
+/** Under which the guesses of whoever shows a mailed link are counted. */
+export const linkOf = (resetId: string) => `link ${resetId}`;
+
+/** Only who reads the mail can show its link, so the link has tries of its own that no stranger can spend. */
+export function mayGuessTemporaryPassword(
+  context: AuthContext,
+  of: { userId: string; resetId: string },
+  caller: Caller,
+): Promise<boolean> {
+  return mayGuess(context, of.userId, caller.isByLink() ? linkOf(of.resetId) : caller.key(), {
     faroe: faroeLimits.temporaryPasswordAttempts,
     byCaller: guessLimits.temporaryPasswordByCaller,
     byEverybody: limits.temporaryPasswords,
@@ -158,13 +166,13 @@ export function mayGuessUpdateCode(context: AuthContext, userId: string, newEmai
 function mayGuess(
   context: AuthContext,
   subject: string,
-  caller: Caller,
+  who: string,
   limit: { faroe: Bucket; byCaller: GuessLimit; byEverybody: Bucket },
 ): Promise<boolean> {
   const now = context.clock.now();
   if (!countsByCaller(context)) return runInTurn(context.db, [takingToken({ limit: limit.faroe, key: subject }, now)]);
   return runInTurn(context.db, [
-    ...guessesOfCaller(limit.byCaller, subject, caller.key()).map((guess) => countingGuess(guess, now)),
+    ...guessesOfCaller(limit.byCaller, subject, who).map((guess) => countingGuess(guess, now)),
     takingToken({ limit: limit.byEverybody, key: subject }, now),
   ]);
 }

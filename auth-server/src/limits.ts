@@ -196,7 +196,7 @@ export const guessLimits = {
     purpose: "code of a sign-up",
     key: "address and caller",
     paidBy: "caller",
-    harms: "the caller",
+    harms: "the caller, and an owner who has the address or network in common with them",
   },
   temporaryPasswordByCaller: {
     kind: "temporary_password_by_caller",
@@ -206,7 +206,8 @@ export const guessLimits = {
     purpose: "temporary password",
     key: "user and caller",
     paidBy: "caller",
-    harms: "the caller",
+    harms:
+      "the caller, and an owner who has the address or network in common with them: a mailed link has tries of its own",
   },
   updateCode: {
     kind: "update_code",

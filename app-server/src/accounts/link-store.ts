@@ -119,8 +119,11 @@ export async function takeLink(
     .where("email_norm", "=", mail.emailNorm)
     .where("code_mac", "is", null)
     .where((eb) => {
-      if (mail.requestId !== undefined) return eb("request_id", "=", mail.requestId);
-      return mail.kind === "email_change" ? isOpening : eb.or([isOpening, eb("created_at", ">", now - mailDelay)]);
+      const inOrder =
+        mail.kind === "email_change" ? isOpening : eb.or([isOpening, eb("created_at", ">", now - mailDelay)]);
+      if (mail.requestId === undefined) return inOrder;
+      // Processes of the version before, which may still run, name no request.
+      return eb.or([eb("request_id", "=", mail.requestId), eb.and([eb("request_id", "is", null), inOrder])]);
     })
     .orderBy("created_at")
     .orderBy("superseded", "desc")

@@ -9,6 +9,7 @@ import {
   passwordField,
 } from "../fields.ts";
 import { type Call, defineRoute, noBody, type Route } from "../http.ts";
+import { limits } from "../limits.ts";
 import { answerProblem, type Problem, problem } from "../problems.ts";
 import { deleteAccount } from "./deletion.ts";
 import { rememberDevice } from "./device.ts";
@@ -30,6 +31,7 @@ const passwordLinkRoutes: readonly Route[] = [
     summary:
       "Mail a link for choosing a new password, to an address or to that of an expired link. Addresses with and without an account are answered alike.",
     access: "anyone",
+    ipLimit: limits.linksPerCaller,
     body: z.object({ email: newAddressField.optional(), token: handleField.optional() }),
     either: ["email", "token"],
     handle: async ({ http, app, body: { email, token = "" } }) => {

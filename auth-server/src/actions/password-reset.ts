@@ -4,7 +4,7 @@ import type { User } from "@anteroom/shared/wire/user-server";
 import type { Caller } from "../caller.ts";
 import type { AuthContext } from "../context.ts";
 import { createTemporaryPassword } from "../credentials.ts";
-import { claimantOf, couldGuess, mayGuessTemporaryPassword } from "../guesses.ts";
+import { claimantOf, couldGuess, linkOf, mayGuessTemporaryPassword } from "../guesses.ts";
 import type { Place } from "../hash-queue.ts";
 import { faroeLimits } from "../limits.ts";
 import { type AskedMail, isOnlySharedEmpty, mayAskForReset, payForMail } from "../mail-limits.ts";
@@ -73,7 +73,7 @@ async function create(
   if (!(await couldGuess(context, faroeLimits.temporaryPasswordAttempts, subjectOf(change))))
     return failure("rate_limited");
   using place = context.hashQueue.takePlace(claimantOf(context, caller, guessedAt(change)));
-  const mail: AskedMail = { purpose: caller.asksForLink() ? "reset" : "direct reset", address, caller };
+  const mail: AskedMail = { purpose: caller.isByLink() ? "reset" : "direct reset", address, caller };
   const reset = (await payForMail(context, mail))
     ? await openReset(context, { change, user }, place)
     : await shareReset(context, change, mail);
@@ -174,7 +174,8 @@ export async function verifyUserPasswordResetTemporaryPassword(
   if (change.identityVerified) return failure("user_first_factor_already_verified");
   if (!change.temporaryPassword) throw new Error("A password reset lacks its temporary password.");
   using place = hashQueue.takePlace(claimantOf(context, caller, guessedAt(change)));
-  if (!(await mayGuessTemporaryPassword(context, subjectOf(change), caller))) return failure("rate_limited");
+  const guessed = { userId: subjectOf(change), resetId: change.id };
+  if (!(await mayGuessTemporaryPassword(context, guessed, caller))) return failure("rate_limited");
   const typed = readTypedCode(settings, args.temporary_password);
   const isRight = await temporaryPasswords.verify(place, typed, change.temporaryPassword);
   if (!isRight || !user) return failure("incorrect_temporary_password");
@@ -208,7 +209,8 @@ export async function completeUserPasswordReset(
   if (!change.newPassword) return failure("new_password_not_set");
   if (!(await putNewPassword(context, change, user.id))) return failure("internal_conflict");
   await deleteUserChange(context.db, change.id);
-  if (!context.settings.strict) await forgetGuessesOnReset(context.db, user.id, [caller.key(), caller.network()]);
+  if (!context.settings.strict)
+    await forgetGuessesOnReset(context.db, user.id, [caller.key(), caller.network(), linkOf(change.id)]);
   await context.mailer.notify({ type: "password_updated", ...notice(context, user) });
   const passwordHashCounter = change.userPasswordHashCounter + 1;
   const { session, values } = prepareSession(context, { ...user, password_hash_counter: passwordHashCounter }, caller);

@@ -158,10 +158,10 @@ describe("behind a proxy, by default", () => {
 
   test("R9, S-F2: however many devices and sessions a user has, they have sixty tries together, and the owner is told", async () => {
     const from20 = (index: number) => from(rig, "203.0.113.1", device(`device-${index}`, ada.id));
-    expect(await countOutcomes(80, (index) => tryPassword(from20(index), ada.address, wrong))).toEqual({
-      incorrect_password: 60,
-      password_locked: 20,
-    });
+    // Not all at once, for the line of hashes has a tenth of its places for one user.
+    const ten = (first: number) => countOutcomes(10, (index) => tryPassword(from20(first + index), ada.address, wrong));
+    for (let first = 0; first < 60; first += 10) expect(await ten(first)).toEqual({ incorrect_password: 10 });
+    expect(await ten(60)).toEqual({ password_locked: 10 });
     await takeMail(rig, "password_locked");
     const { args } = await prepare(owner, userDeletion, ada, 0);
     const inSession = () => outcome(owner, "verify_user_deletion_user_password", { ...args, password });

@@ -159,12 +159,14 @@ export function actionsOf(object: string): AuthAction[] {
 
 /** The same server, as the app server calls it for a visitor at another address. Resets are asked for a link. */
 export function from<T extends TestServer>(server: T, address: string, more: Record<string, string> = {}): T {
-  const headers = { authorization: `Bearer ${internalSecret}`, "x-forwarded-for": address, ...causedByLink, ...more };
+  const headers = { authorization: `Bearer ${internalSecret}`, "x-forwarded-for": address };
   return {
     ...server,
     invoke: async (action, args) => {
       const body = JSON.stringify({ action, arguments: args });
-      return JSON.parse((await request(server.private, "POST", "/", body, headers)).text) as Answer;
+      const cause = action === "create_user_password_reset" ? causedByLink : {};
+      const reply = await request(server.private, "POST", "/", body, { ...headers, ...cause, ...more });
+      return JSON.parse(reply.text) as Answer;
     },
   };
 }

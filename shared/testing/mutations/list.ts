@@ -331,7 +331,7 @@ export const mutations: readonly Mutation[] = [
     ],
   ]),
   ...auth("actions/password-reset.ts", "flows/password-reset", [
-    ["limit", `caller.asksForLink() ? "reset" : "direct reset"`, `"reset"`, "flows/limits"],
+    ["limit", `caller.isByLink() ? "reset" : "direct reset"`, `"reset"`, "flows/limits"],
     [
       "proof",
       `if (!change.identityVerified || !user) return failure("user_first_factor_not_verified");\n  return setNewPassword`,
@@ -408,7 +408,12 @@ export const mutations: readonly Mutation[] = [
   ...shared("runtime/client-address.ts", "shared/test/client-address", [
     ["caller", "while (isTrusted(caller, trustedProxies)) {", "for (;;) {"],
     ["caller", "return networkAt(parsed.toString(), 64);", "return parsed.toString();"],
-    ["caller", `networkAt(caller.replace("/64", ""), 48)`, `networkAt(caller.replace("/64", ""), 64)`],
+    [
+      "caller",
+      `networkAt(caller.replace("/64", ""), 48)`,
+      `networkAt(caller.replace("/64", ""), 64)`,
+      "auth-server/test/flows/limits#callers of one network",
+    ],
     ["caller", "parsed.kind() === network.kind() && parsed.match(network, bits)", "parsed.kind() === network.kind()"],
   ]),
   ...shared("runtime/private-calls.ts", "app-server/test/private-listener", [
@@ -510,8 +515,10 @@ export const mutations: readonly Mutation[] = [
       "limit",
       "sendPasswordLink(context, address, causedByLink)",
       "sendPasswordLink(context, address)",
-      "known-devices",
+      "password-links#D-37, S-F1",
     ],
+    ["limit", `return refusal?.code === "rate_limited" ? undefined : refusal;`, "return refusal;", "known-devices"],
+    ["limit", "showCode(context, link, code, causedByLink)", "showCode(context, link, code)", "known-devices"],
   ]),
   ...app("admins/people-rules.ts", "administration", [
     [

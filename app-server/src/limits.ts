@@ -110,7 +110,7 @@ export const limits = {
     capacity: 5,
     interval: 60,
     purpose: "codes of a change of address",
-    key: "registration and caller",
+    key: "link",
     paidBy: "owner",
     harms: "whoever has the link",
   },

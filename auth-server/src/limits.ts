@@ -204,7 +204,7 @@ export const guessLimits = {
     most: unlimited,
     ofNetwork: { free: 50, most: unlimited },
     purpose: "temporary password",
-    key: "user and caller",
+    key: "user and caller, or link",
     paidBy: "caller",
     harms:
       "the caller, and an owner who has the address or network in common with them: a mailed link has tries of its own",

@@ -67,13 +67,14 @@ export function countingGuess({ limit, subject, who }: Guesses, now: number): St
     on conflict (kind, subject, who) do update
     set tries = case when ${isForgotten} then 1 else guesses.tries + 1 end,
       last_at = excluded.last_at,
-      forget_at = ${now}::bigint + ${day} * least(30, 2 ^ least(guesses.tries, 5))::bigint
+      forget_at = ${now}::bigint
+        + ${day} * least(30, 2 ^ least(case when ${isForgotten} then 0 else guesses.tries end, 5))::bigint
     where ${isForgotten}
       or (guesses.tries < ${limit.most}::integer and guesses.last_at + ${waitAfter(limit)} <= ${now}::bigint)
     returning tries as step`;
 }
 
-/** Seconds until all of these may be made once more; 0 where it is not these that keep anybody. */
+/** Seconds until all of these may be made once more; 0 where it is not these that keep anybody. Not for limits with an end (`most`). */
 export async function secondsToWait(db: Db, guesses: readonly Guesses[], now: number): Promise<number> {
   if (guesses.length === 0) return 0;
   const waits = guesses.map(
@@ -104,7 +105,7 @@ export async function purgeGuesses(db: Db, now: number): Promise<void> {
   }
 }
 
-/** Called by a migration of either server. */
+/** Part of the migrations auth 005 and app 013, so never changed: what is added to the table is a migration of its own. */
 export async function createGuessesTable(db: Db): Promise<void> {
   await db.schema
     .createTable("guesses")

@@ -34,7 +34,7 @@ export interface Peer {
  */
 export const causedBySite = { "x-anteroom-cause": "site" } as const;
 
-/** Sent when a visitor asks for a link: their mail carries more than its code, so it is counted apart from such as do not. */
+/** Sent when a visitor asks for a link: its mail is counted apart from those that carry a code alone; and when one is shown: its guesses count for the link. */
 export const causedByLink = { "x-anteroom-cause": "link" } as const;
 
 export type Cause = typeof causedBySite | typeof causedByLink;

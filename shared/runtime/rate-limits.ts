@@ -35,7 +35,8 @@ export type LimitKey =
   | "user"
   | "address and caller"
   | "address"
-  | "registration and caller"
+  | "link"
+  | "user and caller, or link"
   | "registration"
   | "all together";
 

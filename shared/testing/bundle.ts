@@ -6,7 +6,7 @@ import { type Plugin, rolldown } from "rolldown";
 
 /**
  * `node shared/testing/bundle.ts FOLDER` writes both servers there, each with its libraries in a few files. Six hundred
- * modules are two thirds of what a start costs, and tests start servers hundreds of times.
+ * modules, loaded one by one, take two thirds of a start, and tests start servers hundreds of times.
  */
 
 const checkout = fileURLToPath(new URL("../..", import.meta.url));
@@ -14,7 +14,7 @@ const checkout = fileURLToPath(new URL("../..", import.meta.url));
 /** Native code, and a log that may look for files of its own. */
 const separate = /^(@node-rs\/.*|pino)$/;
 
-/** What a module finds beside itself it finds where its source lies, and so are those that stay apart. */
+/** A bundled module finds what lies beside its source, and libraries that stay apart are found from there as well. */
 const places: Plugin = {
   name: "places",
   resolveId: {
@@ -40,8 +40,12 @@ async function bundle(name: string, folder: string): Promise<void> {
   await made.close();
 }
 
-const [, , folder = ""] = process.argv;
+const [, , folder] = process.argv;
+if (folder === undefined) throw new Error("Name the folder to write to.");
 const draft = `${folder}-${process.pid}`;
 await Promise.all(["auth-server", "app-server"].map((name) => bundle(name, draft)));
-// Another process may have been quicker, with the same.
-await rename(draft, folder).catch(() => rm(draft, { recursive: true }));
+await rename(draft, folder).catch(async (error: NodeJS.ErrnoException) => {
+  await rm(draft, { recursive: true });
+  // Another process may have been quicker, with the same.
+  if (!["ENOTEMPTY", "EEXIST"].includes(error.code ?? "")) throw error;
+});

@@ -13,10 +13,10 @@ export async function bundleServers(): Promise<void> {
   await access(folder()).catch(() => promisify(execFile)(process.execPath, [bundler, folder()]));
 }
 
-/** The file that starts a server: all its modules in one, which halves what a start costs. */
+/** The file that starts a server's bundle. */
 export function programOf(name: "auth-server" | "app-server"): string {
   return join(folder(), name, "main.mjs");
 }
 
-/** Where compiled code is kept between starts, which halves it again. */
+/** Where compiled code is kept between starts. */
 export const compiledCode = () => join(inject("runFolder"), "compiled");

@@ -341,7 +341,7 @@ export const mutations: readonly Mutation[] = [
     ["proof", "if (!isRight || !user)", "if (!user)", "flows/password-reset#something wrong is refused"],
     [
       "limit",
-      `if (!(await mayGuessTemporaryPassword(context, subjectOf(change), caller))) return failure("rate_limited");`,
+      `if (!(await mayGuessTemporaryPassword(context, guessed, caller))) return failure("rate_limited");`,
       "",
       "flows/password-reset#R11: five wrong temporary",
     ],
@@ -463,7 +463,7 @@ export const mutations: readonly Mutation[] = [
     ["expiry", "endsSessions: !(await authServer.endsSessionsItself())", "endsSessions: false"],
   ]),
   ...app("accounts/link-store.ts", "password-links", [
-    ["ownership", `if (mail.requestId !== undefined) return`, "if (false) return"],
+    ["ownership", "if (mail.requestId === undefined) return inOrder;", "return inOrder;"],
     [
       "expiry",
       `.where("superseded", "=", false)\n    .where("expires_at", ">", now)`,
@@ -812,14 +812,14 @@ export const mutations: readonly Mutation[] = [
     ],
     [
       "caller",
-      "guessesOfCaller(limit.byCaller, subject, caller.key())",
+      "guessesOfCaller(limit.byCaller, subject, who)",
       `guessesOfCaller(limit.byCaller, subject, "")`,
       "flows/guesses#S-18: guesses at a sign-up's code",
     ],
     [
       "ownership",
-      "guessesOfCaller(limit.byCaller, subject, caller.key())",
-      `guessesOfCaller(limit.byCaller, "", caller.key())`,
+      "guessesOfCaller(limit.byCaller, subject, who)",
+      `guessesOfCaller(limit.byCaller, "", who)`,
       "flows/guesses#S-18: a caller who guessed wrong at one code",
     ],
     ["limit", "if (!user || !isFirstToday) return;", "if (!user) return;", "flows/guesses#R9: of guesses at once"],

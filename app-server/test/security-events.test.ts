@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { securityEvents } from "@anteroom/shared/runtime/security-events";
+import { patiently } from "@anteroom/shared/testing/patience";
 import postgres from "postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createClient } from "./support/client.ts";
@@ -48,7 +49,7 @@ async function eventsOf(work: () => Promise<unknown>): Promise<Line[]> {
   const before = servers().map((server) => linesOf(server).length);
   await work();
   // Lines are written before the answer; they may still be on their way through the pipe.
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await new Promise((resolve) => setTimeout(resolve, patiently(100)));
   return servers().flatMap((server, index) =>
     linesOf(server)
       .slice(before[index])

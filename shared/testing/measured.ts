@@ -1,11 +1,10 @@
-/** How often a measurement is taken, at most. */
-const turns = 3;
-
 /**
  * Takes a measurement and holds it to what it asserts; one that misses is taken again, whole. What else the machine does
  * makes one of them miss, a fault makes all of them. What is not measured is asserted outside.
+ *
+ * @param turns how often, at most
  */
-export async function measured(measure: (turn: number) => Promise<void>): Promise<void> {
+export async function measured(measure: (turn: number) => Promise<void>, turns = 3): Promise<void> {
   for (let turn = 1; turn < turns; turn++) {
     try {
       return await measure(turn);

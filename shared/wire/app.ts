@@ -364,7 +364,7 @@ export interface AppRoutes {
   "POST /admin/resend_signup_email/": { body: { email: string }; values: DoneWithMessage };
   "POST /admin/reject_user/": { body: { email: string; reason?: string }; values: DoneWithMessage };
   "POST /admin/reopen_registration/": { body: { email: string }; values: DoneWithMessage };
-  "POST /admin/delete_registration/": { body: { email: string } & FreshProof; values: DoneWithMessage };
+  "POST /admin/delete_registration/": { body: { email: string }; values: DoneWithMessage };
   "GET /admin/registrations/": {
     body: undefined;
     /** States separated by commas; those who wait unless told. `search` is a part of name or address. */

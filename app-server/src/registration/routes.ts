@@ -11,7 +11,6 @@ import {
   limitField,
   nameField,
   newAddressField,
-  proofField,
   reasonField,
   requestKeyField,
   searchField,
@@ -198,8 +197,7 @@ export const decisionRoutes: readonly Route[] = [
     path: "/admin/delete_registration/",
     summary: "Take a registration away before its account is active.",
     access: "admin",
-    needsProof: true,
-    body: z.object({ email: addressField, ...proofField }),
+    body: z.object({ email: addressField }),
     handle: async ({ http, app, body, caller }) => {
       const result = await decisions.deleteRegistration(app, body.email, caller.userId);
       return answerOutcome(http, result);

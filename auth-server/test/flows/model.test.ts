@@ -299,7 +299,7 @@ test("whatever happens in whatever order, the server answers as the model of the
   });
   await fc.assert(property, {
     numRuns: 1_000,
-    interruptAfterTimeLimit: patiently(6_000),
+    interruptAfterTimeLimit: patiently(8_000),
     markInterruptAsFailure: false,
   });
 });

@@ -727,11 +727,6 @@ export const mutations: readonly Mutation[] = [
   ...app("registration/routes.ts", "fresh-proof", [
     ["limit", "ipLimit: limits.statusPerCaller,", "", "limits"],
     ["limit", "ipLimit: limits.renewalsPerCaller,", "", "limits"],
-    [
-      "proof",
-      "needsProof: true,\n    body: z.object({ email: addressField, ...proofField }),",
-      "body: z.object({ email: addressField, ...proofField }),",
-    ],
   ]),
   ...app("registration/routes.ts", "administrators#D-11: every administrator's route", [
     [

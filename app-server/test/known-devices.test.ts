@@ -238,3 +238,21 @@ test("S-F1: resets that strangers ask for as actions take neither the mails of l
   const choice = { token, code: linked[0]?.code, password: "another good password of mine" };
   expect((await client.app.post("/account/use_password_link", choice, at("192.0.2.211"))).status).toBe(200);
 });
+
+test("S-F2: a link that is owed waits while a stranger's request for the same address is under way", async () => {
+  const email = "meanwhile@example.com";
+  await walk.activate(email);
+  await stack.sql`insert into account_links (id, token_hash, kind, email, email_norm, opened_by, created_at, expires_at)
+    select 'strange', 'strange', 'password_reset', ${email}, ${email}, application_name,
+      extract(epoch from now())::bigint, extract(epoch from now())::bigint + 600
+    from pg_stat_activity where application_name like 'anteroom-app%' limit 1`;
+  await stack.sql`insert into owed_links (email, owed_at) values (${email}, 1)`;
+  await client.drainMail();
+  expect(await stack.sql`select from owed_links where email = ${email}`).toHaveLength(1);
+  await stack.sql`delete from account_links where id = 'strange'`;
+  const mails = await waitUntil(
+    () => walk.mailsTo(email),
+    (list) => list.some(({ type }) => type === "password_reset"),
+  );
+  expect(mails.findLast(({ type }) => type === "password_reset")?.link).toBeDefined();
+});

@@ -170,7 +170,7 @@ function createDriver(clients: Client[]): Driver {
     }
     client.inFlight++;
     try {
-      return await run<R>(client.sql, query);
+      return await runUntilUndisturbed<R>(client.sql, query);
     } finally {
       client.inFlight--;
     }
@@ -223,6 +223,21 @@ function connectionOf(reservation: Reservation): postgres.ReservedSql {
 async function run<R>(sql: postgres.Sql, query: CompiledQuery): Promise<QueryResult<R>> {
   const rows = await sql.unsafe(query.sql, query.parameters as postgres.ParameterOrJSON<never>[], { prepare: true });
   return { rows: rows as unknown as R[], numAffectedRows: BigInt(rows.count ?? 0) };
+}
+
+const deadlockDetected = "40P01";
+
+/**
+ * Of statements that wait for each other's rows PostgreSQL ends one, of which nothing stands then: it is run again. (Within a
+ * transaction whoever began that would have to decide.)
+ */
+async function runUntilUndisturbed<R>(sql: postgres.Sql, query: CompiledQuery, more = 3): Promise<QueryResult<R>> {
+  try {
+    return await run<R>(sql, query);
+  } catch (error) {
+    if (more === 0 || !(error instanceof postgres.PostgresError) || error.code !== deadlockDetected) throw error;
+    return runUntilUndisturbed<R>(sql, query, more - 1);
+  }
 }
 
 /** The free client with the least in flight; none when a transaction holds the only one. */

@@ -1,4 +1,5 @@
 import { type Kysely, type RawBuilder, sql } from "kysely";
+import { deleteInBatches } from "./batches.ts";
 import { networkOf } from "./client-address.ts";
 import type { LimitDescription, Step } from "./rate-limits.ts";
 
@@ -94,15 +95,8 @@ export function forgettingGuesses(db: Pick<Db, "deleteFrom">, guesses: readonly 
     .where(guesses.length === 0 ? sql<boolean>`false` : sql<boolean>`(kind, subject, who) in (${sql.join(keys)})`);
 }
 
-/** Rows deleted in one statement: few enough that none holds its locks for long. */
-const batch = 1000;
-
-export async function purgeGuesses(db: Db, now: number): Promise<void> {
-  for (;;) {
-    const { numAffectedRows } = await sql`delete from guesses where ctid = any(array(
-      select ctid from guesses where forget_at <= ${now} limit ${batch}))`.execute(db);
-    if ((numAffectedRows ?? 0n) < BigInt(batch)) return;
-  }
+export function purgeGuesses(db: Db, now: number): Promise<void> {
+  return deleteInBatches(db, "guesses", sql`forget_at <= ${now}`);
 }
 
 /** Part of the migrations auth 005 and app 013, so never changed: what is added to the table is a migration of its own. */

@@ -1,4 +1,5 @@
 import { type Kysely, type RawBuilder, sql } from "kysely";
+import { deleteInBatches } from "./batches.ts";
 import { networkOf } from "./client-address.ts";
 
 /**
@@ -146,16 +147,9 @@ export function returningTokens(tokens: readonly Token[]): RawBuilder<unknown> {
     where bucket.kind = given.kind and bucket.key = given.key`;
 }
 
-/** Rows deleted in one statement: few enough that none holds its locks for long. */
-const batch = 1000;
-
 /** A full bucket is as good as none. */
-export async function purgeRateLimits(db: Db, now: number): Promise<void> {
-  for (;;) {
-    const { numAffectedRows } = await sql`delete from rate_limits where ctid = any(array(
-      select ctid from rate_limits where full_at <= ${now} limit ${batch}))`.execute(db);
-    if ((numAffectedRows ?? 0n) < BigInt(batch)) return;
-  }
+export function purgeRateLimits(db: Db, now: number): Promise<void> {
+  return deleteInBatches(db, "rate_limits", sql`full_at <= ${now}`);
 }
 
 /** Called by both servers' first migration. */

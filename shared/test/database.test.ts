@@ -158,6 +158,15 @@ test.each([1, 2])(
   },
 );
 
+test("two statements that wait for each other's rows are both carried out, once each", async () => {
+  const database = open(2);
+  const both = (first: number, second: number) =>
+    sql`with first as (update counters set value = value + 1 where id = ${first} returning pg_sleep(0.2))
+      update counters set value = value + 1 from first where id = ${second}`.execute(database.db);
+  await Promise.all([both(61, 62), both(62, 61)]);
+  expect(await Promise.all([read(database, 61), read(database, 62)])).toEqual([{ value: 2 }, { value: 2 }]);
+});
+
 test("connections cut while thousands of statements are under way: some fail, and then all works again", async () => {
   const database = open(3);
   let failed = 0;

@@ -65,10 +65,10 @@ async function carryOut({ http, app, body: { action, arguments: given } }: Call<
   return http.json({ ...answer, values: await keepSession(http, app, action, answer.values) });
 }
 
-/** Whoever has changed the password has shown the new one: this browser is known by it. */
+/** Whoever has changed the password has shown the new one: this browser is known by it. The change stands in any case. */
 async function rememberOwnDevice(http: Context, app: AppContext): Promise<void> {
-  const found = await findCaller(http, app);
-  if (found.status === "valid") await rememberDevice(http, app, found.caller.userId);
+  const found = await findCaller(http, app).catch(() => undefined);
+  if (found?.status === "valid") await rememberDevice(http, app, found.caller.userId);
 }
 
 function readArguments(http: Context, action: AuthAction, given: Record<string, unknown>) {

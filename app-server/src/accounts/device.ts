@@ -57,9 +57,15 @@ export function createDevices(secret: Uint8Array, clock: Clock) {
   };
 }
 
-/** After a right password: from now on this browser is known to be the user's, until the password is another. */
-export async function rememberDevice(http: Context, { db, devices }: AppContext, userId: string): Promise<void> {
-  const user = await findUser(db, { id: userId });
+/**
+ * After a right password: from now on this browser is known to be the user's, until the password is another. What the
+ * password was shown for stands, also when this does not succeed.
+ */
+export async function rememberDevice(http: Context, { db, devices, log }: AppContext, userId: string): Promise<void> {
+  const user = await findUser(db, { id: userId }).catch((error: unknown) => {
+    log.warn({ err: error, user: userId }, "a device could not be remembered");
+    return undefined;
+  });
   if (user === undefined) return;
   const value = devices.remember(http.req.header("cookie"), userId, user.password_hash_counter);
   setCookie(http, "device", value, {

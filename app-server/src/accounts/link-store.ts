@@ -125,6 +125,7 @@ export async function takeLink(
       // Processes of the version before, which may still run, name no request.
       return eb.or([eb("request_id", "=", mail.requestId), eb.and([eb("request_id", "is", null), inOrder])]);
     })
+    .orderBy((eb) => eb("request_id", "is", null))
     .orderBy("created_at")
     .orderBy("superseded", "desc")
     .orderBy("is_open", "desc")

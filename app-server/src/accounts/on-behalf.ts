@@ -26,21 +26,12 @@ export async function takeStep(
   return answer.ok ? answer : { ok: false, error: answer.error_code };
 }
 
-/** An original Faroe lists no sessions and ends none but the caller's own. */
-export const notSupported = problem(
-  501,
-  "not_supported",
-  "The auth server of this site does not list sessions. A new password ends all of them.",
-);
-
 /** What members are told of a refusal. Codes that no member can cause are a fault of ours. */
 export function problemOf(error: string): Problem {
   switch (error) {
     case "busy":
     case "internal_error":
       return authServerUnavailable;
-    case "not_taken":
-      return notSupported;
     case "rate_limited":
       return tooManyRequests(60);
     case "invalid_session_token":

@@ -9,10 +9,17 @@ const recently = 600;
 
 const passwordNeeded = problem(403, "password_needed", "Type your password: you signed in some time ago.");
 
+/** An original Faroe lists no sessions and ends none but the caller's own. */
+export const notSupported = problem(
+  501,
+  "not_supported",
+  "The auth server of this site does not list sessions. A new password ends all of them.",
+);
+
 /** All sessions of the person at the browser; the newest use first. */
 export async function listSessions(app: AppContext, session_token: string): Promise<Outcome<SessionOverview[]>> {
   const listed = await takeStep(app, "list_sessions", { session_token });
-  if (!listed.ok) return refused(listed.error);
+  if (!listed.ok) return listed.error === "not_taken" ? { ok: false, problem: notSupported } : refused(listed.error);
   const sessions = listed.values.sessions as SessionOverview[];
   return { ok: true, values: sessions.sort((one, other) => other.last_active_at - one.last_active_at) };
 }

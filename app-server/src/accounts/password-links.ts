@@ -3,7 +3,7 @@ import { type Cause, causedByLink, causedBySite } from "@anteroom/shared/runtime
 import { currentRequest } from "@anteroom/shared/runtime/request-scope";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { AppContext } from "../context.ts";
-import { authServerUnavailable, type Problem, problem } from "../problems.ts";
+import { authServerUnavailable, type Problem, problem, tooManyRequests } from "../problems.ts";
 import { guessCode } from "../registration/code-guesses.ts";
 import * as store from "./link-store.ts";
 import { answerAfter, endLeftSession, type Outcome, problemOf, refused, type Step, takeStep } from "./on-behalf.ts";
@@ -48,7 +48,7 @@ export async function requestPasswordLink(
 /**
  * Mails a link by which whoever reads it chooses a new password; links mailed before no longer work. Undefined when that
  * is done, and likewise when the address has no account. While another request for the address is under way it stands for
- * this one too.
+ * a visitor's too. For what the site sends it does not: it may be a stranger's, and refused.
  *
  * @param cause a visitor who asked for it; unless told it is an administrator or this server
  */
@@ -59,7 +59,7 @@ export async function sendPasswordLink(
 ): Promise<Problem | undefined> {
   const { db, handles } = context;
   const link = newLink(context, address);
-  if (!(await store.claimLink(db, link))) return undefined;
+  if (!(await store.claimLink(db, link))) return cause === causedBySite ? tooManyRequests(1) : undefined;
   const reset = await createReset(context, link, cause);
   if (!reset.ok) {
     await store.deleteLink(db, link.id);

@@ -13,62 +13,62 @@ const words = texts({
 type Answer = { ok: true } | AppFailure;
 
 /** What goes on once the password was shown. */
-interface Held {
-  /** What is wrong with the password, if that is it. */
-  again: (proof: { password?: string }) => Promise<Failure | undefined>;
-  giveUp: () => void;
+interface PendingRequest {
+  /** Sends it once more; resolves with the failure when the password was wrong, else once whoever waits has the answer. */
+  retry: (proof: { password?: string }) => Promise<Failure | undefined>;
+  cancel: () => void;
 }
 
-let held: readonly Held[] = [];
-const watchers = new Set<() => void>();
+let pending: readonly PendingRequest[] = [];
+const listeners = new Set<() => void>();
 
-function hold(next: readonly Held[]): void {
-  held = next;
-  for (const tell of watchers) tell();
+function setPending(next: readonly PendingRequest[]): void {
+  pending = next;
+  for (const listener of listeners) listener();
 }
 
-function watch(tell: () => void): () => void {
-  watchers.add(tell);
-  return () => watchers.delete(tell);
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
 }
 
 /** Holds what was refused until its administrator has shown the password, and does it again; or gives up with them. */
 export function untilProven<A extends Answer>(
   refused: A,
-  repeat: (proof: { password?: string }) => Promise<A>,
+  send: (proof: { password?: string }) => Promise<A>,
 ): Promise<A> {
   return new Promise((resolve) => {
-    const again = async (proof: { password?: string }) => {
-      const answer = await repeat(proof);
+    const retry = async (proof: { password?: string }) => {
+      const answer = await send(proof);
       if (!answer.ok && answer.error === "incorrect_password") return atPassword(answer);
       resolve(answer);
       return undefined;
     };
-    hold([...held, { again, giveUp: () => resolve(refused) }]);
+    setPending([...pending, { retry, cancel: () => resolve(refused) }]);
   });
 }
 
 /** Asks for the password while something waits for it: once for all of it, for the server remembers it a while. */
 export function Proof() {
   const text = useTexts(words);
-  const waiting = useSyncExternalStore(watch, () => held);
+  const waiting = useSyncExternalStore(subscribe, () => pending);
   const [first] = waiting;
   if (first === undefined) return null;
-  const giveUp = () => {
-    hold([]);
-    for (const one of waiting) one.giveUp();
+  const cancel = () => {
+    setPending([]);
+    for (const request of waiting) request.cancel();
   };
   const goOn = async (password: string) => {
-    const failure = await first.again({ password });
+    const failure = await first.retry({ password });
     if (failure) return failure;
-    const others = held.filter((one) => one !== first);
-    hold([]);
-    await Promise.all(others.map((one) => one.again({})));
+    const others = pending.filter((request) => request !== first);
+    setPending([]);
+    await Promise.all(others.map((request) => request.retry({})));
     return undefined;
   };
   return (
-    <Dialog title={text.title} onClose={giveUp}>
-      <AskPassword action={text.goOn} onPassword={goOn} onCancel={giveUp} />
+    <Dialog title={text.title} onClose={cancel}>
+      <AskPassword action={text.goOn} onPassword={goOn} onCancel={cancel} />
     </Dialog>
   );
 }

@@ -1,13 +1,10 @@
+import { deleteInBatches } from "@anteroom/shared/runtime/batches";
 import { purgeGuesses } from "@anteroom/shared/runtime/guesses";
 import { purgeRateLimits } from "@anteroom/shared/runtime/rate-limits";
-import type { Kysely } from "kysely";
-import { type RawBuilder, sql } from "kysely";
+import { type Kysely, sql } from "kysely";
 import type { AuthDatabase } from "./database.ts";
 
 type Db = Kysely<AuthDatabase>;
-
-/** Rows deleted in one statement: few enough that none holds its locks for long. */
-const batch = 1000;
 
 export interface Limits {
   now: number;
@@ -26,19 +23,6 @@ export async function purgeExpired(db: Db, { now, oldestSession, oldestUse }: Li
   await deleteInBatches(db, "sessions", sql`last_active_at <= ${oldestUse}`);
   await purgeGuesses(db, now);
   await purgeRateLimits(db, now);
-}
-
-async function deleteInBatches(
-  db: Db,
-  table: "signups" | "signins" | "sessions" | "user_changes",
-  condition: RawBuilder<unknown>,
-): Promise<void> {
-  for (;;) {
-    const { numAffectedRows } = await sql`
-      delete from ${sql.table(table)}
-      where ctid = any(array(select ctid from ${sql.table(table)} where ${condition} limit ${batch}))`.execute(db);
-    if ((numAffectedRows ?? 0n) < BigInt(batch)) return;
-  }
 }
 
 /** Whether codes have been sealed in this database. */

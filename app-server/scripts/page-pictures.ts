@@ -452,6 +452,14 @@ async function selectThree(it: Visitor): Promise<void> {
   await it.page.locator(".selection").waitFor();
 }
 
+async function openPerson(it: Visitor): Promise<void> {
+  await openAdmin(it, "/admin/people");
+  await it.page
+    .getByRole("button", { name: /Manage/ })
+    .nth(1)
+    .click();
+}
+
 const asAdministrator: Scene[] = [
   {
     name: "queue-empty",
@@ -561,24 +569,14 @@ const asAdministrator: Scene[] = [
   {
     name: "people",
     title: "People, one of them opened",
-    play: async (it) => {
-      await openAdmin(it, "/admin/people");
-      await it.page
-        .getByRole("button", { name: /Manage/ })
-        .nth(1)
-        .click();
-    },
+    play: openPerson,
   },
   {
     name: "people-asks",
     isWindow: true,
     title: "The password is asked for before an account is deleted",
     play: async (it) => {
-      await openAdmin(it, "/admin/people");
-      await it.page
-        .getByRole("button", { name: /Manage/ })
-        .nth(1)
-        .click();
+      await openPerson(it);
       await it.page.getByRole("button", { name: "Delete the account" }).click();
       await it.page.getByRole("dialog").getByRole("button", { name: "Delete the account" }).click();
       await it.page.locator("dialog .inset").waitFor();

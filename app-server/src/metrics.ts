@@ -2,6 +2,7 @@ import type { Clock } from "@anteroom/shared/runtime/clock";
 import type { Kysely } from "kysely";
 import type { Registry } from "prom-client";
 import type { AppDatabase } from "./database.ts";
+import { countGivenUp } from "./mail/admin-store.ts";
 import * as mails from "./mail/store.ts";
 import { type InboundKind, inboundKinds, type MailStatus } from "./mail/types.ts";
 
@@ -76,8 +77,6 @@ async function createRegistry(db: Kysely<AppDatabase>, clock: Clock, { outcomes,
     const since = await mails.findOldestDue(db);
     return since === null ? 0 : Math.max(0, clock.now() - since);
   });
-  gauge("anteroom_mails_given_up", "Mails that failed or came back and were not sent again.", () =>
-    mails.countGivenUp(db),
-  );
+  gauge("anteroom_mails_given_up", "Mails that failed or came back and were not sent again.", () => countGivenUp(db));
   return registry;
 }

@@ -1,6 +1,6 @@
 import type { AccountExport } from "@anteroom/shared/wire/app";
 import type { AppContext } from "../context.ts";
-import { listMailsOf } from "../mail/store.ts";
+import { listMailsOf } from "../mail/admin-store.ts";
 import { findPendingChange } from "./email-change.ts";
 import { type Outcome, problemOf } from "./on-behalf.ts";
 import { listSessions, notSupported } from "./own-sessions.ts";

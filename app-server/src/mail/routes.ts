@@ -3,8 +3,8 @@ import { z } from "zod";
 import { addressField, handleField } from "../fields.ts";
 import { defineRoute, noBody, type Route } from "../http.ts";
 import { answerOutcome, answerProblem, problem } from "../problems.ts";
+import * as store from "./admin-store.ts";
 import * as rules from "./rules.ts";
-import * as store from "./store.ts";
 import { mailStatuses } from "./types.ts";
 
 const mostListed = 1_000;

@@ -6,10 +6,11 @@ import type { AppDatabase } from "../database.ts";
 import { type Problem, problem } from "../problems.ts";
 import { type Decision, resendSignupEmail } from "../registration/decisions.ts";
 import { sendCode } from "../registration/opening.ts";
+import * as store from "./admin-store.ts";
 import type { InboundReport } from "./delivery-report.ts";
 import { oneLine } from "./one-line.ts";
 import { tryFor } from "./schedule.ts";
-import * as store from "./store.ts";
+import { countBounce, type StoredMail } from "./store.ts";
 import { codeTypes, type InboundKind, type InboundOutcome } from "./types.ts";
 
 /** What an administrator may do about mails, and what happens when one comes back. */
@@ -58,7 +59,7 @@ function notGivenUp(status: string): Problem {
 /** A new mail with a code that works takes the place of those that did not arrive. */
 async function mailCodeAnew(
   context: AppContext,
-  mail: Pick<store.StoredMail, "type" | "email" | "email_norm">,
+  mail: Pick<StoredMail, "type" | "email" | "email_norm">,
   actor: string,
 ): Promise<Decision<{ message: string }>> {
   const result = await resendSignupEmail(context, mail.email, actor, sendCode);
@@ -148,7 +149,7 @@ async function applyReport(
   const mail = await store.storeBounce(trx, { id: mailId, reason, now });
   if (!mail) return "known";
   const limit = settings.bounceLimit;
-  if (isDead) await store.countBounce(trx, { id: mailId, emailNorm: mail.email_norm, reason, limit, now });
+  if (isDead) await countBounce(trx, { id: mailId, emailNorm: mail.email_norm, reason, limit, now });
   return "bounced";
 }
 

@@ -1,0 +1,208 @@
+import type { ListedInboundMail, ListedMail, ListedSuppression } from "@anteroom/shared/wire/app";
+import { type Insertable, type Kysely, sql, type Transaction } from "kysely";
+import type { AppDatabase, InboundMailTable } from "../database.ts";
+import { type DueRow, isSuppressed, type StoredMail, wake } from "./store.ts";
+import type { InboundOutcome, MailStatus, MailType } from "./types.ts";
+
+/** The statements by which administrators see mails and send them again, and on what came back. */
+
+type Db = Kysely<AppDatabase> | Transaction<AppDatabase>;
+
+/** The dead letters; spelled out so that PostgreSQL recognises the condition of the index. */
+const isGivenUp = sql<boolean>`status in ('failed', 'bounced')`;
+
+/** As administrators see a mail: nothing secret. */
+const shownColumns = [
+  "id",
+  "type",
+  "email",
+  "registration_id",
+  "status",
+  "reason",
+  "attempts",
+  "next_try_at",
+  "created_at",
+  "updated_at",
+] as const;
+
+export interface MailFilter {
+  statuses: readonly MailStatus[];
+  /** Normalised. */
+  email: string | undefined;
+  /** Only mails that come after this one in the list. */
+  after: { createdAt: number; id: string } | undefined;
+  limit: number;
+}
+
+/** Newest first. */
+export async function listMails(db: Db, { statuses, email, after, limit }: MailFilter): Promise<ListedMail[]> {
+  let query = db
+    .selectFrom("mails")
+    .select(shownColumns)
+    .where("status", "in", [...statuses]);
+  if (email !== undefined) query = query.where("email_norm", "=", email);
+  if (after) query = query.where(sql<boolean>`(created_at, id) < (${after.createdAt}, ${after.id}::uuid)`);
+  return query.orderBy("created_at", "desc").orderBy("id", "desc").limit(limit).execute();
+}
+
+/** All of one person's, whatever address they went to; newest first. */
+export async function listMailsOf(
+  db: Db,
+  user: { id: string; registration_id: string | null },
+  limit: number,
+): Promise<ListedMail[]> {
+  return db
+    .selectFrom("mails")
+    .select(shownColumns)
+    .where((eb) => eb.or([eb("user_id", "=", user.id), eb("registration_id", "=", user.registration_id)]))
+    .orderBy("created_at", "desc")
+    .orderBy("id", "desc")
+    .limit(limit)
+    .execute();
+}
+
+/** A dead letter, with what decides whether it can be sent again. */
+export async function findForReplay(db: Db, id: string, now: number) {
+  return db
+    .selectFrom("mails")
+    .leftJoin("mail_suppressions as suppression", (join) =>
+      join.onRef("suppression.email_norm", "=", "mails.email_norm").on(isSuppressed(now)),
+    )
+    .select(["mails.id", "type", "mails.email", "mails.email_norm", "user_id", "registration_id", "status"])
+    .select((eb) => eb("suppression.email_norm", "is not", null).as("is_suppressed"))
+    .where("mails.id", "=", id)
+    .executeTakeFirst();
+}
+
+/** The dead letters, those first that have been so for the longest. */
+export async function listGivenUp(db: Db, limit: number): Promise<string[]> {
+  const rows = await db
+    .selectFrom("mails")
+    .select("id")
+    .where(isGivenUp)
+    .orderBy("updated_at")
+    .orderBy("id")
+    .limit(limit)
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
+/** A dead letter waits for its first try again. Undefined when it is none any more. */
+export async function requeue(
+  trx: Transaction<AppDatabase>,
+  id: string,
+  { now, tryUntil }: { now: number; tryUntil: number },
+): Promise<DueRow | undefined> {
+  return trx
+    .updateTable("mails")
+    .set({ status: "queued", reason: null, attempts: 0, next_try_at: null, try_until: tryUntil, updated_at: now })
+    .where("id", "=", id)
+    .where(isGivenUp)
+    .returning(["id", "type", "email_norm", wake])
+    .executeTakeFirst();
+}
+
+/** Dead letters whose place a new mail of the same kind has taken are none any more. */
+export async function deleteReplaced(
+  db: Db,
+  { type, email_norm }: Pick<StoredMail, "type" | "email_norm">,
+): Promise<void> {
+  await db.deleteFrom("mails").where("email_norm", "=", email_norm).where("type", "=", type).where(isGivenUp).execute();
+}
+
+/** Everything deferred is due now. Returns how many. */
+export async function expediteDeferred(db: Db, now: number): Promise<number> {
+  const result = await db
+    .updateTable("mails")
+    .set({ next_try_at: now })
+    .where("next_try_at", ">", now)
+    .executeTakeFirst();
+  return Number(result.numUpdatedRows);
+}
+
+/** The relay took it and it came back. False when it was known, given up or purged before. */
+export async function storeBounce(
+  db: Db,
+  bounce: { id: string; reason: string; now: number },
+): Promise<{ email_norm: string; type: MailType } | undefined> {
+  return db
+    .updateTable("mails")
+    .set({
+      status: "bounced",
+      reason: bounce.reason,
+      next_try_at: null,
+      sealed_code: null,
+      claimed_by: null,
+      updated_at: bounce.now,
+    })
+    .where("id", "=", bounce.id)
+    .where("status", "not in", ["bounced", "failed"])
+    .returning(["email_norm", "type"])
+    .executeTakeFirst();
+}
+
+/** The next relay has not got rid of it yet. False when it is not of interest any more. */
+export async function storeDelay(db: Db, delay: { id: string; reason: string }): Promise<boolean> {
+  const result = await db
+    .updateTable("mails")
+    .set({ reason: delay.reason })
+    .where("id", "=", delay.id)
+    .where("status", "=", "accepted")
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
+/** Writes down what arrived. `mailId` may be of a mail that is not kept any more. */
+export async function insertInbound(
+  db: Db,
+  { mailId, ...inbound }: Omit<Insertable<InboundMailTable>, "mail_id"> & { mailId: string },
+): Promise<void> {
+  const mail = sql<string | null>`(select id from mails where id = ${mailId}::uuid)`;
+  const outcome = sql<InboundOutcome>`case when ${mail} is null then 'unknown_mail' else ${inbound.outcome} end`;
+  await db
+    .insertInto("inbound_mails")
+    .values({ ...inbound, mail_id: mail, outcome })
+    .execute();
+}
+
+/** Newest first; of one mail, or of all. */
+export async function listInbound(
+  db: Db,
+  { mailId, before, limit }: { mailId: string | undefined; before: number | undefined; limit: number },
+): Promise<ListedInboundMail[]> {
+  let query = db
+    .selectFrom("inbound_mails")
+    .leftJoin("mails", "mails.id", "inbound_mails.mail_id")
+    .select(["inbound_mails.id", "mail_id", "email", "type", "kind", "outcome", "inbound_mails.reason", "excerpt"])
+    .select("received_at");
+  if (mailId !== undefined) query = query.where("mail_id", "=", mailId);
+  if (before !== undefined) query = query.where("inbound_mails.id", "<", before);
+  return query.orderBy("inbound_mails.id", "desc").limit(limit).execute();
+}
+
+/** Addresses that nothing is sent to at present, the newest first. */
+export async function listSuppressions(db: Db, now: number, limit: number): Promise<ListedSuppression[]> {
+  return db
+    .selectFrom("mail_suppressions")
+    .select(["email_norm as email", "bounces", "reason", "suppressed_at"])
+    .where(isSuppressed(now))
+    .$narrowType<{ suppressed_at: number }>()
+    .orderBy("suppressed_at", "desc")
+    .limit(limit)
+    .execute();
+}
+
+/** Forgets what came back from an address. False when nothing had. */
+export async function clearSuppression(db: Db, emailNorm: string): Promise<boolean> {
+  const result = await db.deleteFrom("mail_suppressions").where("email_norm", "=", emailNorm).executeTakeFirst();
+  return result.numDeletedRows === 1n;
+}
+
+export async function countGivenUp(db: Db): Promise<number> {
+  const { givenUp } = await db
+    .selectFrom("mails")
+    .select(sql<number>`count(*)::int`.as("givenUp"))
+    .where(isGivenUp)
+    .executeTakeFirstOrThrow();
+  return givenUp;
+}

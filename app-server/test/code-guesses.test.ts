@@ -147,19 +147,3 @@ test("S-F17: before a Faroe that lists no sessions the routes say so, the export
   expect(await stack.client.signIn("listed@example.com", password)).toEqual(expect.any(String));
   stack.recorder.gate = undefined;
 });
-
-test("acc F1: a password that was changed is told so, though whose browser this is cannot be looked up any more", async () => {
-  const { session } = await walk.activate("half@example.com");
-  const act = async (action: string, args: object) =>
-    (await stack.client.app.post("/auth/actions", { action, arguments: args }, session)).body;
-  const { user_password_update_token } = (await act("create_user_password_update", {})).values;
-  await act("verify_user_password_update_user_password", { user_password_update_token, password: goodPassword });
-  const password = "another good password of mine";
-  await act("set_user_password_update_new_password", { user_password_update_token, password });
-  stack.recorder.gate = async ({ what, phase }) =>
-    what === "get_session" && phase === "call" ? { status: 500, body: {} } : undefined;
-  const completed = await act("complete_user_password_update", { user_password_update_token });
-  stack.recorder.gate = undefined;
-  expect(completed.ok).toBe(true);
-  expect(await stack.client.signIn("half@example.com", password)).toEqual(expect.any(String));
-});

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Crossing, Gate } from "./support/crossings.ts";
 import { type ProxiedStack, startProxiedStack } from "./support/proxied-stack.ts";
 import { readMails } from "./support/stack.ts";
+import { createWalk, goodPassword } from "./support/walk.ts";
 
 let stack: ProxiedStack;
 
@@ -120,3 +121,20 @@ async function countMailJobs(): Promise<number> {
 function answerOf(crossing: Crossing | undefined): any {
   return JSON.parse(crossing?.text.split("\n").at(-1) ?? "");
 }
+
+test("acc F1: a password that was changed is told so, though whose browser this is cannot be looked up any more", async () => {
+  const walk = await createWalk(stack, stack.client);
+  const { session } = await walk.activate("half@example.com");
+  const act = async (action: string, args: object) =>
+    (await stack.client.app.post("/auth/actions", { action, arguments: args }, session)).body;
+  const { user_password_update_token } = (await act("create_user_password_update", {})).values;
+  await act("verify_user_password_update_user_password", { user_password_update_token, password: goodPassword });
+  const password = "another good password of mine";
+  await act("set_user_password_update_new_password", { user_password_update_token, password });
+  stack.recorder.gate = async ({ what, phase }) =>
+    what === "get_session" && phase === "call" ? { status: 500, body: {} } : undefined;
+  const completed = await act("complete_user_password_update", { user_password_update_token });
+  stack.recorder.gate = undefined;
+  expect(completed.ok).toBe(true);
+  expect(await stack.client.signIn("half@example.com", password)).toEqual(expect.any(String));
+});

@@ -394,11 +394,7 @@ export const mutations: readonly Mutation[] = [
       `where rate_limits.full_at <= \${now + limit.capacity * limit.interval}::float8`,
     ],
     ["limit", `set full_at = greatest(rate_limits.full_at, \${now}::float8)`, `set full_at = \${now}::float8`],
-    [
-      "limit",
-      `select ctid from rate_limits where full_at <= \${now} limit`,
-      `select ctid from rate_limits where full_at <= \${now + 60} limit`,
-    ],
+    ["limit", `sql\`full_at <= \${now}\``, `sql\`full_at <= \${now + 60}\``],
     [
       "limit",
       `.where("full_at", ">", now + (limit.capacity - 1) * limit.interval)`,
@@ -516,6 +512,12 @@ export const mutations: readonly Mutation[] = [
       "sendPasswordLink(context, address, causedByLink)",
       "sendPasswordLink(context, address)",
       "password-links#D-37, S-F1",
+    ],
+    [
+      "once",
+      "if (!(await store.claimLink(db, link))) return cause === causedBySite ? tooManyRequests(1) : undefined;",
+      "if (!(await store.claimLink(db, link))) return undefined;",
+      "known-devices#S-F2: a link that is owed waits",
     ],
     ["limit", `return refusal?.code === "rate_limited" ? undefined : refusal;`, "return refusal;", "known-devices"],
     ["limit", "showCode(context, link, code, causedByLink)", "showCode(context, link, code)", "known-devices"],
@@ -859,7 +861,7 @@ export const mutations: readonly Mutation[] = [
       "auth-server/test/flows/limits#callers of one network",
     ],
     ["limit", "return Math.max(0, rows[0]?.seconds ?? 0);", "return 0;", "app-server/test/code-guesses#R10, S-F3"],
-    ["expiry", `forget_at <= \${now} limit`, `forget_at <= \${now + 60} limit`, "app-server/test/limits#S-19, S-F16"],
+    ["expiry", `sql\`forget_at <= \${now}\``, `sql\`forget_at <= \${now + 60}\``, "app-server/test/limits#S-19, S-F16"],
   ]),
   ...shared("runtime/rate-limits.ts", "auth-server/test/flows/limits#callers of one network", [
     ["caller", "return [own, { limit: shared, key: network }];", "return [own];"],

@@ -34,6 +34,10 @@ interface Client {
   reserved: boolean;
   /** Counts lost connections; a reservation made on a lost one must not be given back. */
   losses: number;
+  /** When its connection was first and last used, in ms; undefined as long as there is none. */
+  use: { first: number; last: number } | undefined;
+  /** Lets the connection go, for one that is made when it is needed. */
+  renew(): void;
 }
 
 interface Lease extends DatabaseConnection {
@@ -49,10 +53,18 @@ export interface DatabaseOptions {
   poolSize: number;
   /** Shown in pg_stat_activity. */
   applicationName: string;
+  /** Milliseconds after which a connection that nobody used is closed. */
+  idleFor?: number;
 }
+
+/** Each connection is a process of PostgreSQL, whose memory grows with all that it has seen. */
+const minute = 60_000;
+const livesFor = 60 * minute;
 
 export function openDatabase<T>(options: DatabaseOptions): Database<T> {
   const clients = Array.from({ length: options.poolSize }, () => createClient(options));
+  const { idleFor = minute } = options;
+  const sweep = setInterval(() => renewOld(clients, idleFor), idleFor / 4).unref();
   const listeners: postgres.Sql[] = [];
   return {
     db: new Kysely<T>({ dialect: createDialect(clients) }),
@@ -62,6 +74,7 @@ export function openDatabase<T>(options: DatabaseOptions): Database<T> {
       return (await sql.listen(channel, onNotify, onListen)).unlisten;
     },
     close: async () => {
+      clearInterval(sweep);
       const all = [...listeners, ...clients.map((client) => client.sql)];
       await Promise.all(all.map((sql) => sql.end({ timeout: 5 })));
     },
@@ -83,15 +96,40 @@ function createClient(options: DatabaseOptions): Client {
     });
     return sql;
   };
-  const client: Client = { sql: open(), inFlight: 0, reserved: false, losses: 0 };
+  const renew = () => {
+    const { sql } = client;
+    client.use = undefined;
+    client.sql = open();
+    void sql.end({ timeout: 5 });
+  };
+  const client: Client = { sql: open(), inFlight: 0, reserved: false, losses: 0, use: undefined, renew };
   return client;
+}
+
+/**
+ * Left to close idle connections itself, postgres.js 3.4.9 still takes statements for one that is about to go, and with it
+ * they are lost. Here a statement finds the new connection or the old one, and that one answers before it goes.
+ */
+function renewOld(clients: Client[], idleFor: number): void {
+  const now = Date.now();
+  for (const { reserved, inFlight, use, renew } of clients) {
+    if (reserved || inFlight > 0 || use === undefined) continue;
+    if (now - use.last > idleFor || now - use.first > livesFor) renew();
+  }
+}
+
+function noteUse(client: Client): void {
+  const now = Date.now();
+  client.use ??= { first: now, last: now };
+  client.use.last = now;
 }
 
 function connect(options: DatabaseOptions, onclose: () => void): postgres.Sql {
   const sql = postgres(options.url, {
     max: 1,
     connect_timeout: 5,
-    idle_timeout: 60,
+    idle_timeout: 0,
+    max_lifetime: null,
     onnotice: () => undefined,
     onclose,
     connection: {
@@ -124,6 +162,7 @@ function createDriver(clients: Client[]): Driver {
       await new Promise<void>((resolve) => transactions.push(resolve));
     const client = leastBusy(clients) as Client;
     client.reserved = true;
+    noteUse(client);
     const { losses } = client;
     try {
       return { client, sql: await client.sql.reserve(), losses };
@@ -169,6 +208,7 @@ function createDriver(clients: Client[]): Driver {
       client = nextClient(query);
     }
     client.inFlight++;
+    noteUse(client);
     try {
       return await runUntilUndisturbed<R>(client.sql, query);
     } finally {

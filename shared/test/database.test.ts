@@ -187,6 +187,18 @@ test("connections cut while thousands of statements are under way: some fail, an
   await repeat(300, 30, (index) => read(database, 100 + (index % 100)));
 });
 
+test("a statement that comes just when its idle connection is closed is answered", async () => {
+  const database = openDatabase<Tables>({ url, poolSize: 1, applicationName: "idle", idleFor: 20 });
+  onTestFinished(() => database.close());
+  const processes = new Set<unknown>();
+  for (let turn = 0; turn < 30; turn++) {
+    const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(database.db);
+    processes.add(rows[0]?.pid);
+    await sleep(15 + (turn % 20));
+  }
+  expect(processes.size).toBeGreaterThan(2);
+});
+
 test("closing waits for what is under way, and afterwards statements are refused", async () => {
   const database = openDatabase<Tables>({ url, poolSize: 2, applicationName: "closing" });
   const slow = sql<{ done: number }>`select 1 as done from pg_sleep(0.2)`.execute(database.db);

@@ -77,7 +77,7 @@ export async function startSite(options: StackOptions = {}): Promise<Site> {
 }
 
 async function createVisitor(
-  { urls }: Stack,
+  { urls, servers }: Stack,
   browser: Browser,
   { colorScheme = "light", locale = "en", ...options }: BrowserContextOptions = {},
 ): Promise<Visitor> {
@@ -124,13 +124,20 @@ async function createVisitor(
     returnToTab: () => page.evaluate("void dispatchEvent(new Event('visibilitychange'))"),
     leave: async (refused = []) => {
       await page.context().close();
-      expect({ complaints: complaints.filter(isOwn), refusals: [...refusals].sort() }).toEqual({
+      const seen = { complaints: complaints.filter(isOwn), refusals: [...refusals].sort() };
+      expect(seen, `The servers said:\n${faultsOf(servers)}`).toEqual({
         complaints: [],
         refusals: [...refused].sort(),
       });
     },
   };
   return visitor;
+}
+
+/** Lines of their logs at `error` and above. */
+function faultsOf({ auth, app }: Stack["servers"]): string {
+  const lines = [auth, app].flatMap((server) => server.output().split("\n"));
+  return lines.filter((line) => /"level":[56]0/.test(line)).join("\n");
 }
 
 /** What becomes of a request to a server that is not there, or ends just then. */

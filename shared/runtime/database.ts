@@ -34,8 +34,9 @@ interface Client {
   reserved: boolean;
   /** Counts lost connections; a reservation made on a lost one must not be given back. */
   losses: number;
-  /** When its connection was first and last used, in ms; undefined as long as there is none. */
-  use: { first: number; last: number } | undefined;
+  /** How many sweeps have found its connection in use, and whether it was used since the last. */
+  sweeps: number;
+  isUsed: boolean;
   /** Lets the connection go, for one that is made when it is needed. */
   renew(): void;
 }
@@ -53,18 +54,17 @@ export interface DatabaseOptions {
   poolSize: number;
   /** Shown in pg_stat_activity. */
   applicationName: string;
-  /** Milliseconds after which a connection that nobody used is closed. */
+  /** A connection that nobody used for so many milliseconds, or twice as many at most, is closed. */
   idleFor?: number;
 }
 
-/** Each connection is a process of PostgreSQL, whose memory grows with all that it has seen. */
+/** Each connection is a process of PostgreSQL, whose memory grows with all that it has seen: it goes after an hour as well. */
 const minute = 60_000;
-const livesFor = 60 * minute;
+const mostSweeps = 60;
 
 export function openDatabase<T>(options: DatabaseOptions): Database<T> {
   const clients = Array.from({ length: options.poolSize }, () => createClient(options));
-  const { idleFor = minute } = options;
-  const sweep = setInterval(() => renewOld(clients, idleFor), idleFor / 4).unref();
+  const sweep = setInterval(() => renewOld(clients), options.idleFor ?? minute).unref();
   const listeners: postgres.Sql[] = [];
   return {
     db: new Kysely<T>({ dialect: createDialect(clients) }),
@@ -98,11 +98,11 @@ function createClient(options: DatabaseOptions): Client {
   };
   const renew = () => {
     const { sql } = client;
-    client.use = undefined;
+    client.sweeps = 0;
     client.sql = open();
     void sql.end({ timeout: 5 });
   };
-  const client: Client = { sql: open(), inFlight: 0, reserved: false, losses: 0, use: undefined, renew };
+  const client: Client = { sql: open(), inFlight: 0, reserved: false, losses: 0, sweeps: 0, isUsed: false, renew };
   return client;
 }
 
@@ -110,18 +110,14 @@ function createClient(options: DatabaseOptions): Client {
  * Left to close idle connections itself, postgres.js 3.4.9 still takes statements for one that is about to go, and with it
  * they are lost. Here a statement finds the new connection or the old one, and that one answers before it goes.
  */
-function renewOld(clients: Client[], idleFor: number): void {
-  const now = Date.now();
-  for (const { reserved, inFlight, use, renew } of clients) {
-    if (reserved || inFlight > 0 || use === undefined) continue;
-    if (now - use.last > idleFor || now - use.first > livesFor) renew();
+function renewOld(clients: Client[]): void {
+  for (const client of clients) {
+    const isBusy = client.reserved || client.inFlight > 0;
+    if (isBusy || client.isUsed) client.sweeps++;
+    const isIdle = !client.isUsed && client.sweeps > 0;
+    if (!isBusy && (isIdle || client.sweeps > mostSweeps)) client.renew();
+    client.isUsed = isBusy;
   }
-}
-
-function noteUse(client: Client): void {
-  const now = Date.now();
-  client.use ??= { first: now, last: now };
-  client.use.last = now;
 }
 
 function connect(options: DatabaseOptions, onclose: () => void): postgres.Sql {
@@ -162,7 +158,7 @@ function createDriver(clients: Client[]): Driver {
       await new Promise<void>((resolve) => transactions.push(resolve));
     const client = leastBusy(clients) as Client;
     client.reserved = true;
-    noteUse(client);
+    client.isUsed = true;
     const { losses } = client;
     try {
       return { client, sql: await client.sql.reserve(), losses };
@@ -201,6 +197,10 @@ function createDriver(clients: Client[]): Driver {
     return companion;
   }
 
+  /**
+   * Of statements that wait for each other's rows PostgreSQL ends one, of which nothing stands then: it is run again. (Within
+   * a transaction whoever began that would have to decide.)
+   */
   async function execute<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     let client = nextClient(query);
     while (client === undefined) {
@@ -208,9 +208,15 @@ function createDriver(clients: Client[]): Driver {
       client = nextClient(query);
     }
     client.inFlight++;
-    noteUse(client);
+    client.isUsed = true;
     try {
-      return await runUntilUndisturbed<R>(client.sql, query);
+      for (let more = 3; ; more--) {
+        try {
+          return await run<R>(client.sql, query);
+        } catch (error) {
+          if (more === 0 || !isDeadlock(error)) throw error;
+        }
+      }
     } finally {
       client.inFlight--;
     }
@@ -263,21 +269,6 @@ function connectionOf(reservation: Reservation): postgres.ReservedSql {
 async function run<R>(sql: postgres.Sql, query: CompiledQuery): Promise<QueryResult<R>> {
   const rows = await sql.unsafe(query.sql, query.parameters as postgres.ParameterOrJSON<never>[], { prepare: true });
   return { rows: rows as unknown as R[], numAffectedRows: BigInt(rows.count ?? 0) };
-}
-
-const deadlockDetected = "40P01";
-
-/**
- * Of statements that wait for each other's rows PostgreSQL ends one, of which nothing stands then: it is run again. (Within a
- * transaction whoever began that would have to decide.)
- */
-async function runUntilUndisturbed<R>(sql: postgres.Sql, query: CompiledQuery, more = 3): Promise<QueryResult<R>> {
-  try {
-    return await run<R>(sql, query);
-  } catch (error) {
-    if (more === 0 || !(error instanceof postgres.PostgresError) || error.code !== deadlockDetected) throw error;
-    return runUntilUndisturbed<R>(sql, query, more - 1);
-  }
 }
 
 /** The free client with the least in flight; none when a transaction holds the only one. */
@@ -409,6 +400,11 @@ export function isOutage(error: unknown): boolean {
 
 class ConnectionLost extends Error {
   override readonly name = "ConnectionLost";
+}
+
+/** SQLSTATE 40P01. */
+function isDeadlock(error: unknown): boolean {
+  return error instanceof postgres.PostgresError && error.code === "40P01";
 }
 
 /** Whether a statement failed because a row with that key is there already (SQLSTATE 23505). */

@@ -3,7 +3,7 @@ import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { join } from "node:path";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { waits } from "../web/waits.ts";
+import { waits } from "../web/words/waits.ts";
 import { createClient } from "./support/client.ts";
 import { type Stack, startStack } from "./support/stack.ts";
 

@@ -1,18 +1,18 @@
 import { Route, Switch } from "wouter";
-import { ErrorBoundary } from "./components/error-boundary.tsx";
-import { fetchedPage } from "./components/fetched-page.tsx";
-import { NotFound } from "./components/page.tsx";
-import { Shell } from "./components/shell.tsx";
-import { HomePage } from "./pages/home.tsx";
-import { LoginPage } from "./pages/login.tsx";
-import { RegisterPage } from "./pages/register.tsx";
-import { SignupPage } from "./pages/signup.tsx";
+import { ErrorBoundary } from "./ui/error-boundary.tsx";
+import { fetchedPage } from "./ui/fetched-page.tsx";
+import { NotFound } from "./ui/page.tsx";
+import { Shell } from "./ui/shell.tsx";
+import { HomePage } from "./visit/home.tsx";
+import { LoginPage } from "./visit/login.tsx";
+import { RegisterPage } from "./visit/register.tsx";
+import { SignupPage } from "./visit/signup.tsx";
 
 // What few visitors need is fetched by those who do.
-const RecoverPage = fetchedPage(() => import("./pages/recover.tsx").then((page) => page.RecoverPage));
-const SetupPage = fetchedPage(() => import("./pages/setup.tsx").then((page) => page.SetupPage));
-const AccountPage = fetchedPage(() => import("./pages/account.tsx").then((page) => page.AccountPage));
-const AdminPages = fetchedPage(() => import("./pages/admin.tsx").then((page) => page.AdminPages));
+const RecoverPage = fetchedPage(() => import("./visit/recover.tsx").then((page) => page.RecoverPage));
+const SetupPage = fetchedPage(() => import("./visit/setup.tsx").then((page) => page.SetupPage));
+const AccountPage = fetchedPage(() => import("./account/account-page.tsx").then((page) => page.AccountPage));
+const AdminPages = fetchedPage(() => import("./admin/admin-pages.tsx").then((page) => page.AdminPages));
 
 export function App() {
   return (

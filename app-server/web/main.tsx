@@ -1,9 +1,9 @@
 import { QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { queries } from "./api.ts";
+import { queries } from "./api/client.ts";
 import { App } from "./app.tsx";
-import { LanguageProvider } from "./i18n.tsx";
+import { LanguageProvider } from "./words/language.tsx";
 import "./styles/base.css";
 import "./styles/parts.css";
 

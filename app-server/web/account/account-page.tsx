@@ -1,0 +1,124 @@
+import { useRef, useState } from "react";
+import { Link, Redirect } from "wouter";
+import { useSession } from "../api/client.ts";
+import { useCleanAddress } from "../ui/clean-address.ts";
+import { Page, SessionPending } from "../ui/page.tsx";
+import { texts, useTexts } from "../words/language.tsx";
+import { AccountAddress } from "./address.tsx";
+import { ConfirmEmail } from "./confirm-email.tsx";
+import { AccountData } from "./data.tsx";
+import { AccountMails } from "./mails.tsx";
+import { AccountNames } from "./names.tsx";
+import { AccountPassword } from "./password.tsx";
+import { AccountSessions } from "./sessions.tsx";
+import "../styles/account.css";
+
+const words = texts({
+  en: {
+    title: "Your account",
+    welcome: "Welcome",
+    welcomeLead: (name: string) =>
+      `Your account is active${name ? `, ${name}` : ""}, and you are signed in. Look around: everything here can be changed later.`,
+    sections: "On this page",
+    names: "Your names",
+    address: "E-mail address",
+    password: "Password",
+    mails: "Language and mails",
+    sessions: "Where you are signed in",
+    data: "Your data",
+    sessionsInShort: "Devices",
+    other: (email: string) => `Somebody else has signed in in this browser. You see the account of ${email} now.`,
+    gone: "Your account is deleted",
+    goneLead:
+      "Everything about you is gone from here, and you are signed out everywhere. Thank you for having been with us.",
+    home: "Go to the start page",
+  },
+  nl: {
+    title: "Je account",
+    welcome: "Welkom",
+    welcomeLead: (name: string) =>
+      `Je account is actief${name ? `, ${name}` : ""}, en je bent aangemeld. Kijk rond: alles hier kan later nog anders.`,
+    sections: "Op deze pagina",
+    names: "Je namen",
+    address: "E-mailadres",
+    password: "Wachtwoord",
+    mails: "Taal en mails",
+    sessions: "Waar je bent aangemeld",
+    data: "Je gegevens",
+    sessionsInShort: "Apparaten",
+    other: (email: string) =>
+      `In deze browser heeft iemand anders zich aangemeld. Je ziet nu het account van ${email}.`,
+    gone: "Je account is verwijderd",
+    goneLead: "Alles over jou is hier weg, en je bent overal afgemeld. Bedankt dat je bij ons was.",
+    home: "Naar de startpagina",
+  },
+});
+
+/** A mailed link that confirms an address comes here too, and needs nobody to be signed in. */
+export function AccountPage() {
+  const text = useTexts(words);
+  const session = useSession();
+  const [isNew] = useState(() => new URLSearchParams(location.search).has("welcome"));
+  const given = useCleanAddress(({ searchParams }) => ({
+    change: searchParams.get("change") ?? "",
+    code: searchParams.get("code") ?? "",
+  }));
+  const [isLinkDone, setLinkDone] = useState(false);
+  const [isGone, setGone] = useState(false);
+  const shownFirst = useRef<string>(undefined);
+  if (session) shownFirst.current ??= session.user.user_id;
+  if (isGone)
+    return (
+      <Page title={text.gone} lead={text.goneLead}>
+        <p>
+          <Link href="/" className="button">
+            {text.home}
+          </Link>
+        </p>
+      </Page>
+    );
+  if (given.change && !isLinkDone)
+    return <ConfirmEmail token={given.change} code={given.code} onDone={() => setLinkDone(true)} />;
+  if (session === undefined) return <SessionPending />;
+  if (session === null) return <Redirect to="/account/login?next=/account" replace />;
+  const { user } = session;
+  return (
+    <Page
+      title={isNew ? text.welcome : text.title}
+      lead={isNew ? text.welcomeLead(user.firstname) : user.email}
+      width="wide"
+    >
+      <div role="status">
+        {user.user_id !== shownFirst.current && <p className="note note-bad">{text.other(user.email)}</p>}
+      </div>
+      <div className="account" key={user.user_id}>
+        <Sections />
+        <div className="account-sections">
+          <AccountNames user={user} title={text.names} />
+          <AccountAddress email={user.email} title={text.address} />
+          <AccountPassword user={user} title={text.password} />
+          <AccountMails title={text.mails} />
+          <AccountSessions title={text.sessions} />
+          <AccountData title={text.data} onGone={() => setGone(true)} />
+        </div>
+      </div>
+    </Page>
+  );
+}
+
+const sections = ["names", "address", "password", "mails", "sessions", "data"] as const;
+
+function Sections() {
+  const text = useTexts(words);
+  return (
+    <nav className="account-nav" aria-label={text.sections}>
+      <ul>
+        {sections.map((name) => (
+          <li key={name}>
+            <a href={`#${name}`}>{name === "sessions" ? text.sessionsInShort : text[name]}</a>
+          </li>
+        ))}
+      </ul>
+    </nav>
+  );
+}

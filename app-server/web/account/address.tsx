@@ -1,0 +1,154 @@
+import type { PendingEmailChange } from "@anteroom/shared/wire/app";
+import { normalizeCode } from "@anteroom/shared/wire/mailed-code";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { app, queries } from "../api/client.ts";
+import { AddressField, CodeField, type Failure, FailureNote, Form, useSubmission } from "../ui/form.tsx";
+import { PasswordField } from "../ui/password.tsx";
+import { texts, useFormats, useTexts } from "../words/language.tsx";
+import { Done, focusSection, Section } from "./section.tsx";
+
+const words = texts({
+  en: {
+    now: (email: string) => `You sign in with ${email}, and mails go there.`,
+    change: "Use another address",
+    note: "Make sure that you can read mail at the new address: a link is sent there, and nothing changes until you have used it. The old address is told then.",
+    email: "New e-mail address",
+    password: "Your password",
+    ask: "Send the link",
+    waiting: (email: string, until: string) =>
+      `A mail is on its way to ${email}. Open its link on any device, or type its code here, before ${until}.`,
+    code: "Code from the mail",
+    confirm: "Confirm the new address",
+    giveUp: "Keep my old address",
+    changed: (email: string) => `From now on you sign in with ${email}.`,
+  },
+  nl: {
+    now: (email: string) => `Je meldt je aan met ${email}, en mails gaan daarheen.`,
+    change: "Gebruik een ander adres",
+    note: "Zorg dat je mail op het nieuwe adres kunt lezen: er gaat een link naartoe, en er verandert niets tot je die hebt gebruikt. Dan krijgt het oude adres bericht.",
+    email: "Nieuw e-mailadres",
+    password: "Je wachtwoord",
+    ask: "Stuur de link",
+    waiting: (email: string, until: string) =>
+      `Een mail is onderweg naar ${email}. Open de link op welk apparaat je wilt, of typ de code hier, vóór ${until}.`,
+    code: "Code uit de mail",
+    confirm: "Bevestig het nieuwe adres",
+    giveUp: "Houd mijn oude adres",
+    changed: (email: string) => `Vanaf nu meld je je aan met ${email}.`,
+  },
+});
+
+const queryKey = ["account", "email-change"];
+
+export function AccountAddress({ email, title }: { email: string; title: string }) {
+  const text = useTexts(words);
+  const [changedTo, setChangedTo] = useState("");
+  const { data: pending, refetch } = useQuery({ queryKey, queryFn: readPending });
+  const confirmed = async (address: string) => {
+    await Promise.all([queries.refetchQueries({ queryKey: ["session"] }), refetch()]);
+    setChangedTo(address);
+    focusSection("address");
+  };
+  const again = async () => {
+    setChangedTo("");
+    await refetch();
+    focusSection("address");
+  };
+  return (
+    <Section id="address" title={title} lead={text.now(email)}>
+      <Done>{changedTo && text.changed(changedTo)}</Done>
+      {pending ? (
+        <Waiting pending={pending} onConfirmed={confirmed} onGivenUp={() => void again()} />
+      ) : (
+        <details className="more">
+          <summary>{text.change}</summary>
+          <AskForChange onAsked={() => void again()} />
+        </details>
+      )}
+    </Section>
+  );
+}
+
+async function readPending(): Promise<PendingEmailChange | null> {
+  const answer = await app("GET /account/email_change/");
+  if (answer.ok) return answer.values.pending;
+  throw new Error(answer.detail);
+}
+
+function AskForChange({ onAsked }: { onAsked: () => void }) {
+  const text = useTexts(words);
+  const [email, setEmail] = useState("");
+  const [password, setPassword] = useState("");
+  const submission = useSubmission(async (): Promise<Failure | undefined> => {
+    const result = await app("POST /account/change_email", { email, password });
+    if (result.ok) onAsked();
+    else if (result.error === "incorrect_password") return { error: result.error, field: "password" };
+    else if (["address_unchanged", "email_address_not_allowed"].includes(result.error))
+      return { error: result.error, field: "email" };
+    else if (result.error === "invalid_field") return { error: "invalid_email_address", field: "email" };
+    else return result;
+    return undefined;
+  });
+  return (
+    <Form submission={submission} action={text.ask}>
+      <p className="note note-warn">{text.note}</p>
+      <AddressField
+        label={text.email}
+        value={email}
+        onValue={setEmail}
+        failure={submission.failure}
+        autoComplete="email"
+      />
+      <PasswordField
+        label={text.password}
+        value={password}
+        onValue={setPassword}
+        failure={submission.failure}
+        kind="current"
+      />
+    </Form>
+  );
+}
+
+interface WaitingProps {
+  pending: PendingEmailChange;
+  onConfirmed: (email: string) => Promise<void>;
+  onGivenUp: () => void;
+}
+
+function Waiting({ pending, onConfirmed, onGivenUp }: WaitingProps) {
+  const text = useTexts(words);
+  const { time } = useFormats();
+  const [code, setCode] = useState("");
+  const [failure, setFailure] = useState<Failure>();
+  const submission = useSubmission(async (): Promise<Failure | undefined> => {
+    const result = await app("POST /account/confirm_email", { code: normalizeCode(code) });
+    if (result.ok) await onConfirmed(result.values.email);
+    else if (result.error === "incorrect_code") return { error: result.error, field: "code" };
+    else return result;
+    return undefined;
+  });
+  const giveUp = async () => {
+    const result = await app("POST /account/cancel_email_change", {});
+    if (result.ok) onGivenUp();
+    else setFailure(result);
+  };
+  return (
+    <>
+      <p className="note">{text.waiting(pending.email, time(pending.expires_at))}</p>
+      <Form
+        submission={submission}
+        action={text.confirm}
+        more={
+          <button type="button" className="link-button" onClick={() => void giveUp()}>
+            {text.giveUp}
+          </button>
+        }
+      >
+        <CodeField label={text.code} value={code} onValue={setCode} failure={submission.failure} />
+      </Form>
+      <div role="alert">{failure && <FailureNote failure={failure} />}</div>
+    </>
+  );
+}

@@ -1,0 +1,106 @@
+import { useState } from "react";
+import { app, sessionChanged } from "../api/client.ts";
+import { atPassword } from "../ui/ask-password.tsx";
+import { type Failure, FailureNote, Form, useSubmission } from "../ui/form.tsx";
+import { PasswordField } from "../ui/password.tsx";
+import { texts, useTexts } from "../words/language.tsx";
+import { Section } from "./section.tsx";
+
+const words = texts({
+  en: {
+    lead: "Everything that is kept about you here: your account, your choices, where you are signed in, and which mails you got.",
+    export: "Save my data as a file",
+    delete: "Delete my account",
+    lost: [
+      "Your account, your names and your permissions are deleted at once, and so is the list of your mails.",
+      "You are signed out everywhere.",
+      "Nobody can bring it back. To return, you would ask for a new account.",
+    ],
+    note: "What administrators decided about your registration stays in their log for a while.",
+    password: "Your password",
+    action: "Delete my account for good",
+  },
+  nl: {
+    lead: "Alles wat hier over jou wordt bewaard: je account, je keuzes, waar je bent aangemeld, en welke mails je kreeg.",
+    export: "Bewaar mijn gegevens als bestand",
+    delete: "Verwijder mijn account",
+    lost: [
+      "Je account, je namen en je rechten worden meteen verwijderd, en ook de lijst van je mails.",
+      "Je wordt overal afgemeld.",
+      "Niemand kan het terughalen. Om terug te komen zou je een nieuw account aanvragen.",
+    ],
+    note: "Wat beheerders over je registratie hebben beslist, blijft nog een tijd in hun logboek.",
+    password: "Je wachtwoord",
+    action: "Verwijder mijn account voorgoed",
+  },
+});
+
+export function AccountData({ title, onGone }: { title: string; onGone: () => void }) {
+  const text = useTexts(words);
+  return (
+    <Section id="data" title={title} lead={text.lead}>
+      <Export label={text.export} />
+      <details className="more more-danger">
+        <summary>{text.delete}</summary>
+        <DeleteAccount onGone={onGone} />
+      </details>
+    </Section>
+  );
+}
+
+/** Asked for as everything else is, so that it is the file of whom the page shows, and a refusal is said here. */
+function Export({ label }: { label: string }) {
+  const [failure, setFailure] = useState<Failure>();
+  const save = async () => {
+    const result = await app("GET /account/export");
+    setFailure(result.ok ? undefined : result);
+    if (result.ok) saveAsFile("account.json", JSON.stringify(result.values, undefined, 2));
+  };
+  return (
+    <>
+      <p>
+        <button type="button" className="button quiet" onClick={() => void save()}>
+          {label}
+        </button>
+      </p>
+      <div role="alert">{failure && <FailureNote failure={failure} />}</div>
+    </>
+  );
+}
+
+function saveAsFile(name: string, content: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([content], { type: "application/json" }));
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+function DeleteAccount({ onGone }: { onGone: () => void }) {
+  const text = useTexts(words);
+  const [password, setPassword] = useState("");
+  const submission = useSubmission(async (): Promise<Failure | undefined> => {
+    const result = await app("POST /account/delete", { password });
+    if (!result.ok) return atPassword(result);
+    onGone();
+    await sessionChanged();
+    return undefined;
+  });
+  return (
+    <Form submission={submission} action={text.action} tone="danger">
+      <ul className="bullets">
+        {text.lost.map((line) => (
+          <li key={line}>{line}</li>
+        ))}
+      </ul>
+      <p className="field-hint">{text.note}</p>
+      <PasswordField
+        label={text.password}
+        value={password}
+        onValue={setPassword}
+        failure={submission.failure}
+        kind="current"
+      />
+    </Form>
+  );
+}

@@ -1,0 +1,116 @@
+import type { AccountPreferences } from "@anteroom/shared/wire/app";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { app, queries } from "../api/client.ts";
+import { AskPassword, atPassword } from "../ui/ask-password.tsx";
+import { type Failure, Form, useSubmission } from "../ui/form.tsx";
+import { Loading } from "../ui/page.tsx";
+import { messages } from "../words/errors.ts";
+import { texts, useLanguage, useTexts } from "../words/language.tsx";
+import { Done, Section } from "./section.tsx";
+
+const words = texts({
+  en: {
+    language: "Language of pages and mails",
+    mails: "Mails you may leave out",
+    signin_notification: "When somebody signs in to my account",
+    approval_request: "When somebody asks for an account",
+    more: "Mails with codes and about changes of your password or address always come.",
+    save: "Save my choices",
+    saved: "Your choices are saved.",
+  },
+  nl: {
+    language: "Taal van pagina’s en mails",
+    mails: "Mails die je kunt missen",
+    signin_notification: "Als iemand zich bij mijn account aanmeldt",
+    approval_request: "Als iemand een account aanvraagt",
+    more: "Mails met codes en over veranderingen van je wachtwoord of adres komen altijd.",
+    save: "Bewaar mijn keuzes",
+    saved: "Je keuzes zijn bewaard.",
+  },
+});
+
+const queryKey = ["account", "preferences"];
+
+export function AccountMails({ title }: { title: string }) {
+  const message = useTexts(messages);
+  const { data, isError } = useQuery({ queryKey, queryFn: readPreferences });
+  return (
+    <Section id="mails" title={title}>
+      {data && <Choices preferences={data} />}
+      {!data && (isError ? <p className="note note-bad">{message.unreachable}</p> : <Loading />)}
+    </Section>
+  );
+}
+
+async function readPreferences(): Promise<AccountPreferences> {
+  const answer = await app("GET /account/preferences/");
+  if (answer.ok) return answer.values;
+  throw new Error(answer.detail);
+}
+
+const languages = { en: "English", nl: "Nederlands" } as const;
+type Switchable = keyof AccountPreferences["mail"];
+
+function Choices({ preferences }: { preferences: AccountPreferences }) {
+  const text = useTexts(words);
+  const { setLanguage } = useLanguage();
+  const [chosen, setChosen] = useState(preferences);
+  const [isSaved, setSaved] = useState(false);
+  const [isAsked, setAsked] = useState(false);
+  const save = async (proof: { password?: string }): Promise<Failure | undefined> => {
+    setSaved(false);
+    const result = await app("POST /account/preferences/", { ...chosen, ...proof });
+    setAsked(!result.ok && (proof.password !== undefined || result.error === "password_needed"));
+    if (!result.ok) return result.error === "password_needed" ? undefined : atPassword(result);
+    queries.setQueryData(queryKey, result.values);
+    setLanguage(result.values.language);
+    setSaved(true);
+    return undefined;
+  };
+  const submission = useSubmission(() => save({}));
+  const mails = Object.entries(chosen.mail) as [Switchable, boolean][];
+  return (
+    <>
+      <Form submission={submission} action={text.save}>
+        <fieldset className="choices">
+          <legend>{text.language}</legend>
+          {(["en", "nl"] as const).map((tag) => (
+            <label key={tag} className="check" lang={tag}>
+              <input
+                type="radio"
+                name="language"
+                checked={chosen.language === tag}
+                onChange={() => setChosen({ ...chosen, language: tag })}
+              />
+              {languages[tag]}
+            </label>
+          ))}
+        </fieldset>
+        <fieldset className="choices">
+          <legend>{text.mails}</legend>
+          {mails.map(([type, isOn]) => (
+            <label key={type} className="check">
+              <input
+                type="checkbox"
+                name={type}
+                checked={isOn}
+                onChange={() => setChosen({ ...chosen, mail: { ...chosen.mail, [type]: !isOn } })}
+              />
+              {text[type]}
+            </label>
+          ))}
+          <p className="field-hint">{text.more}</p>
+        </fieldset>
+      </Form>
+      {isAsked && (
+        <AskPassword
+          action={text.save}
+          onPassword={(password) => save({ password })}
+          onCancel={() => setAsked(false)}
+        />
+      )}
+      <Done>{isSaved && text.saved}</Done>
+    </>
+  );
+}

@@ -1,0 +1,67 @@
+import type { SessionInfo } from "@anteroom/shared/wire/app";
+import { useState } from "react";
+import { app, queries } from "../api/client.ts";
+import { type Failure, Field, Form, useSubmission } from "../ui/form.tsx";
+import { texts, useTexts } from "../words/language.tsx";
+import { Done, Section } from "./section.tsx";
+
+const words = texts({
+  en: {
+    firstname: "First name",
+    lastname: "Last name",
+    save: "Save my names",
+    saved: "Your names are saved.",
+  },
+  nl: {
+    firstname: "Voornaam",
+    lastname: "Achternaam",
+    save: "Bewaar mijn namen",
+    saved: "Je namen zijn bewaard.",
+  },
+});
+
+export function AccountNames({ user, title }: { user: SessionInfo["user"]; title: string }) {
+  const text = useTexts(words);
+  const [firstname, setFirstname] = useState(user.firstname);
+  const [lastname, setLastname] = useState(user.lastname);
+  const [isSaved, setSaved] = useState(false);
+  const submission = useSubmission(async (): Promise<Failure | undefined> => {
+    setSaved(false);
+    const result = await app("POST /account/profile", { firstname, lastname });
+    if (!result.ok) return { error: result.error, ...(result.fields?.[0] ? { field: result.fields[0].field } : {}) };
+    setFirstname(result.values.firstname);
+    setLastname(result.values.lastname);
+    await queries.refetchQueries({ queryKey: ["session"] });
+    setSaved(true);
+    return undefined;
+  });
+  const { failure } = submission;
+  return (
+    <Section id="names" title={title}>
+      <Form submission={submission} action={text.save}>
+        <div className="field-row">
+          <Field
+            label={text.firstname}
+            name="firstname"
+            value={firstname}
+            onValue={setFirstname}
+            failure={failure}
+            autoComplete="given-name"
+            maxLength={100}
+            required
+          />
+          <Field
+            label={text.lastname}
+            name="lastname"
+            value={lastname}
+            onValue={setLastname}
+            failure={failure}
+            autoComplete="family-name"
+            maxLength={100}
+          />
+        </div>
+      </Form>
+      <Done>{isSaved && text.saved}</Done>
+    </Section>
+  );
+}

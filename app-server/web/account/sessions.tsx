@@ -1,0 +1,165 @@
+import type { SessionOverview } from "@anteroom/shared/wire/faroe";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { app } from "../api/client.ts";
+import { AskPassword, atPassword } from "../ui/ask-password.tsx";
+import { type Failure, FailureNote } from "../ui/form.tsx";
+import { Loading } from "../ui/page.tsx";
+import { messages } from "../words/errors.ts";
+import { texts, useFormats, useTexts } from "../words/language.tsx";
+import { readDevice } from "./device.ts";
+import { Done, focusSection, Section } from "./section.tsx";
+
+const words = texts({
+  en: {
+    lead: "If you do not know one of these, end it and choose a new password.",
+    on: (browser: string, system: string) => `${browser} on ${system}`,
+    browser: "A browser",
+    program: "A program",
+    current: "This device",
+    seen: (ago: string) => `Last seen ${ago}`,
+    now: "In use now",
+    since: (date: string) => `signed in ${date}`,
+    end: "Sign out",
+    endNamed: (device: string, date: string) => `Sign out: ${device}, signed in ${date}`,
+    endOthers: "Sign out everywhere else",
+    alone: "You are signed in nowhere else.",
+    ended: "Signed out there.",
+    endedOthers: "You are signed out everywhere else.",
+    goOn: "Sign out there",
+  },
+  nl: {
+    lead: "Ken je er een niet, beëindig die dan en kies een nieuw wachtwoord.",
+    on: (browser: string, system: string) => `${browser} op ${system}`,
+    browser: "Een browser",
+    program: "Een programma",
+    current: "Dit apparaat",
+    seen: (ago: string) => `Laatst gezien ${ago}`,
+    now: "Nu in gebruik",
+    since: (date: string) => `aangemeld op ${date}`,
+    end: "Meld af",
+    endNamed: (device: string, date: string) => `Meld af: ${device}, aangemeld op ${date}`,
+    endOthers: "Meld me overal elders af",
+    alone: "Je bent nergens anders aangemeld.",
+    ended: "Daar afgemeld.",
+    endedOthers: "Je bent overal elders afgemeld.",
+    goOn: "Meld daar af",
+  },
+});
+
+/** Which sessions the person wants to end. */
+type Which = "others" | { id: string };
+
+export function AccountSessions({ title }: { title: string }) {
+  const text = useTexts(words);
+  const message = useTexts(messages);
+  const { data, isError, refetch } = useQuery({ queryKey: ["account", "sessions"], queryFn: readSessions });
+  const [asked, setAsked] = useState<Which>();
+  const [failure, setFailure] = useState<Failure>();
+  const [done, setDone] = useState<Which>();
+  const end = async (which: Which, password?: string): Promise<Failure | undefined> => {
+    const refusal = await endSessions(which, password);
+    if (refusal?.error === "password_needed") setAsked(which);
+    else if (refusal && password !== undefined) return refusal;
+    else {
+      setAsked(undefined);
+      setFailure(refusal);
+      setDone(refusal ? undefined : which);
+      await refetch();
+      focusSection("sessions");
+    }
+    return undefined;
+  };
+  const begin = (which: Which) => {
+    setDone(undefined);
+    setFailure(undefined);
+    void end(which);
+  };
+  const cancel = () => {
+    setAsked(undefined);
+    focusSection("sessions");
+  };
+  const others = data?.filter(({ current }) => !current) ?? [];
+  return (
+    <Section id="sessions" title={title} lead={text.lead}>
+      {data === null && <p>{message.not_supported}</p>}
+      {data === undefined && (isError ? <p className="note note-bad">{message.unreachable}</p> : <Loading />)}
+      {data && (
+        <ul className="sessions">
+          {data.map((session) => (
+            <Session key={session.id} session={session} onEnd={() => begin({ id: session.id })} />
+          ))}
+        </ul>
+      )}
+      {asked && <AskPassword action={text.goOn} onPassword={(password) => end(asked, password)} onCancel={cancel} />}
+      <div role="alert">{failure && <FailureNote failure={failure} />}</div>
+      <Done>{done && (done === "others" ? text.endedOthers : text.ended)}</Done>
+      {others.length > 1 && !asked && (
+        <p>
+          <button type="button" className="button quiet" onClick={() => begin("others")}>
+            {text.endOthers}
+          </button>
+        </p>
+      )}
+      {data && others.length === 0 && !done && <p className="aside">{text.alone}</p>}
+    </Section>
+  );
+}
+
+/** Null where the auth server does not list them. */
+async function readSessions(): Promise<SessionOverview[] | null> {
+  const answer = await app("GET /account/sessions/");
+  if (answer.ok) return answer.values.sessions;
+  if (answer.error === "not_supported") return null;
+  throw new Error(answer.detail);
+}
+
+async function endSessions(which: Which, password: string | undefined): Promise<Failure | undefined> {
+  const shown = password === undefined ? {} : { password };
+  const result =
+    which === "others"
+      ? await app("POST /account/end_other_sessions/", shown)
+      : await app("POST /account/end_session/", { session_id: which.id, ...shown });
+  if (result.ok || result.error === "not_found") return undefined;
+  return atPassword(result);
+}
+
+/** Seconds that count as now: the auth server notes the use of a session once a minute. */
+const justNow = 120;
+
+function Session({ session, onEnd }: { session: SessionOverview; onEnd: () => void }) {
+  const text = useTexts(words);
+  const { ago, date, dateTime } = useFormats();
+  const { browser, system } = readDevice(session.user_agent);
+  const device =
+    browser && system
+      ? text.on(browser, system)
+      : (browser ?? system ?? (/^Mozilla\//.test(session.user_agent) ? text.browser : text.program));
+  const isNow = Date.now() / 1_000 - session.last_active_at < justNow;
+  return (
+    <li>
+      <div>
+        <h3>
+          {device} {session.current && <span className="badge badge-good">{text.current}</span>}
+        </h3>
+        <p className="session-times">
+          <span title={dateTime(session.last_active_at)}>
+            {isNow ? text.now : text.seen(ago(session.last_active_at))}
+          </span>
+          {" · "}
+          {text.since(date(session.created_at))}
+        </p>
+      </div>
+      {!session.current && (
+        <button
+          type="button"
+          className="button quiet small"
+          aria-label={text.endNamed(device, dateTime(session.created_at))}
+          onClick={onEnd}
+        >
+          {text.end}
+        </button>
+      )}
+    </li>
+  );
+}

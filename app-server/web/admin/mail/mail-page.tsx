@@ -1,0 +1,269 @@
+import type { ListedMail, ListedSuppression, MailState } from "@anteroom/shared/wire/app";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { queries } from "../../api/client.ts";
+import { Page } from "../../ui/page.tsx";
+import { type ErrorCode, messages } from "../../words/errors.ts";
+import { texts, useFormats, useTexts } from "../../words/language.tsx";
+import { ask, call } from "../api.ts";
+import { MailBadge, mailWords } from "../mail-state.tsx";
+import { useSay } from "../messages.tsx";
+import { usePagedList } from "../paged-list.ts";
+import { ActionButton, Ago, Empty, Loaded, MoreButton } from "../parts.tsx";
+import { InboundMails } from "./inbound.tsx";
+
+const words = texts({
+  en: {
+    title: "Mail",
+    lead: "What became of the mails that were written to people.",
+    which: "Which mails",
+    kinds: { failed: "Failed", bounced: "Came back", deferred: "Delayed", queued: "Waiting", accepted: "Delivered" },
+    empty: {
+      failed: "No mail has failed",
+      bounced: "No mail came back",
+      deferred: "No mail is delayed",
+      queued: "No mail waits to be sent",
+      accepted: "No mail has been delivered lately",
+    },
+    emptyMore: "Nothing needs to be done here.",
+    replay: "Send again",
+    replayOf: (kind: string, email: string) => `Send again: ${kind}, to ${email}`,
+    replayAll: "Send all again that failed or came back",
+    retryAll: "Try all delayed mails now",
+    queued: (email: string) => `The mail to ${email} is on its way again.`,
+    queuedMany: (count: number) =>
+      count === 0
+        ? "There was nothing to send again."
+        : count === 1
+          ? "1 mail is on its way again."
+          : `${count} mails are on their way again.`,
+    refused: (count: number, why: string) => `${count} not sent. ${why}`,
+    due: (count: number) => (count === 1 ? "1 mail is tried now." : `${count} mails are tried now.`),
+    attempts: (count: number) => (count === 1 ? "1 try" : `${count} tries`),
+    next: (when: string) => `next try ${when}`,
+    held: "Addresses that get no mail",
+    heldLead: "Mails to them came back too often. Clear an address once you know that it works again.",
+    heldNone: "There are none.",
+    bounces: (count: number) => (count === 1 ? "came back once" : `came back ${count} times`),
+    since: "since",
+    clear: "Clear",
+    clearOf: (email: string) => `Clear: ${email}`,
+    cleared: (email: string) => `Mail may go to ${email} again.`,
+  },
+  nl: {
+    title: "Mail",
+    lead: "Wat er werd van de mails die aan mensen zijn geschreven.",
+    which: "Welke mails",
+    kinds: {
+      failed: "Mislukt",
+      bounced: "Teruggekomen",
+      deferred: "Vertraagd",
+      queued: "Wachtend",
+      accepted: "Bezorgd",
+    },
+    empty: {
+      failed: "Er is geen mail mislukt",
+      bounced: "Er kwam geen mail terug",
+      deferred: "Er is geen mail vertraagd",
+      queued: "Er wacht geen mail op verzending",
+      accepted: "Er is de laatste tijd geen mail bezorgd",
+    },
+    emptyMore: "Hier hoeft niets te gebeuren.",
+    replay: "Stuur opnieuw",
+    replayOf: (kind: string, email: string) => `Stuur opnieuw: ${kind}, aan ${email}`,
+    replayAll: "Stuur alles opnieuw dat mislukte of terugkwam",
+    retryAll: "Probeer alle vertraagde mails nu",
+    queued: (email: string) => `De mail aan ${email} is opnieuw onderweg.`,
+    queuedMany: (count: number) =>
+      count === 0
+        ? "Er was niets om opnieuw te sturen."
+        : count === 1
+          ? "1 mail is opnieuw onderweg."
+          : `${count} mails zijn opnieuw onderweg.`,
+    refused: (count: number, why: string) => `${count} niet verstuurd. ${why}`,
+    due: (count: number) => (count === 1 ? "1 mail wordt nu geprobeerd." : `${count} mails worden nu geprobeerd.`),
+    attempts: (count: number) => (count === 1 ? "1 poging" : `${count} pogingen`),
+    next: (when: string) => `volgende poging ${when}`,
+    held: "Adressen die geen mail krijgen",
+    heldLead: "Mails daarheen kwamen te vaak terug. Geef een adres vrij zodra je weet dat het weer werkt.",
+    heldNone: "Er zijn er geen.",
+    bounces: (count: number) => (count === 1 ? "kwam één keer terug" : `kwam ${count} keer terug`),
+    since: "sinds",
+    clear: "Geef vrij",
+    clearOf: (email: string) => `Geef vrij: ${email}`,
+    cleared: (email: string) => `Er mag weer mail naar ${email}.`,
+  },
+});
+
+const kinds = ["failed", "bounced", "deferred", "queued", "accepted"] as const satisfies readonly MailState[];
+
+const readMailAgain = () => queries.invalidateQueries({ queryKey: ["mail"] });
+
+export function MailPage() {
+  const text = useTexts(words);
+  const [status, setStatus] = useState<MailState>("failed");
+  const { query, rows } = usePagedList(["mail", status], (after) =>
+    ask("GET /admin/mails/", { status, after }).then(({ mails, next }) => ({ rows: mails, next })),
+  );
+  return (
+    <Page title={text.title} lead={text.lead} width="wide">
+      <div className="toolbar">
+        <fieldset className="tabs">
+          <legend className="hidden">{text.which}</legend>
+          {kinds.map((kind) => (
+            <button key={kind} type="button" aria-pressed={kind === status} onClick={() => setStatus(kind)}>
+              {text.kinds[kind]}
+            </button>
+          ))}
+        </fieldset>
+        {rows.length > 0 && <AllAtOnce status={status} />}
+      </div>
+      <Loaded query={query}>
+        {rows.length === 0 ? (
+          <Empty title={text.empty[status]}>{status !== "accepted" && <p>{text.emptyMore}</p>}</Empty>
+        ) : (
+          <ul className="rows">
+            {rows.map((mail) => (
+              <MailRow key={mail.id} mail={mail} />
+            ))}
+          </ul>
+        )}
+        <MoreButton query={query} />
+      </Loaded>
+      <Suppressions />
+      <InboundMails />
+    </Page>
+  );
+}
+
+function MailRow({ mail }: { mail: ListedMail }) {
+  const text = useTexts(words);
+  const { types } = useTexts(mailWords);
+  const { ago } = useFormats();
+  const message = useTexts(messages);
+  const say = useSay();
+  const kind = types[mail.type] ?? mail.type;
+  const replay = async () => {
+    const answer = await call("POST /admin/mails/replay/", { id: mail.id });
+    say(
+      answer.ok
+        ? { tone: "good", text: text.queued(mail.email) }
+        : { tone: "bad", text: `${mail.email}: ${message[answer.error]}` },
+    );
+    await readMailAgain();
+  };
+  return (
+    <li className="row">
+      <div className="row-main">
+        <h2 className="row-name">
+          <bdi>{mail.email}</bdi>
+        </h2>
+        <div className="row-facts">
+          <MailBadge status={mail.status} length="short" />
+          <span>{kind}</span>
+          <Ago time={mail.updated_at} />
+          {mail.attempts > 0 && <span>{text.attempts(mail.attempts)}</span>}
+          {mail.next_try_at !== null && <span>{text.next(ago(mail.next_try_at))}</span>}
+        </div>
+        {mail.reason && mail.status !== "accepted" && (
+          <p className="row-reason">
+            <q>{mail.reason}</q>
+          </p>
+        )}
+      </div>
+      {(mail.status === "failed" || mail.status === "bounced") && (
+        <div className="row-actions">
+          <ActionButton label={text.replayOf(kind, mail.email)} run={replay}>
+            {text.replay}
+          </ActionButton>
+        </div>
+      )}
+    </li>
+  );
+}
+
+function AllAtOnce({ status }: { status: MailState }) {
+  const text = useTexts(words);
+  const message = useTexts(messages);
+  const say = useSay();
+  const replayAll = async () => {
+    const answer = await call("POST /admin/mails/replay/", { all: true });
+    if (!answer.ok) return say({ tone: "bad", text: message[answer.error] });
+    if ("queued" in answer.values) {
+      say({ tone: "good", text: text.queuedMany(answer.values.queued) });
+      for (const [error, count] of Object.entries(answer.values.refused))
+        say({ tone: "bad", text: text.refused(count, message[error as ErrorCode]) });
+    }
+    await readMailAgain();
+  };
+  const retryAll = async () => {
+    const answer = await call("POST /admin/mails/retry_deferred/", {});
+    say(answer.ok ? { tone: "good", text: text.due(answer.values.due) } : { tone: "bad", text: message[answer.error] });
+    await readMailAgain();
+  };
+  if (status === "deferred") return <ActionButton run={retryAll}>{text.retryAll}</ActionButton>;
+  if (status === "failed" || status === "bounced") return <ActionButton run={replayAll}>{text.replayAll}</ActionButton>;
+  return null;
+}
+
+function Suppressions() {
+  const text = useTexts(words);
+  const query = useQuery({
+    queryKey: ["mail", "suppressions"],
+    queryFn: () => ask("GET /admin/mails/suppressions/"),
+  });
+  return (
+    <section className="section">
+      <h2>{text.held}</h2>
+      <p className="aside">{text.heldLead}</p>
+      <Loaded query={query}>
+        {query.data?.length === 0 && <p>{text.heldNone}</p>}
+        {query.data && query.data.length > 0 && (
+          <ul className="rows">
+            {query.data.map((held) => (
+              <Suppression key={held.email} held={held} />
+            ))}
+          </ul>
+        )}
+      </Loaded>
+    </section>
+  );
+}
+
+function Suppression({ held }: { held: ListedSuppression }) {
+  const text = useTexts(words);
+  const message = useTexts(messages);
+  const say = useSay();
+  const clear = async () => {
+    const answer = await call("POST /admin/mails/clear_address/", { email: held.email });
+    say(
+      answer.ok
+        ? { tone: "good", text: text.cleared(held.email) }
+        : { tone: "bad", text: `${held.email}: ${message[answer.error]}` },
+    );
+    await readMailAgain();
+  };
+  return (
+    <li className="row">
+      <div className="row-main">
+        <h3 className="row-name">
+          <bdi>{held.email}</bdi>
+        </h3>
+        <div className="row-facts">
+          <span>{text.bounces(held.bounces)}</span>
+          <span>
+            {text.since} <Ago time={held.suppressed_at} />
+          </span>
+        </div>
+        <p className="row-reason">
+          <q>{held.reason}</q>
+        </p>
+      </div>
+      <div className="row-actions">
+        <ActionButton label={text.clearOf(held.email)} run={clear}>
+          {text.clear}
+        </ActionButton>
+      </div>
+    </li>
+  );
+}

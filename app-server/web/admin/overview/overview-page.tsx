@@ -1,0 +1,247 @@
+import type { MailState, Overview } from "@anteroom/shared/wire/app";
+import { useQuery } from "@tanstack/react-query";
+import { type ReactNode, useMemo } from "react";
+import { Link } from "wouter";
+import { Page } from "../../ui/page.tsx";
+import { texts, useFormats, useLanguage, useTexts } from "../../words/language.tsx";
+import { ask } from "../api.ts";
+import { Loaded } from "../parts.tsx";
+import { Chart } from "./chart.tsx";
+
+const words = texts({
+  en: {
+    title: "Overview",
+    lead: "The last 30 days, counted by days in UTC.",
+    waiting: "People waiting",
+    oldest: "Longest wait",
+    nobody: "nobody waits",
+    median: "Half are decided within",
+    p90: "Nine of ten within",
+    undecided: "nothing decided yet",
+    hours: (count: string) => `${count} h`,
+    days: (count: string) => `${count} days`,
+    minutes: (count: string) => `${count} min`,
+    perDay: "Requests and decisions per day",
+    registrations: "Requests",
+    accepted: "Approved",
+    rejected: "Rejected",
+    summary: (asked: string, accepted: string, rejected: string) =>
+      `In these 30 days ${asked} people asked, ${accepted} were approved and ${rejected} rejected.`,
+    table: "Show as a table",
+    day: "Day",
+    mails: "What became of mails",
+    noMails: "No mails have been written yet.",
+    outcomes: {
+      accepted: "Delivered to the provider",
+      queued: "Waiting to be sent",
+      deferred: "Delayed",
+      failed: "Failed",
+      bounced: "Came back",
+    } as Record<MailState, string>,
+    look: "Look at the mails",
+  },
+  nl: {
+    title: "Overzicht",
+    lead: "De laatste 30 dagen, geteld in dagen volgens UTC.",
+    waiting: "Wachtende mensen",
+    oldest: "Langste wachttijd",
+    nobody: "niemand wacht",
+    median: "Over de helft is beslist binnen",
+    p90: "Over negen van de tien binnen",
+    undecided: "nog niets beslist",
+    hours: (count: string) => `${count} u`,
+    days: (count: string) => `${count} dagen`,
+    minutes: (count: string) => `${count} min`,
+    perDay: "Aanvragen en beslissingen per dag",
+    registrations: "Aanvragen",
+    accepted: "Goedgekeurd",
+    rejected: "Afgewezen",
+    summary: (asked: string, accepted: string, rejected: string) =>
+      `In deze 30 dagen vroegen ${asked} mensen een account; ${accepted} zijn goedgekeurd en ${rejected} afgewezen.`,
+    table: "Toon als tabel",
+    day: "Dag",
+    mails: "Wat er van mails werd",
+    noMails: "Er zijn nog geen mails geschreven.",
+    outcomes: {
+      accepted: "Bezorgd bij de provider",
+      queued: "Wacht op verzending",
+      deferred: "Vertraagd",
+      failed: "Mislukt",
+      bounced: "Teruggekomen",
+    },
+    look: "Bekijk de mails",
+  },
+});
+
+export function OverviewPage() {
+  const text = useTexts(words);
+  const query = useQuery({ queryKey: ["overview"], queryFn: () => ask("GET /admin/overview/") });
+  return (
+    <Page title={text.title} lead={text.lead} width="wide">
+      <Loaded query={query}>
+        {query.data && (
+          <>
+            <Tiles overview={query.data} />
+            <PerDay days={query.data.days} />
+            <Outcomes mails={query.data.mails} />
+          </>
+        )}
+      </Loaded>
+    </Page>
+  );
+}
+
+function Tiles({ overview: { waiting, hours_to_decision } }: { overview: Overview }) {
+  const text = useTexts(words);
+  const { number } = useFormats();
+  const span = useSpan();
+  return (
+    <dl className="tiles">
+      <Tile label={text.waiting}>
+        <Link href="/admin">{number(waiting.count)}</Link>
+      </Tile>
+      <Tile label={text.oldest}>
+        {waiting.oldest_at === null ? (
+          <span className="tile-none">{text.nobody}</span>
+        ) : (
+          span((Date.now() / 1_000 - waiting.oldest_at) / 3_600)
+        )}
+      </Tile>
+      <Tile label={text.median}>
+        {hours_to_decision ? span(hours_to_decision.median) : <span className="tile-none">{text.undecided}</span>}
+      </Tile>
+      <Tile label={text.p90}>
+        {hours_to_decision ? span(hours_to_decision.p90) : <span className="tile-none">{text.undecided}</span>}
+      </Tile>
+    </dl>
+  );
+}
+
+function Tile({ label, children }: { label: string; children: ReactNode }) {
+  return (
+    <div className="tile">
+      <dt>{label}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+/** A number of hours in the unit that suits it. */
+function useSpan(): (hours: number) => string {
+  const text = useTexts(words);
+  const { number } = useFormats();
+  const rounded = (value: number) => number(value < 10 ? Math.round(value * 10) / 10 : Math.round(value));
+  return (hours) => {
+    if (hours < 1) return text.minutes(number(Math.max(1, Math.round(hours * 60))));
+    return hours < 72 ? text.hours(rounded(hours)) : text.days(rounded(hours / 24));
+  };
+}
+
+type Day = Overview["days"][number];
+
+const drawn = ["registrations", "accepted", "rejected"] as const;
+
+function PerDay({ days }: { days: readonly Day[] }) {
+  const text = useTexts(words);
+  const { number } = useFormats();
+  const dates = useDates(days);
+  const lines = drawn.map((name) => ({ name, label: text[name], values: days.map((day) => day[name]) }));
+  const [asked = "", accepted = "", rejected = ""] = lines.map(({ values }) =>
+    number(values.reduce((sum, value) => sum + value, 0)),
+  );
+  return (
+    <section className="card">
+      <h2>{text.perDay}</h2>
+      <p>{text.summary(asked, accepted, rejected)}</p>
+      <ul className="legend" aria-hidden="true">
+        {drawn.map((name) => (
+          <li key={name} className={`legend-${name}`}>
+            {text[name]}
+          </li>
+        ))}
+      </ul>
+      <Chart days={dates} lines={lines} formatNumber={number} />
+      <details className="more">
+        <summary>{text.table}</summary>
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls sideways is to be reached with the keyboard. */}
+        <section className="table-scroll" aria-label={text.perDay} tabIndex={0}>
+          <DayTable days={days} dates={dates} />
+        </section>
+      </details>
+    </section>
+  );
+}
+
+/** The days as the language writes them, such as “5 Nov”. */
+function useDates(days: readonly Day[]): string[] {
+  const { language } = useLanguage();
+  return useMemo(() => {
+    const format = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", timeZone: "UTC" });
+    return days.map(({ date }) => format.format(Date.parse(date)));
+  }, [days, language]);
+}
+
+/** Newest first. */
+function DayTable({ days, dates }: { days: readonly Day[]; dates: readonly string[] }) {
+  const text = useTexts(words);
+  const { number } = useFormats();
+  return (
+    <table className="table table-numbers">
+      <thead>
+        <tr>
+          <th scope="col">{text.day}</th>
+          {drawn.map((name) => (
+            <th key={name} scope="col">
+              {text[name]}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {days
+          .map((day, index) => (
+            <tr key={day.date}>
+              <th scope="row">{dates[index]}</th>
+              {drawn.map((name) => (
+                <td key={name}>{number(day[name])}</td>
+              ))}
+            </tr>
+          ))
+          .toReversed()}
+      </tbody>
+    </table>
+  );
+}
+
+const outcomes = ["accepted", "queued", "deferred", "failed", "bounced"] as const satisfies readonly MailState[];
+
+function Outcomes({ mails }: { mails: Overview["mails"] }) {
+  const text = useTexts(words);
+  const { number } = useFormats();
+  const total = outcomes.reduce((sum, outcome) => sum + mails[outcome], 0);
+  return (
+    <section className="card">
+      <h2>{text.mails}</h2>
+      {total === 0 ? (
+        <p className="aside">{text.noMails}</p>
+      ) : (
+        <dl className="bars">
+          {outcomes.map((outcome) => (
+            <div key={outcome} className={`bar bar-${outcome}`}>
+              <dt>{text.outcomes[outcome]}</dt>
+              <dd>
+                <span className="bar-track" aria-hidden="true">
+                  <span style={{ inlineSize: `${(100 * mails[outcome]) / total}%` }} />
+                </span>
+                <span className="bar-count">{number(mails[outcome])}</span>
+              </dd>
+            </div>
+          ))}
+        </dl>
+      )}
+      <p>
+        <Link href="/admin/mail">{text.look}</Link>
+      </p>
+    </section>
+  );
+}

@@ -1,0 +1,173 @@
+import { type ReactNode, useEffect, useId, useState } from "react";
+import { Loading } from "../ui/page.tsx";
+import { messages } from "../words/errors.ts";
+import { texts, useFormats, useTexts } from "../words/language.tsx";
+import { errorOf } from "./api.ts";
+
+/** Small things that every page of administration is made of. */
+
+const words = texts({
+  en: { again: "Try again", more: "Show more", search: "Search", busy: "One moment…" },
+  nl: { again: "Probeer opnieuw", more: "Toon meer", search: "Zoeken", busy: "Een ogenblik…" },
+});
+
+export function CrossIcon() {
+  return (
+    <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
+      <path d="M3 3l10 10M13 3L3 13" stroke="currentColor" strokeWidth="2" strokeLinecap="round" />
+    </svg>
+  );
+}
+
+/** “3 hours ago”, and the exact time for whoever points at it. */
+export function Ago({ time }: { time: number }) {
+  const formats = useFormats();
+  return (
+    <time dateTime={new Date(time * 1000).toISOString()} title={formats.dateTime(time)}>
+      {formats.ago(time)}
+    </time>
+  );
+}
+
+/** A name that somebody chose, kept from turning the text around it. */
+export function Name({
+  of: { firstname, lastname, email },
+}: {
+  of: { firstname: string; lastname: string; email: string };
+}) {
+  return <bdi>{`${firstname} ${lastname}`.trim() || email}</bdi>;
+}
+
+/** A button that shows that its work is under way; it keeps the focus meanwhile and cannot be pressed twice. */
+export function ActionButton({
+  children,
+  run,
+  look = "quiet",
+  label,
+  isBusy: isBusyElsewhere = false,
+}: {
+  children: ReactNode;
+  // biome-ignore lint/suspicious/noConfusingVoidType: what opens a dialog has nothing to wait for.
+  run: () => Promise<unknown> | void;
+  look?: "quiet" | "danger" | "plain";
+  /** Read out in place of the text, where the text alone does not say whom it is about. */
+  label?: string;
+  /** The same was begun in another way, such as with a key. */
+  isBusy?: boolean;
+}) {
+  const { busy } = useTexts(words);
+  const [isRunning, setRunning] = useState(false);
+  const isBusy = isRunning || isBusyElsewhere;
+  const press = () => {
+    if (isBusy) return;
+    const work = run();
+    if (!work) return;
+    setRunning(true);
+    void work.finally(() => setRunning(false));
+  };
+  return (
+    <button
+      type="button"
+      className={`button small${look === "plain" ? "" : ` ${look}`}`}
+      aria-disabled={isBusy}
+      {...(label ? { "aria-label": label } : {})}
+      onClick={press}
+    >
+      {isBusy ? busy : children}
+    </button>
+  );
+}
+
+interface SearchProps {
+  label: string;
+  onSearch: (search: string) => void;
+}
+
+/** Milliseconds of rest after which what was typed is looked for. */
+const restBeforeSearch = 200;
+
+export function SearchField({ label, onSearch }: SearchProps) {
+  const id = useId();
+  const [typed, setTyped] = useState("");
+  useEffect(() => {
+    const timer = setTimeout(() => onSearch(typed.trim()), typed ? restBeforeSearch : 0);
+    return () => clearTimeout(timer);
+  }, [typed, onSearch]);
+  return (
+    <div className="search">
+      <label className="hidden" htmlFor={id}>
+        {label}
+      </label>
+      <div className="field-frame">
+        <svg viewBox="0 0 20 20" width="18" height="18" aria-hidden="true">
+          <path
+            d="M13.5 13.5L18 18M15 8.5a6.5 6.5 0 11-13 0 6.5 6.5 0 0113 0z"
+            stroke="currentColor"
+            fill="none"
+            strokeWidth="2"
+            strokeLinecap="round"
+          />
+        </svg>
+        <input
+          id={id}
+          type="search"
+          placeholder={label}
+          value={typed}
+          maxLength={200}
+          autoComplete="off"
+          spellCheck={false}
+          onChange={(event) => setTyped(event.target.value)}
+        />
+      </div>
+    </div>
+  );
+}
+
+interface LoadedProps {
+  query: { data: unknown; isPending: boolean; error: Error | null; refetch: () => Promise<unknown> };
+  /** Shown as soon as there is anything, also while it could not be read again. */
+  children: ReactNode;
+}
+
+/** What is shown while something is read for the first time, and when that failed. */
+export function Loaded({ query, children }: LoadedProps) {
+  const text = useTexts(words);
+  const message = useTexts(messages);
+  if (query.isPending) return <Loading />;
+  return (
+    <>
+      <div role="alert">
+        {query.error && (
+          <div className="note note-bad note-row">
+            <p>{message[errorOf(query.error)]}</p>
+            <ActionButton run={() => query.refetch()}>{text.again}</ActionButton>
+          </div>
+        )}
+      </div>
+      {query.data !== undefined && children}
+    </>
+  );
+}
+
+interface MoreProps {
+  query: { hasNextPage: boolean; fetchNextPage: () => Promise<unknown> };
+}
+
+export function MoreButton({ query }: MoreProps) {
+  const text = useTexts(words);
+  if (!query.hasNextPage) return null;
+  return (
+    <div className="more-rows">
+      <ActionButton run={() => query.fetchNextPage()}>{text.more}</ActionButton>
+    </div>
+  );
+}
+
+export function Empty({ title, children }: { title: string; children?: ReactNode }) {
+  return (
+    <div className="empty">
+      <p className="empty-title">{title}</p>
+      {children}
+    </div>
+  );
+}

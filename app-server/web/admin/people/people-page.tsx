@@ -1,0 +1,114 @@
+import type { ListedPerson } from "@anteroom/shared/wire/app";
+import { useId, useState } from "react";
+import { useSession } from "../../api/client.ts";
+import { Page } from "../../ui/page.tsx";
+import { texts, useTexts } from "../../words/language.tsx";
+import { ask } from "../api.ts";
+import { MailBadge } from "../mail-state.tsx";
+import { usePagedList } from "../paged-list.ts";
+import { Ago, Empty, Loaded, MoreButton, Name, SearchField } from "../parts.tsx";
+import { nameOf } from "../queue/row.tsx";
+import { PersonPanel } from "./person.tsx";
+
+const words = texts({
+  en: {
+    title: "People",
+    lead: "Everybody who has an account.",
+    search: "Search name or address",
+    empty: "Nobody has an account yet",
+    nothingFound: (search: string) => `Nobody matches “${search}”`,
+    nothingFoundMore: "The search looks at names and addresses.",
+    manage: "Manage",
+    manageOf: (name: string) => `Manage ${name}`,
+    closed: "closed",
+    you: "you",
+    since: "account since",
+  },
+  nl: {
+    title: "Mensen",
+    lead: "Iedereen die een account heeft.",
+    search: "Zoek op naam of adres",
+    empty: "Nog niemand heeft een account",
+    nothingFound: (search: string) => `Niemand past bij ‘${search}’`,
+    nothingFoundMore: "Er wordt gezocht in namen en adressen.",
+    manage: "Beheren",
+    manageOf: (name: string) => `${name} beheren`,
+    closed: "gesloten",
+    you: "jij",
+    since: "account sinds",
+  },
+});
+
+export function PeoplePage() {
+  const text = useTexts(words);
+  const [search, setSearch] = useState("");
+  const { query, rows } = usePagedList(["people", search], (after) =>
+    ask("GET /admin/people/", { after, search: search || undefined }),
+  );
+  return (
+    <Page title={text.title} lead={text.lead} width="wide">
+      <div className="toolbar">
+        <SearchField label={text.search} onSearch={setSearch} />
+      </div>
+      <Loaded query={query}>
+        {rows.length === 0 ? (
+          <Empty title={search ? text.nothingFound(search) : text.empty}>
+            {search && <p>{text.nothingFoundMore}</p>}
+          </Empty>
+        ) : (
+          <ul className="rows">
+            {rows.map((person) => (
+              <PersonRow key={person.user_id} person={person} />
+            ))}
+          </ul>
+        )}
+        <MoreButton query={query} />
+      </Loaded>
+    </Page>
+  );
+}
+
+function PersonRow({ person }: { person: ListedPerson }) {
+  const text = useTexts(words);
+  const id = useId();
+  const [isOpen, setOpen] = useState(false);
+  const isSelf = useSession()?.user.user_id === person.user_id;
+  return (
+    <li className="row row-person">
+      <div className="row-main">
+        <h2 className="row-name">
+          <Name of={person} />
+          {isSelf && <span className="badge">{text.you}</span>}
+          {person.disabled && <span className="badge badge-bad">{text.closed}</span>}
+          {person.permissions.map((permission) => (
+            <span key={permission} className="badge badge-accent">
+              {permission}
+            </span>
+          ))}
+        </h2>
+        <div className="row-facts">
+          <bdi className="row-address">{person.email}</bdi>
+          <span>
+            {text.since} <Ago time={person.created_at} />
+          </span>
+          {person.mail && person.mail.status !== "accepted" && <MailBadge status={person.mail.status} />}
+        </div>
+      </div>
+      <div className="row-actions">
+        <button
+          type="button"
+          className="button quiet small"
+          aria-expanded={isOpen}
+          aria-controls={id}
+          aria-label={text.manageOf(nameOf(person))}
+          onClick={() => setOpen(!isOpen)}
+        >
+          {text.manage}
+        </button>
+      </div>
+      <div id={id} className="row-panel" hidden={!isOpen}>
+        {isOpen && <PersonPanel person={person} isSelf={isSelf} />}
+      </div>
+    </li>
+  );
+}

@@ -1,0 +1,267 @@
+import type { ListedPerson } from "@anteroom/shared/wire/app";
+import { type FormEvent, useId, useState } from "react";
+import { queries } from "../../api/client.ts";
+import type { Failure } from "../../ui/form.tsx";
+import { messages } from "../../words/errors.ts";
+import { texts, useTexts } from "../../words/language.tsx";
+import { call } from "../api.ts";
+import { useSay } from "../messages.tsx";
+import { ActionButton, CrossIcon } from "../parts.tsx";
+import { ConfirmDialog } from "../queue/dialogs.tsx";
+import { nameOf } from "../queue/row.tsx";
+
+const words = texts({
+  en: {
+    permissions: "Permissions",
+    none: "None beyond those of every member.",
+    remove: (permission: string) => `Take ${permission} away`,
+    add: "Permission to grant",
+    grant: "Grant",
+    adminHint: "The permission admin is granted and taken away on the command line.",
+    account: "Account",
+    self: "This is your own account. You change it on your account page; another administrator can do the rest.",
+    disable: "Close the account",
+    disableHint: "Signs them out everywhere at once. They cannot sign in until you open it again.",
+    enable: "Open the account again",
+    enableHint: "They can sign in with the password they had.",
+    end: "End all sessions",
+    endHint: "Signs them out everywhere. They can sign in again.",
+    reset: "Send a link for a new password",
+    resetHint: "Goes to their address. The old password works until they have set a new one.",
+    delete: "Delete the account",
+    deleteHint: "For good.",
+    deleteTitle: (name: string) => `Delete the account of ${name}?`,
+    deleteLead: (email: string) =>
+      `Name, address, permissions, settings and every session of ${email} are deleted for good, and nobody can bring them back. The log of decisions keeps that it happened. They may ask for a new account later.`,
+    done: {
+      disable: (name: string) => `The account of ${name} is closed, and every session has ended.`,
+      enable: (name: string) => `The account of ${name} is open again.`,
+      end: (name: string) => `Every session of ${name} has ended.`,
+      reset: (name: string) => `A mail with the link is on its way to ${name}.`,
+      delete: (name: string) => `The account of ${name} is deleted.`,
+      grant: (permission: string, name: string) => `${name} now holds the permission ${permission}.`,
+      revoke: (permission: string, name: string) => `${name} no longer holds the permission ${permission}.`,
+    },
+    failed: (name: string, why: string) => `${name}: ${why}`,
+  },
+  nl: {
+    permissions: "Rechten",
+    none: "Geen, behalve die van elk lid.",
+    remove: (permission: string) => `Neem ${permission} af`,
+    add: "Te geven recht",
+    grant: "Geef",
+    adminHint: "Het recht admin wordt op de opdrachtregel gegeven en afgenomen.",
+    account: "Account",
+    self: "Dit is je eigen account. Je verandert het op je accountpagina; de rest kan een andere beheerder doen.",
+    disable: "Sluit het account",
+    disableHint: "Meldt de persoon overal meteen af. Aanmelden kan niet totdat je het weer opent.",
+    enable: "Open het account weer",
+    enableHint: "Aanmelden kan met het wachtwoord van voorheen.",
+    end: "Beëindig alle sessies",
+    endHint: "Meldt de persoon overal af. Opnieuw aanmelden kan.",
+    reset: "Stuur een link voor een nieuw wachtwoord",
+    resetHint: "Gaat naar het adres. Het oude wachtwoord werkt totdat er een nieuw is ingesteld.",
+    delete: "Verwijder het account",
+    deleteHint: "Voorgoed.",
+    deleteTitle: (name: string) => `Het account van ${name} verwijderen?`,
+    deleteLead: (email: string) =>
+      `Naam, adres, rechten, instellingen en alle sessies van ${email} worden voorgoed verwijderd, en niemand kan ze terughalen. Het logboek bewaart dat het gebeurde. Later een nieuw account aanvragen mag.`,
+    done: {
+      disable: (name: string) => `Het account van ${name} is gesloten, en alle sessies zijn beëindigd.`,
+      enable: (name: string) => `Het account van ${name} is weer open.`,
+      end: (name: string) => `Alle sessies van ${name} zijn beëindigd.`,
+      reset: (name: string) => `Een mail met de link is onderweg naar ${name}.`,
+      delete: (name: string) => `Het account van ${name} is verwijderd.`,
+      grant: (permission: string, name: string) => `${name} heeft nu het recht ${permission}.`,
+      revoke: (permission: string, name: string) => `${name} heeft het recht ${permission} niet meer.`,
+    },
+    failed: (name: string, why: string) => `${name}: ${why}`,
+  },
+});
+
+interface PanelProps {
+  person: ListedPerson;
+  isSelf: boolean;
+}
+
+type Change =
+  | { route: "disable_user" | "enable_user" | "end_sessions" | "send_reset_link" | "delete_user" }
+  | { route: "add_permission" | "remove_permission"; permission: string };
+
+/** Carries a change out, says what came of it and reads the list again. */
+function useChange({ user_id, ...person }: ListedPerson) {
+  const text = useTexts(words);
+  const message = useTexts(messages);
+  const say = useSay();
+  return async (change: Change, done: string): Promise<Failure | undefined> => {
+    const answer =
+      "permission" in change
+        ? await call(`POST /admin/${change.route}/`, { user_id, permission: change.permission })
+        : await call(`POST /admin/${change.route}/`, { user_id });
+    if (!answer.ok && answer.error === "password_needed") return answer;
+    if (answer.ok) say({ tone: "good", text: done });
+    else say({ tone: "bad", text: text.failed(nameOf(person), message[answer.error]) });
+    await queries.invalidateQueries({ queryKey: ["people"] });
+    return answer.ok ? undefined : answer;
+  };
+}
+
+/** Everything that can be done about one person's account. */
+export function PersonPanel({ person, isSelf }: PanelProps) {
+  const text = useTexts(words);
+  return (
+    <>
+      <Permissions person={person} />
+      <section className="panel-part">
+        <h3>{text.account}</h3>
+        {isSelf ? <p className="aside">{text.self}</p> : <AccountActions person={person} />}
+      </section>
+    </>
+  );
+}
+
+function Permissions({ person }: { person: ListedPerson }) {
+  const text = useTexts(words);
+  const change = useChange(person);
+  const name = nameOf(person);
+  const held = person.permissions.filter((permission) => permission !== "admin");
+  return (
+    <section className="panel-part">
+      <h3>{text.permissions}</h3>
+      {held.length === 0 && <p className="aside">{text.none}</p>}
+      {held.length > 0 && (
+        <ul className="permissions">
+          {held.map((permission) => (
+            <li key={permission} className="permission">
+              {permission}
+              <button
+                type="button"
+                className="icon-button"
+                aria-label={text.remove(permission)}
+                onClick={() =>
+                  void change({ route: "remove_permission", permission }, text.done.revoke(permission, name))
+                }
+              >
+                <CrossIcon />
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+      <Grant
+        onGrant={(permission) =>
+          change({ route: "add_permission", permission }, text.done.grant(permission, name)).then(
+            (failure) => failure === undefined,
+          )
+        }
+      />
+      {person.permissions.includes("admin") && <p className="field-hint">{text.adminHint}</p>}
+    </section>
+  );
+}
+
+function Grant({ onGrant }: { onGrant: (permission: string) => Promise<boolean> }) {
+  const text = useTexts(words);
+  const id = useId();
+  const [permission, setPermission] = useState("");
+  const grant = async () => {
+    if (permission && (await onGrant(permission))) setPermission("");
+  };
+  const onSubmit = (event: FormEvent) => {
+    event.preventDefault();
+    void grant();
+  };
+  return (
+    <form className="grant" onSubmit={onSubmit}>
+      <label className="hidden" htmlFor={id}>
+        {text.add}
+      </label>
+      <div className="field-frame">
+        <input
+          id={id}
+          value={permission}
+          placeholder={text.add}
+          maxLength={64}
+          pattern="[a-z][a-z0-9_:\-]*"
+          autoComplete="off"
+          autoCapitalize="none"
+          spellCheck={false}
+          list={`${id}-known`}
+          onChange={(event) => setPermission(event.target.value)}
+        />
+      </div>
+      <datalist id={`${id}-known`}>
+        <option value="member" />
+      </datalist>
+      <button type="submit" className="button quiet small">
+        {text.grant}
+      </button>
+    </form>
+  );
+}
+
+function AccountActions({ person }: { person: ListedPerson }) {
+  const text = useTexts(words);
+  const change = useChange(person);
+  const [isDeleting, setDeleting] = useState(false);
+  const name = nameOf(person);
+  return (
+    <>
+      <dl className="account-actions">
+        {person.disabled ? (
+          <Deed
+            label={text.enable}
+            hint={text.enableHint}
+            run={() => change({ route: "enable_user" }, text.done.enable(name))}
+          />
+        ) : (
+          <Deed
+            label={text.disable}
+            hint={text.disableHint}
+            run={() => change({ route: "disable_user" }, text.done.disable(name))}
+          />
+        )}
+        <Deed label={text.end} hint={text.endHint} run={() => change({ route: "end_sessions" }, text.done.end(name))} />
+        {!person.disabled && (
+          <Deed
+            label={text.reset}
+            hint={text.resetHint}
+            run={() => change({ route: "send_reset_link" }, text.done.reset(name))}
+          />
+        )}
+        <Deed label={text.delete} hint={text.deleteHint} look="danger" run={() => setDeleting(true)} />
+      </dl>
+      {isDeleting && (
+        <ConfirmDialog
+          title={text.deleteTitle(name)}
+          lead={text.deleteLead(person.email)}
+          action={text.delete}
+          tone="danger"
+          onConfirm={() => change({ route: "delete_user" }, text.done.delete(name))}
+          onClose={() => setDeleting(false)}
+        />
+      )}
+    </>
+  );
+}
+
+interface DeedProps {
+  label: string;
+  hint: string;
+  look?: "danger";
+  // biome-ignore lint/suspicious/noConfusingVoidType: what opens a dialog has nothing to wait for.
+  run: () => Promise<unknown> | void;
+}
+
+function Deed({ label, hint, look, run }: DeedProps) {
+  return (
+    <div>
+      <dt>
+        <ActionButton run={run} {...(look ? { look } : {})}>
+          {label}
+        </ActionButton>
+      </dt>
+      <dd>{hint}</dd>
+    </div>
+  );
+}

@@ -1,0 +1,126 @@
+import type { AppFailure } from "@anteroom/shared/client/app";
+import type { AlternativeRequest } from "@anteroom/shared/wire/app";
+import { useMemo, useRef, useState } from "react";
+import type { Failure } from "../../ui/form.tsx";
+import { messages } from "../../words/errors.ts";
+import { useFormats, useTexts } from "../../words/language.tsx";
+import { call, type QueueRow } from "../api.ts";
+import { useSay } from "../messages.tsx";
+import { type ListName, lists, moveBetweenLists, readQueueAgain } from "./data.ts";
+import { listOf, nameOf, useDecider } from "./row.tsx";
+import { queueWords } from "./words.ts";
+
+export interface Decisions {
+  /** The ids of those about whom something is under way. */
+  busy: ReadonlySet<string>;
+  /** As asked for in the row's request, or in another for the same address. */
+  approve: (row: QueueRow, instead?: AlternativeRequest) => Promise<void>;
+  /** What is wrong with the reason or the connection; that somebody else was quicker is said and settles it too. */
+  reject: (row: QueueRow, reason: string) => Promise<Failure | undefined>;
+  reopen: (row: QueueRow) => Promise<void>;
+  sendAgain: (row: QueueRow) => Promise<void>;
+  takeBack: (row: QueueRow) => Promise<Failure | undefined>;
+  /** Takes the newest rejection back, if there is one of this visit. */
+  undo: () => void;
+}
+
+/** Decisions about one person at a time: carried out, shown in the lists, and said. */
+export function useDecisions(): Decisions {
+  const text = useTexts(queueWords);
+  const say = useSay();
+  const tellRefusal = useRefusals();
+  const [busy, setBusy] = useState<ReadonlySet<string>>(new Set());
+  const newestRejection = useRef<QueueRow>(undefined);
+
+  return useMemo(() => {
+    const track = async <T>(row: QueueRow, work: Promise<T>): Promise<T> => {
+      setBusy((before) => new Set(before).add(row.id));
+      return work.finally(() => setBusy((before) => new Set([...before].filter((id) => id !== row.id))));
+    };
+    const undoRejection = async (row: QueueRow) => {
+      if (newestRejection.current?.id === row.id) newestRejection.current = undefined;
+      const answer = await call("POST /admin/reopen_registration/", { email: row.email });
+      if (!answer.ok) return tellRefusal(row, answer);
+      moveBetweenLists(row, "rejected", undefined);
+      await readQueueAgain();
+      say({ about: row.id, tone: "good", text: text.undone(nameOf(row)) });
+    };
+    return {
+      approve: (row, instead) => {
+        // What is seen is what is approved, also when another request has taken its place meanwhile.
+        const registration_id = instead?.registration_id ?? row.id;
+        return track(row, call("POST /admin/accept_user/", { email: row.email, registration_id })).then((answer) => {
+          if (!answer.ok) return tellRefusal(row, answer);
+          moveBetweenLists(row, "waiting", "approved");
+          // Who approves many in a row needs no pile of good news.
+          say({ about: "approvals", tone: "good", text: text.done.accept(nameOf({ ...row, ...instead })) });
+        });
+      },
+      reject: async (row, reason) => {
+        const answer = await track(row, call("POST /admin/reject_user/", { email: row.email, reason }));
+        if (!answer.ok && isAboutTheForm(answer)) return { ...answer, field: "reason" };
+        if (!answer.ok) return void tellRefusal(row, answer);
+        moveBetweenLists(row, "waiting", "rejected");
+        newestRejection.current = row;
+        const action = { label: text.undo, run: () => void undoRejection(row) };
+        say({ about: row.id, tone: "good", text: text.done.reject(nameOf(row)), action });
+        return undefined;
+      },
+      reopen: (row) =>
+        track(row, call("POST /admin/reopen_registration/", { email: row.email })).then((answer) => {
+          if (!answer.ok) return tellRefusal(row, answer);
+          moveBetweenLists(row, "rejected", "waiting");
+          say({ about: row.id, tone: "good", text: text.done.reopen(nameOf(row)) });
+        }),
+      sendAgain: (row) =>
+        track(row, call("POST /admin/resend_signup_email/", { email: row.email })).then((answer) => {
+          if (!answer.ok) return tellRefusal(row, answer);
+          say({ about: row.id, tone: "good", text: text.done.resend(nameOf(row)) });
+          return readQueueAgain();
+        }),
+      takeBack: async (row) => {
+        const answer = await track(row, call("POST /admin/delete_registration/", { email: row.email }));
+        if (!answer.ok) return void tellRefusal(row, answer);
+        moveBetweenLists(row, "approved", undefined);
+        say({ about: row.id, tone: "good", text: text.done.remove(nameOf(row)) });
+        return undefined;
+      },
+      undo: () => newestRejection.current && void undoRejection(newestRejection.current),
+      busy,
+    };
+  }, [text, say, tellRefusal, busy]);
+}
+
+function isAboutTheForm({ error }: AppFailure): boolean {
+  return error === "invalid_field" || error === "unreachable" || error === "internal_error";
+}
+
+/** Says why something was refused; when somebody else had decided, who and when, and the row goes where it belongs. */
+function useRefusals(): (row: QueueRow, failure: AppFailure) => void {
+  const text = useTexts(queueWords);
+  const message = useTexts(messages);
+  const formats = useFormats();
+  const decider = useDecider();
+  const say = useSay();
+  return useMemo(
+    () => (row, failure) => {
+      if (failure.error === "password_needed") return;
+      const { decided } = failure;
+      const outcome = decided && outcomeOf(decided.state);
+      if (!outcome || decided.decided_at === null) {
+        say({ about: row.id, tone: "bad", text: text.failed(nameOf(row), message[failure.error]) });
+        if (failure.error !== "unreachable") void readQueueAgain();
+        return;
+      }
+      const when = formats.ago(decided.decided_at);
+      say({ about: row.id, tone: "bad", text: text.others[outcome](nameOf(row), decider(decided), when) });
+      moveBetweenLists(row, listOf(row), outcome);
+      void readQueueAgain();
+    },
+    [text, message, formats, decider, say],
+  );
+}
+
+function outcomeOf(state: string): Exclude<ListName, "waiting"> | undefined {
+  return (["approved", "rejected"] as const).find((name) => (lists[name] as readonly string[]).includes(state));
+}

@@ -1,0 +1,282 @@
+import { useQuery } from "@tanstack/react-query";
+import { type ReactNode, useEffect, useId, useState } from "react";
+import { type Failure, Form, useSubmission } from "../../ui/form.tsx";
+import { texts, useTexts } from "../../words/language.tsx";
+import { ask, type QueueRow } from "../api.ts";
+import { Dialog } from "../dialog.tsx";
+import { startBatch } from "./batches.tsx";
+import type { Decisions } from "./decide.ts";
+import { nameOf } from "./row.tsx";
+import { queueWords } from "./words.ts";
+
+/** The dialog that is open. */
+export type Asked =
+  | { what: "reject" | "approveMany"; people: readonly QueueRow[] }
+  | { what: "takeBack"; row: QueueRow }
+  | { what: "help" };
+
+interface DialogProps {
+  onClose: () => void;
+}
+
+interface RejectProps extends DialogProps {
+  /** At least one. */
+  people: readonly QueueRow[];
+  onReject: (reason: string) => Promise<Failure | undefined>;
+}
+
+/** The reason, and beside it the mail that it makes. */
+export function RejectDialog({ people, onReject, onClose }: RejectProps) {
+  const text = useTexts(queueWords);
+  const [reason, setReason] = useState("");
+  const submission = useSubmission(async () => {
+    const failure = await onReject(reason.trim());
+    if (!failure) onClose();
+    return failure && { error: failure.error };
+  });
+  const [first] = people;
+  if (!first) return null;
+  const isOne = people.length === 1;
+  return (
+    <Dialog
+      title={isOne ? text.rejectTitle(nameOf(first)) : text.rejectMany(people.length)}
+      width="wide"
+      onClose={onClose}
+    >
+      <Form
+        submission={submission}
+        action={text.reject}
+        tone="danger"
+        more={
+          <button type="button" className="button quiet" onClick={onClose}>
+            {text.cancel}
+          </button>
+        }
+      >
+        <ReasonField value={reason} onValue={setReason} />
+        <Preview
+          email={first.email}
+          reason={reason.trim()}
+          title={isOne ? text.previewOf(nameOf(first)) : text.previewMany(nameOf(first))}
+        />
+      </Form>
+    </Dialog>
+  );
+}
+
+function ReasonField({ value, onValue }: { value: string; onValue: (value: string) => void }) {
+  const text = useTexts(queueWords);
+  const id = useId();
+  return (
+    <div className="field">
+      <label htmlFor={id}>{text.reason}</label>
+      <div className="field-frame">
+        <textarea
+          id={id}
+          name="reason"
+          rows={3}
+          maxLength={2_000}
+          value={value}
+          aria-describedby={`${id}-hint`}
+          onChange={(event) => onValue(event.target.value)}
+        />
+      </div>
+      <p className="field-hint" id={`${id}-hint`}>
+        {text.reasonHint}
+      </p>
+    </div>
+  );
+}
+
+/** Milliseconds of rest after which the mail is made anew. */
+const restBeforePreview = 300;
+
+function Preview({ email, reason, title }: { email: string; reason: string; title: string }) {
+  const text = useTexts(queueWords);
+  const [settled, setSettled] = useState(reason);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(reason), restBeforePreview);
+    return () => clearTimeout(timer);
+  }, [reason]);
+  const { data, isError } = useQuery({
+    queryKey: ["preview", email, settled],
+    queryFn: () =>
+      ask("GET /admin/preview_mail/", { type: "registration_rejected", email, reason: settled || undefined }),
+    placeholderData: (before) => before,
+    gcTime: 0,
+  });
+  return (
+    <figure className="preview">
+      <figcaption>{title}</figcaption>
+      {isError && !data && <p className="note">{text.previewFailed}</p>}
+      {data && (
+        <div className="preview-mail">
+          <p className="preview-subject">
+            <span>{text.subject}</span> {data.subject}
+          </p>
+          <pre>{data.text}</pre>
+        </div>
+      )}
+    </figure>
+  );
+}
+
+interface ConfirmProps extends DialogProps {
+  title: string;
+  lead: string;
+  action: string;
+  tone?: "danger";
+  onConfirm: () => Promise<Failure | undefined>;
+}
+
+/** Says what will happen and does it. */
+export function ConfirmDialog({ title, lead, action, tone, onConfirm, onClose }: ConfirmProps) {
+  const text = useTexts(queueWords);
+  const submission = useSubmission(async () => {
+    const failure = await onConfirm();
+    if (!failure) onClose();
+    return failure;
+  });
+  return (
+    <Dialog title={title} onClose={onClose}>
+      <Form
+        submission={submission}
+        action={action}
+        {...(tone ? { tone } : {})}
+        more={
+          <button type="button" className="button quiet" onClick={onClose}>
+            {text.cancel}
+          </button>
+        }
+      >
+        <p>{lead}</p>
+      </Form>
+    </Dialog>
+  );
+}
+
+const helpWords = texts({
+  en: {
+    title: "Keyboard",
+    keys: [
+      ["J ↓", "next person"],
+      ["K ↑", "previous person"],
+      ["A", "approve"],
+      ["R", "reject"],
+      ["X", "select or leave out"],
+      ["U", "undo the last rejection"],
+      ["/", "search"],
+      ["?", "this overview"],
+    ],
+    on: "Single keys do something",
+    onHint: "Switch them off if you speak to your computer, or press keys without meaning to.",
+  },
+  nl: {
+    title: "Toetsenbord",
+    keys: [
+      ["J ↓", "volgende persoon"],
+      ["K ↑", "vorige persoon"],
+      ["A", "goedkeuren"],
+      ["R", "afwijzen"],
+      ["X", "selecteren of weglaten"],
+      ["U", "laatste afwijzing ongedaan maken"],
+      ["/", "zoeken"],
+      ["?", "dit overzicht"],
+    ],
+    on: "Losse toetsen doen iets",
+    onHint: "Zet ze uit als je tegen je computer praat, of toetsen indrukt zonder het te willen.",
+  },
+});
+
+interface HelpProps extends DialogProps {
+  isOn: boolean;
+  onSwitch: (isOn: boolean) => void;
+}
+
+export function HelpDialog({ isOn, onSwitch, onClose }: HelpProps) {
+  const text = useTexts(helpWords);
+  return (
+    <Dialog title={text.title} onClose={onClose}>
+      <dl className="keys">
+        {text.keys.map(([keys = "", meaning]) => (
+          <div key={keys}>
+            <dt>
+              {keys.split(" ").map((key) => (
+                <kbd key={key}>{key}</kbd>
+              ))}
+            </dt>
+            <dd>{meaning}</dd>
+          </div>
+        ))}
+      </dl>
+      <label className="check">
+        <input type="checkbox" checked={isOn} onChange={(event) => onSwitch(event.target.checked)} />
+        <span>
+          {text.on}
+          <span className="field-hint">{text.onHint}</span>
+        </span>
+      </label>
+    </Dialog>
+  );
+}
+
+interface OpenDialogProps extends DialogProps {
+  asked: Asked | undefined;
+  decisions: Decisions;
+  keys: { isOn: boolean; onSwitch: (isOn: boolean) => void };
+  /** They need not be selected any more. */
+  onDecided: (people: readonly QueueRow[]) => void;
+  /** The server has begun with many. */
+  onBegun: () => void;
+}
+
+export function OpenDialog({ asked, decisions, keys, onDecided, onBegun, onClose }: OpenDialogProps): ReactNode {
+  const text = useTexts(queueWords);
+  const decideMany = async (decision: "accept" | "reject", people: readonly QueueRow[], reason?: string) => {
+    const emails = people.map(({ email }) => email);
+    const failure = await startBatch(decision, emails, reason);
+    if (!failure) {
+      onDecided(people);
+      onBegun();
+    }
+    return failure;
+  };
+  const rejectOne = async (row: QueueRow, reason: string) => {
+    const failure = await decisions.reject(row, reason);
+    if (!failure) onDecided([row]);
+    return failure;
+  };
+  switch (asked?.what) {
+    case "reject": {
+      const [first] = asked.people;
+      const reject = (reason: string) =>
+        first && asked.people.length === 1 ? rejectOne(first, reason) : decideMany("reject", asked.people, reason);
+      return <RejectDialog people={asked.people} onReject={reject} onClose={onClose} />;
+    }
+    case "approveMany":
+      return (
+        <ConfirmDialog
+          title={text.approveMany(asked.people.length)}
+          lead={text.approveManyLead}
+          action={text.approve}
+          onConfirm={() => decideMany("accept", asked.people)}
+          onClose={onClose}
+        />
+      );
+    case "takeBack":
+      return (
+        <ConfirmDialog
+          title={text.removeTitle(nameOf(asked.row))}
+          lead={text.removeLead}
+          action={text.takeBack}
+          tone="danger"
+          onConfirm={() => decisions.takeBack(asked.row)}
+          onClose={onClose}
+        />
+      );
+    case "help":
+      return <HelpDialog {...keys} onClose={onClose} />;
+    case undefined:
+      return null;
+  }
+}

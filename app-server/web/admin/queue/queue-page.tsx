@@ -1,0 +1,157 @@
+import { type Dispatch, type SetStateAction, useCallback, useMemo, useRef, useState } from "react";
+import { useSearchParams } from "wouter";
+import { Page } from "../../ui/page.tsx";
+import { useTexts } from "../../words/language.tsx";
+import type { QueueRow } from "../api.ts";
+import { Loaded, SearchField } from "../parts.tsx";
+import { Lists, NobodyHere, SelectionBar } from "./bars.tsx";
+import { Batches } from "./batches.tsx";
+import { countsOf, type ListName, lists, useQueue } from "./data.ts";
+import { type Decisions, useDecisions } from "./decide.ts";
+import { type Asked, OpenDialog } from "./dialogs.tsx";
+import { useShortcuts, useShortcutsSwitch } from "./keys.ts";
+import { type ListHandle, QueueList } from "./list.tsx";
+import { type RowActions, RowContent } from "./row.tsx";
+import { nobody, type Selection, without, withRows } from "./selection.ts";
+import { queueWords } from "./words.ts";
+
+/** Who waits, who was approved or rejected; deciding about them, one by one or many at once. */
+export function QueuePage() {
+  const text = useTexts(queueWords);
+  const [list, setList] = useShownList();
+  const [search, setSearch] = useState("");
+  const [selection, setSelection] = useState(nobody);
+  const [asked, setAsked] = useState<Asked>();
+  const [begun, setBegun] = useState(0);
+  const [isKeysOn, setKeysOn] = useShortcutsSwitch();
+  const handle = useRef<ListHandle>(undefined);
+  const query = useQueue(list, search);
+  const rows = useMemo(() => query.data?.pages.flatMap((page) => page.rows) ?? [], [query.data]);
+  const counts = countsOf(query.data?.pages.at(-1));
+  const decisions = useDecisions();
+  const actions = useRowActions({ decisions, handle, setAsked, setSelection });
+  useQueueKeys({ isOn: isKeysOn, list, handle, actions, decisions, setAsked, setSelection });
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = query;
+  const onNearEnd = useCallback(() => {
+    if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
+  }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
+  const choose = (wanted: ListName) => {
+    setList(wanted);
+    setSelection(nobody);
+  };
+  return (
+    <Page title={text.title} width="wide">
+      <Batches begun={begun} />
+      <div className="toolbar toolbar-sticky">
+        <Lists shown={list} counts={counts} onChoose={choose} />
+        <SearchField label={text.search} onSearch={setSearch} />
+        <button type="button" className="button quiet small keys-button" onClick={() => setAsked({ what: "help" })}>
+          {text.keys} <kbd>?</kbd>
+        </button>
+      </div>
+      <Loaded query={query}>
+        {rows.length === 0 ? (
+          <NobodyHere list={list} search={search} />
+        ) : (
+          <QueueList
+            key={list}
+            rows={rows}
+            label={text.list(text.lists[list])}
+            total={search === "" && counts ? Math.max(counts[list], rows.length) : hasNextPage ? -1 : rows.length}
+            isLoading={query.isFetching}
+            onNearEnd={onNearEnd}
+            handle={handle}
+          >
+            {(row) => (
+              <RowContent
+                row={row}
+                isSelected={selection.has(row.id)}
+                isBusy={decisions.busy.has(row.id)}
+                actions={actions}
+              />
+            )}
+          </QueueList>
+        )}
+      </Loaded>
+      {selection.size > 0 && (
+        <SelectionBar selection={selection} rows={rows} onSelect={setSelection} onAsk={setAsked} />
+      )}
+      <OpenDialog
+        asked={asked}
+        decisions={decisions}
+        keys={{ isOn: isKeysOn, onSwitch: setKeysOn }}
+        onDecided={(people) => setSelection((before) => without(before, people))}
+        onBegun={() => setBegun((before) => before + 1)}
+        onClose={() => setAsked(undefined)}
+      />
+    </Page>
+  );
+}
+
+/** Which list is shown, kept in the page's address: a reload and the back button find it again. */
+function useShownList(): [ListName, (list: ListName) => void] {
+  const [params, setParams] = useSearchParams();
+  const wanted = params.get("show") ?? "";
+  const list = Object.hasOwn(lists, wanted) ? (wanted as ListName) : "waiting";
+  return [list, (chosen) => setParams(chosen === "waiting" ? {} : { show: chosen })];
+}
+
+interface Parts {
+  decisions: Decisions;
+  handle: { current: ListHandle | undefined };
+  setAsked: (asked: Asked) => void;
+  setSelection: Dispatch<SetStateAction<Selection>>;
+}
+
+function useRowActions({ decisions, handle, setAsked, setSelection }: Parts): RowActions {
+  return {
+    approve: (row, instead) => {
+      // On to the next one at once: who decides about many does not wait for each.
+      if (handle.current?.hasFocus() && handle.current.active?.id === row.id) handle.current.moveBy(1);
+      setSelection((before) => without(before, [row]));
+      return decisions.approve(row, instead);
+    },
+    reject: (row) => setAsked({ what: "reject", people: [row] }),
+    reopen: decisions.reopen,
+    sendAgain: decisions.sendAgain,
+    takeBack: (row) => setAsked({ what: "takeBack", row }),
+    select: (row) => setSelection((before) => (before.has(row.id) ? without(before, [row]) : withRows(before, [row]))),
+  };
+}
+
+function useQueueKeys({
+  isOn,
+  list,
+  handle,
+  actions,
+  decisions,
+  setAsked,
+  setSelection,
+}: Parts & { isOn: boolean; list: ListName; actions: RowActions }): void {
+  const withActive = (act: (row: QueueRow) => unknown) => () => {
+    const row = handle.current?.active;
+    if (row && !decisions.busy.has(row.id)) act(row);
+  };
+  const inList = (act: () => void) => () => (handle.current?.hasFocus() ? act() : false);
+  const move = (by: number) => () => handle.current?.moveBy(by);
+  const waitingOnly = {
+    a: withActive(actions.approve),
+    r: withActive(actions.reject),
+    x: withActive(actions.select),
+  };
+  useShortcuts(
+    {
+      j: move(1),
+      k: move(-1),
+      ArrowDown: inList(move(1)),
+      ArrowUp: inList(move(-1)),
+      Home: inList(() => handle.current?.moveTo(0)),
+      Escape: () => setSelection(nobody),
+      "/": () => document.querySelector<HTMLElement>("input[type=search]")?.focus(),
+      "?": () => setAsked({ what: "help" }),
+      u: decisions.undo,
+      ...(list === "waiting" ? waitingOnly : {}),
+    },
+    isOn,
+  );
+}

@@ -1,0 +1,182 @@
+import type { AppFailure } from "@anteroom/shared/client/app";
+import { type FormEvent, type InputHTMLAttributes, type ReactNode, useId, useRef, useState } from "react";
+import { noticeSignOut, sessionChanged } from "../api/client.ts";
+import { type ErrorCode, messages } from "../words/errors.ts";
+import { texts, useTexts } from "../words/language.tsx";
+import { waits } from "../words/waits.ts";
+
+const words = texts({
+  en: { busy: "One moment…", required: "Fill this in." },
+  nl: { busy: "Een ogenblik…", required: "Vul dit in." },
+});
+
+/** What went wrong with a submission. `field` names the input that it is about. */
+export interface Failure {
+  error: ErrorCode;
+  field?: string;
+  /** Seconds until it is worth trying again. */
+  retryAfter?: number;
+}
+
+/** The field that the server minds, if it names one, is the one to mark. */
+export function failureOf({ error, fields, retryAfter }: AppFailure): Failure {
+  const field = fields?.[0]?.field;
+  if (field === undefined) return { error, ...(retryAfter === undefined ? {} : { retryAfter }) };
+  return { error: error === "invalid_field" && field === "email" ? "invalid_email_address" : error, field };
+}
+
+/** After signing in: why nobody is signed in all the same, if so. Browsers say nothing of a cookie they do not keep. */
+export async function findRefusedCookie(): Promise<Failure | undefined> {
+  if ((await sessionChanged()) !== null) return undefined;
+  return { error: window.isSecureContext ? "cookie_refused" : "not_secure" };
+}
+
+export interface Submission {
+  isBusy: boolean;
+  failure: Failure | undefined;
+  onSubmit: (event: FormEvent) => void;
+}
+
+/**
+ * Runs one submission at a time. `work` returns what went wrong, if anything; what it throws is shown as a fault of the
+ * server. The first wrong field gets the focus.
+ */
+export function useSubmission(work: () => Promise<Failure | undefined>): Submission {
+  const [isBusy, setBusy] = useState(false);
+  const [failure, setFailure] = useState<Failure>();
+  const isRunning = useRef(false);
+  const onSubmit = (event: FormEvent) => {
+    event.preventDefault();
+    if (isRunning.current) return;
+    isRunning.current = true;
+    const form = event.currentTarget as HTMLFormElement;
+    setBusy(true);
+    setFailure(undefined);
+    void work()
+      .catch((): Failure => ({ error: "internal_error" }))
+      .then((result) => {
+        setFailure(result);
+        if (result) noticeSignOut(result.error);
+        if (result?.field) form.querySelector<HTMLElement>(`[name="${result.field}"]`)?.focus();
+      })
+      .finally(() => {
+        isRunning.current = false;
+        setBusy(false);
+      });
+  };
+  return { isBusy, failure, onSubmit };
+}
+
+interface FormProps {
+  submission: Submission;
+  children: ReactNode;
+  /** What the button says. */
+  action: string;
+  /** Beside the button. */
+  more?: ReactNode;
+  tone?: "danger";
+}
+
+/** A form with one button. What is wrong as a whole is said above the button, and read out. */
+export function Form({ submission: { isBusy, failure, onSubmit }, children, action, more, tone }: FormProps) {
+  const { busy } = useTexts(words);
+  return (
+    <form className="form" onSubmit={onSubmit}>
+      {children}
+      <div role="alert">{failure && !failure.field && <FailureNote failure={failure} />}</div>
+      <div className="form-actions">
+        <button type="submit" className={tone === "danger" ? "button danger" : "button"} aria-disabled={isBusy}>
+          {isBusy ? busy : action}
+        </button>
+        {more}
+      </div>
+    </form>
+  );
+}
+
+export function FailureNote({ failure }: { failure: Failure }) {
+  const message = useTexts(messages)[failure.error];
+  const { tooMany } = useTexts(waits);
+  const isAboutTime = failure.error === "rate_limited" && failure.retryAfter !== undefined;
+  return <p className="note note-bad">{isAboutTime ? tooMany(failure.retryAfter ?? 0) : message}</p>;
+}
+
+interface FieldProps extends Omit<InputHTMLAttributes<HTMLInputElement>, "value" | "onChange"> {
+  label: string;
+  name: string;
+  value: string;
+  onValue: (value: string) => void;
+  hint?: ReactNode;
+  failure?: Failure | undefined;
+  /** Inside the frame, behind the input. */
+  inside?: ReactNode;
+}
+
+/** One labelled input, with its hint and what is wrong with it. */
+export function Field({ label, name, value, onValue, hint, failure, inside, ...input }: FieldProps) {
+  const id = useId();
+  const message = useTexts(messages);
+  const isWrong = failure?.field === name;
+  const described = [hint ? `${id}-hint` : "", isWrong ? `${id}-wrong` : ""].filter(Boolean).join(" ");
+  return (
+    <div className={isWrong ? "field field-wrong" : "field"}>
+      <label htmlFor={id}>{label}</label>
+      <div className="field-frame">
+        <input
+          {...input}
+          id={id}
+          name={name}
+          value={value}
+          onChange={(event) => onValue(event.target.value)}
+          aria-invalid={isWrong}
+          {...(described ? { "aria-describedby": described } : {})}
+        />
+        {inside}
+      </div>
+      {isWrong && (
+        <p className="field-message" id={`${id}-wrong`} role="alert">
+          {message[failure.error]}
+        </p>
+      )}
+      {hint && (
+        <div className="field-hint" id={`${id}-hint`}>
+          {hint}
+        </div>
+      )}
+    </div>
+  );
+}
+
+type OfKind = Omit<FieldProps, "name" | "type"> & { name?: string };
+
+export function AddressField({ name = "email", ...props }: OfKind) {
+  return (
+    <Field
+      {...props}
+      name={name}
+      type="email"
+      inputMode="email"
+      autoComplete="username"
+      autoCapitalize="none"
+      spellCheck={false}
+      maxLength={254}
+      required
+    />
+  );
+}
+
+/** The code from a mail: shown large. What is typed or pasted around it does not matter. */
+export function CodeField({ name = "code", ...props }: OfKind) {
+  return (
+    <Field
+      {...props}
+      name={name}
+      className="code"
+      autoComplete="one-time-code"
+      autoCapitalize="characters"
+      spellCheck={false}
+      maxLength={60}
+      required
+    />
+  );
+}

@@ -1,0 +1,108 @@
+import { type ReactNode, useEffect, useRef } from "react";
+import { Link } from "wouter";
+import { useSessionFailure } from "../api/client.ts";
+import { site } from "../api/site.ts";
+import { type ErrorCode, messages } from "../words/errors.ts";
+import { texts, useTexts } from "../words/language.tsx";
+
+const words = texts({
+  en: {
+    loading: "Loading…",
+    missing: "There is no such page",
+    missingMore: "The address may be mistyped, or the page has moved.",
+    home: "Go to the start page",
+    unreachable: "We cannot look just now",
+    again: "Try again",
+  },
+  nl: {
+    loading: "Laden…",
+    missing: "Deze pagina bestaat niet",
+    missingMore: "Misschien is het adres verkeerd getypt, of is de pagina verhuisd.",
+    home: "Naar de startpagina",
+    unreachable: "We kunnen nu even niet kijken",
+    again: "Probeer het opnieuw",
+  },
+});
+
+interface PageProps {
+  title: string;
+  /** Under the title. */
+  lead?: ReactNode;
+  /** Over the title. */
+  above?: ReactNode;
+  children?: ReactNode;
+  /** `narrow` for forms, `wide` for lists. */
+  width?: "narrow" | "wide";
+}
+
+/**
+ * One page, or one state of it. A new title becomes the document's and gets the focus, so that a screen reader says
+ * where one is and the keyboard goes on from there.
+ */
+export function Page({ title, lead, above, children, width = "narrow" }: PageProps) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  const isFirst = useRef(document.activeElement === document.body && document.title === site.site);
+  useEffect(() => {
+    document.title = `${title} – ${site.site}`;
+    if (!isFirst.current) heading.current?.focus();
+    isFirst.current = false;
+  }, [title]);
+  return (
+    <div className={`page page-${width}`}>
+      {above}
+      <h1 ref={heading} tabIndex={-1}>
+        {title}
+      </h1>
+      {lead && <div className="lead">{lead}</div>}
+      {children}
+    </div>
+  );
+}
+
+export function Loading() {
+  const { loading } = useTexts(words);
+  return (
+    <div className="loading" role="status">
+      <span className="spinner" aria-hidden="true" />
+      {loading}
+    </div>
+  );
+}
+
+interface UnreachableProps {
+  /** Its cause is the code of what went wrong. */
+  error: Error;
+  onAgain: () => void;
+}
+
+/** Instead of a page that the server did not give. */
+export function Unreachable({ error, onAgain }: UnreachableProps) {
+  const text = useTexts(words);
+  const message = useTexts(messages);
+  return (
+    <Page title={text.unreachable} lead={message[(error.cause as ErrorCode | undefined) ?? "internal_error"]}>
+      <p>
+        <button type="button" className="button" onClick={onAgain}>
+          {text.again}
+        </button>
+      </p>
+    </Page>
+  );
+}
+
+/** Until it is known who is signed in. */
+export function SessionPending() {
+  const failure = useSessionFailure();
+  return failure ? <Unreachable error={failure.error} onAgain={failure.again} /> : <Loading />;
+}
+
+export function NotFound() {
+  const text = useTexts(words);
+  return (
+    <Page title={text.missing} lead={text.missingMore}>
+      <p>
+        <Link href="/">{text.home}</Link>
+      </p>
+    </Page>
+  );
+}

@@ -1,0 +1,115 @@
+import { useEffect, useState } from "react";
+import { texts, useTexts } from "../words/language.tsx";
+import { type Failure, Field } from "./form.tsx";
+
+const words = texts({
+  en: {
+    show: "Show",
+    hide: "Hide",
+    showLabel: "Show the password",
+    hint: "A few words that mean something to you alone are strong and easy to keep in mind. Pasting is fine.",
+    strength: "Strength",
+    steps: ["very easy to guess", "easy to guess", "better, not yet good", "good", "very good"],
+  },
+  nl: {
+    show: "Toon",
+    hide: "Verberg",
+    showLabel: "Toon het wachtwoord",
+    hint: "Een paar woorden die alleen voor jou iets betekenen zijn sterk en makkelijk te onthouden. Plakken mag.",
+    strength: "Sterkte",
+    steps: ["heel makkelijk te raden", "makkelijk te raden", "beter, nog niet goed", "goed", "heel goed"],
+  },
+});
+
+interface PasswordProps {
+  label: string;
+  value: string;
+  onValue: (value: string) => void;
+  name?: string;
+  failure?: Failure | undefined;
+  /** `new`: with a hint and a meter. `context` holds words that the meter counts as known. `repeat`: the same again. */
+  kind: "current" | "new" | "repeat";
+  context?: string[];
+}
+
+export function PasswordField({ name = "password", kind, context = [], ...props }: PasswordProps) {
+  const [isShown, setShown] = useState(false);
+  const text = useTexts(words);
+  return (
+    <Field
+      {...props}
+      name={name}
+      type={isShown ? "text" : "password"}
+      autoComplete={kind === "current" ? "current-password" : "new-password"}
+      autoCapitalize="none"
+      spellCheck={false}
+      required
+      inside={
+        <button
+          type="button"
+          className="field-button"
+          aria-pressed={isShown}
+          aria-label={text.showLabel}
+          onClick={() => setShown(!isShown)}
+        >
+          {isShown ? text.hide : text.show}
+        </button>
+      }
+      hint={
+        kind === "new" && (
+          <>
+            <Strength password={props.value} context={context} />
+            <p>{text.hint}</p>
+          </>
+        )
+      }
+    />
+  );
+}
+
+/** Code points, as the auth server counts them. Longer ones would not even reach it. */
+const longest = 256;
+
+/** What can be told of a new password without asking. */
+export function findPasswordFault(password: string): Failure | undefined {
+  const isLong = [...password.normalize("NFC")].length > longest;
+  return isLong ? { error: "password_too_long", field: "password" } : undefined;
+}
+
+/** How hard a password is to guess, 0 to 4. The word lists are large and are fetched when somebody begins to type. */
+function Strength({ password, context }: { password: string; context: string[] }) {
+  const [score, setScore] = useState<number>();
+  const { strength, steps } = useTexts(words);
+  const known = context.join("\n");
+  useEffect(() => {
+    if (password === "") {
+      setScore(undefined);
+      return;
+    }
+    let isCurrent = true;
+    import("./strength.ts")
+      .then(({ scoreOf }) => scoreOf(password, known.split("\n").filter(Boolean)))
+      .then((result) => isCurrent && setScore(result))
+      .catch(() => undefined);
+    return () => {
+      isCurrent = false;
+    };
+  }, [password, known]);
+  if (score === undefined) return null;
+  return (
+    <div className="strength">
+      <meter
+        className={`strength-${score}`}
+        // Even the worst is a little of something, or it would look as if nothing had been measured.
+        min={-1}
+        max={4}
+        low={2}
+        high={3}
+        optimum={4}
+        value={score}
+        aria-label={strength}
+      />
+      <span aria-live="polite">{`${strength}: ${steps[score]}`}</span>
+    </div>
+  );
+}

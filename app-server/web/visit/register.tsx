@@ -1,0 +1,64 @@
+import { useState } from "react";
+import { Link, useLocation } from "wouter";
+import { app } from "../api/client.ts";
+import { type Failure, Form, failureOf, useSubmission } from "../ui/form.tsx";
+import { Page } from "../ui/page.tsx";
+import { texts, useLanguage, useTexts } from "../words/language.tsx";
+import { nobody, PersonFields } from "./person-fields.tsx";
+import { Progress } from "./progress.tsx";
+
+const words = texts({
+  en: {
+    title: "Ask for an account",
+    lead: "An administrator looks at your request. You choose a password afterwards.",
+    emailHint: "This is where your code is sent, and what you sign in with.",
+    send: "Send my request",
+    already: "You have an account already?",
+    signIn: "Sign in",
+  },
+  nl: {
+    title: "Vraag een account aan",
+    lead: "Een beheerder bekijkt je aanvraag. Je wachtwoord kies je daarna.",
+    emailHint: "Hierheen gaat je code, en hiermee meld je je aan.",
+    send: "Verstuur mijn aanvraag",
+    already: "Heb je al een account?",
+    signIn: "Meld je aan",
+  },
+});
+
+export function RegisterPage() {
+  const text = useTexts(words);
+  const { language } = useLanguage();
+  const [, navigate] = useLocation();
+  const [person, setPerson] = useState(nobody);
+  // The same request has the same key, however often it is sent: its answer may get lost.
+  const [requestKey, setRequestKey] = useState(newRequestKey);
+  const change = (given: Parameters<typeof setPerson>[0]) => {
+    setPerson(given);
+    setRequestKey(newRequestKey());
+  };
+  const submission = useSubmission(async (): Promise<Failure | undefined> => {
+    const result = await app("POST /auth/request_registration", {
+      ...person,
+      language,
+      request_key: requestKey,
+    });
+    if (!result.ok) return failureOf(result);
+    navigate(`/account/signup?token=${encodeURIComponent(result.values.registration_token)}`);
+    return undefined;
+  });
+  return (
+    <Page title={text.title} lead={text.lead} above={<Progress at={0} />}>
+      <Form submission={submission} action={text.send}>
+        <PersonFields person={person} onPerson={change} failure={submission.failure} addressHint={text.emailHint} />
+      </Form>
+      <p className="aside">
+        {text.already} <Link href="/account/login">{text.signIn}</Link>
+      </p>
+    </Page>
+  );
+}
+
+function newRequestKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

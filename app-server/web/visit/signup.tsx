@@ -1,0 +1,307 @@
+import type { RegistrationStatus } from "@anteroom/shared/wire/app";
+import { normalizeCode } from "@anteroom/shared/wire/mailed-code";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { Link } from "wouter";
+import { app, useSession } from "../api/client.ts";
+import { keepForReload, useCleanAddress } from "../ui/clean-address.ts";
+import { AddressField, CodeField, type Failure, Form, failureOf, useSubmission } from "../ui/form.tsx";
+import { Loading, Page, Unreachable } from "../ui/page.tsx";
+import { texts, useTexts } from "../words/language.tsx";
+import { Activation } from "./activation.tsx";
+import { Progress } from "./progress.tsx";
+
+const words = texts({
+  en: {
+    waiting: "Your request is waiting for a decision",
+    waitingLead: (email: string) => `We will write to ${email} as soon as an administrator has decided.`,
+    waitingMore: "You can close this page: the mail brings you back. It is that mail that counts, not this page.",
+    mailed: "You got a mail with a code, perhaps because you asked on another device too?",
+    enterCode: "Type address and code",
+    checked: "This page looks again every few seconds.",
+    unseen: "We cannot look just now. This page tries again by itself.",
+    withdraw: "Withdraw my request",
+    withdrawMore: "Nobody decides about it any more. You can ask again whenever you like.",
+    withdrawn: "Your request is withdrawn",
+    withdrawnLead: "Nothing of it is kept but the note that there was one.",
+    rejected: "Your request was not accepted",
+    rejectedLead:
+      "If you left a reachable address, a mail tells you why. If you think this is a mistake, write to the administrators.",
+    home: "To the start page",
+    expired: "Your code has run out",
+    expiredLead: (email: string) =>
+      `You are still approved. Ask for a new code, and a new mail is written to ${email}.`,
+    renew: "Send me a new code",
+    haveCode: "I have a newer code",
+    taken: "This address has an account",
+    takenLead:
+      "An account has taken this address since you asked, so your request is over. Sign in with it, or ask with another address.",
+    gone: "This link leads nowhere any more",
+    goneLead:
+      "Most often the account is active already: then sign in. Otherwise the request has expired or was withdrawn, and you can ask again.",
+    account: "Your account",
+    signIn: "Sign in",
+    register: "Ask for an account",
+    code: "Activate your account",
+    codeLead: "Type the address you signed up with and the code from the mail.",
+    email: "E-mail address",
+    codeLabel: "Code from the mail",
+    go: "Go on",
+    notFound: "No sign-up waits for this address and code. Compare the code with the newest mail you got.",
+  },
+  nl: {
+    waiting: "Je aanvraag wacht op een beslissing",
+    waitingLead: (email: string) => `We schrijven naar ${email} zodra een beheerder heeft beslist.`,
+    waitingMore: "Deze pagina mag dicht: de mail brengt je terug. Die mail telt, niet deze pagina.",
+    mailed: "Kreeg je een mail met een code, misschien omdat je het ook op een ander apparaat vroeg?",
+    enterCode: "Typ adres en code",
+    checked: "Deze pagina kijkt om de paar seconden opnieuw.",
+    unseen: "We kunnen nu even niet kijken. Deze pagina probeert het vanzelf opnieuw.",
+    withdraw: "Trek mijn aanvraag in",
+    withdrawMore: "Er beslist dan niemand meer over. Opnieuw aanvragen mag altijd.",
+    withdrawn: "Je aanvraag is ingetrokken",
+    withdrawnLead: "Er blijft niets van bewaard, behalve dat er een was.",
+    rejected: "Je aanvraag is niet aangenomen",
+    rejectedLead:
+      "Is je adres bereikbaar, dan vertelt een mail je waarom. Denk je dat dit een vergissing is, schrijf dan de beheerders.",
+    home: "Naar de startpagina",
+    expired: "Je code is verlopen",
+    expiredLead: (email: string) =>
+      `Je bent nog steeds goedgekeurd. Vraag een nieuwe code, dan gaat er een nieuwe mail naar ${email}.`,
+    renew: "Stuur me een nieuwe code",
+    haveCode: "Ik heb een nieuwere code",
+    taken: "Dit adres heeft een account",
+    takenLead:
+      "Een account heeft dit adres gekregen nadat je je aanvraag deed, dus die is voorbij. Meld je ermee aan, of vraag het met een ander adres.",
+    gone: "Deze link leidt nergens meer heen",
+    goneLead:
+      "Meestal is het account al actief: meld je dan aan. Anders is de aanvraag verlopen of ingetrokken, en kun je opnieuw vragen.",
+    account: "Je account",
+    signIn: "Aanmelden",
+    register: "Vraag een account aan",
+    code: "Activeer je account",
+    codeLead: "Typ het adres waarmee je je registreerde en de code uit de mail.",
+    email: "E-mailadres",
+    codeLabel: "Code uit de mail",
+    go: "Verder",
+    notFound: "Bij dit adres en deze code wacht geen registratie. Vergelijk de code met de nieuwste mail die je kreeg.",
+  },
+});
+
+interface Handle {
+  token: string;
+  code: string;
+}
+
+/** Waiting room and activation. Opening it changes nothing: the code is only used when the person presses the button. */
+export function SignupPage() {
+  const given = useCleanAddress(({ searchParams }): Handle => {
+    return { token: searchParams.get("token") ?? "", code: searchParams.get("code") ?? "" };
+  });
+  const [handle, setHandle] = useState(given);
+  const goOnWith = (next: Handle) => {
+    keepForReload(next);
+    setHandle(next);
+  };
+  return handle.token ? (
+    <WaitingRoom key={handle.token} handle={handle} onHandle={goOnWith} />
+  ) : (
+    <FindByCode onFound={goOnWith} />
+  );
+}
+
+type Seen = RegistrationStatus | "gone" | "taken";
+
+/** Milliseconds between two looks: quick at first, later every ten seconds; none while the tab is hidden. */
+const pauses = [1_000, 2_000, 3_000, 5_000, 8_000, 10_000];
+
+interface RoomProps {
+  handle: Handle;
+  onHandle: (handle: Handle) => void;
+}
+
+function WaitingRoom({ handle, onHandle }: RoomProps) {
+  const text = useTexts(words);
+  const [isWithdrawn, setWithdrawn] = useState(false);
+  const status = useQuery<Seen>({
+    queryKey: ["registration", handle.token, handle.code],
+    queryFn: () => readStatus(handle),
+    staleTime: 0,
+    retry: 0,
+    enabled: !isWithdrawn,
+    refetchInterval: ({ state: { data, dataUpdateCount, errorUpdateCount } }) =>
+      isUndecided(data) ? (pauses[Math.min(dataUpdateCount + errorUpdateCount, pauses.length - 1)] ?? 10_000) : false,
+    refetchOnWindowFocus: ({ state: { data } }) => isUndecided(data),
+  });
+  if (isWithdrawn) return <Ended title={text.withdrawn} lead={text.withdrawnLead} />;
+  const { data } = status;
+  if (data === undefined)
+    return status.isError ? <Unreachable error={status.error} onAgain={() => void status.refetch()} /> : <Loading />;
+  if (data === "taken") return <Ended title={text.taken} lead={text.takenLead} />;
+  if (data === "gone") return <Ended title={text.gone} lead={text.goneLead} />;
+  if (data.state === "rejected")
+    return (
+      <Page title={text.rejected} lead={text.rejectedLead}>
+        <p>
+          <Link href="/">{text.home}</Link>
+        </p>
+      </Page>
+    );
+  if (data.state === "code_needed") return <FindByCode onFound={onHandle} given={data.email} />;
+  if (data.signup_token)
+    return (
+      <Activation
+        signupToken={data.signup_token}
+        email={data.email}
+        code={handle.code}
+        onExpired={() => void status.refetch()}
+      />
+    );
+  // The code of before is of no use with the new sign-up. No token at all: only address and code lead on.
+  const onRenewed = async (signupToken: string | null) => {
+    onHandle({ token: signupToken ? handle.token : "", code: "" });
+    await status.refetch();
+  };
+  if (data.accepted)
+    return (
+      <Expired
+        handle={handle}
+        email={data.email}
+        onRenewed={onRenewed}
+        onHaveCode={() => onHandle({ token: "", code: "" })}
+      />
+    );
+  return (
+    <Page title={text.waiting} lead={text.waitingLead(data.email)} above={<Progress at={1} />}>
+      <div className="card">
+        <p>{text.waitingMore}</p>
+        <p className="pulse" role="status">
+          <span className="pulse-dot" aria-hidden="true" />
+          {status.isError ? text.unseen : text.checked}
+        </p>
+      </div>
+      <p className="aside">
+        {text.mailed}{" "}
+        <button type="button" className="link-button" onClick={() => onHandle({ token: "", code: "" })}>
+          {text.enterCode}
+        </button>
+        .
+      </p>
+      <Withdraw token={handle.token} onWithdrawn={() => setWithdrawn(true)} />
+    </Page>
+  );
+}
+
+function isUndecided(data: Seen | undefined): boolean {
+  return data === undefined || (typeof data === "object" && !data.accepted && data.state === undefined);
+}
+
+async function readStatus({ token, code }: Handle): Promise<Seen> {
+  const answer = await app("POST /auth/registration_status", {
+    registration_token: token,
+    ...(code ? { code: normalizeCode(code) } : {}),
+  });
+  if (answer.ok) return answer.values;
+  if (answer.error === "registration_not_found") return "gone";
+  if (answer.error === "address_in_use") return "taken";
+  throw new Error(answer.detail, { cause: answer.error });
+}
+
+function Withdraw({ token, onWithdrawn }: { token: string; onWithdrawn: () => void }) {
+  const text = useTexts(words);
+  const [isApproved, setApproved] = useState(false);
+  const [code, setCode] = useState("");
+  const submission = useSubmission(async (): Promise<Failure | undefined> => {
+    const shown = isApproved ? { code: normalizeCode(code) } : {};
+    const result = await app("POST /auth/withdraw_registration", { registration_token: token, ...shown });
+    if (!result.ok) {
+      setApproved(isApproved || result.error === "code_needed");
+      return result.error === "incorrect_code" ? { error: result.error, field: "code" } : failureOf(result);
+    }
+    onWithdrawn();
+    return undefined;
+  });
+  return (
+    <details className="more">
+      <summary>{text.withdraw}</summary>
+      <Form submission={submission} action={text.withdraw} tone="danger">
+        <p>{text.withdrawMore}</p>
+        {isApproved && <CodeField label={text.codeLabel} value={code} onValue={setCode} failure={submission.failure} />}
+      </Form>
+    </details>
+  );
+}
+
+interface ExpiredProps {
+  handle: Handle;
+  email: string;
+  onRenewed: (signupToken: string | null) => Promise<void>;
+  onHaveCode: () => void;
+}
+
+function Expired({ handle, email, onRenewed, onHaveCode }: ExpiredProps) {
+  const text = useTexts(words);
+  const submission = useSubmission(async () => {
+    const result = await app("POST /auth/renew_signup", { registration_token: handle.token });
+    if (!result.ok) return result;
+    await onRenewed(result.values.signup_token);
+    return undefined;
+  });
+  return (
+    <Page title={text.expired} lead={text.expiredLead(email)} above={<Progress at={2} />}>
+      <Form
+        submission={submission}
+        action={text.renew}
+        more={
+          <button type="button" className="link-button" onClick={onHaveCode}>
+            {text.haveCode}
+          </button>
+        }
+      >
+        {null}
+      </Form>
+    </Page>
+  );
+}
+
+function Ended({ title, lead }: { title: string; lead: string }) {
+  const text = useTexts(words);
+  const session = useSession();
+  return (
+    <Page title={title} lead={lead}>
+      <p className="form-actions">
+        <Link href={session ? "/account" : "/account/login"} className="button">
+          {session ? text.account : text.signIn}
+        </Link>
+        <Link href="/account/register" className="button quiet">
+          {text.register}
+        </Link>
+      </p>
+    </Page>
+  );
+}
+
+/** For somebody who has the mail, but not the link: another device, or a mail program that breaks links. */
+function FindByCode({ onFound, given = "" }: { onFound: (handle: Handle) => void; given?: string }) {
+  const text = useTexts(words);
+  const [email, setEmail] = useState(given);
+  const [code, setCode] = useState("");
+  const [isUnknown, setUnknown] = useState(false);
+  const submission = useSubmission(async (): Promise<Failure | undefined> => {
+    setUnknown(false);
+    const result = await app("POST /auth/lookup_registration", { email: email.trim(), code: normalizeCode(code) });
+    if (!result.ok) return result;
+    if (result.values.found) onFound({ token: result.values.token, code: normalizeCode(code) });
+    else setUnknown(true);
+    return undefined;
+  });
+  return (
+    <Page title={text.code} lead={text.codeLead} above={<Progress at={2} />}>
+      <Form submission={submission} action={text.go}>
+        <AddressField label={text.email} value={email} onValue={setEmail} />
+        <CodeField label={text.codeLabel} value={code} onValue={setCode} />
+        <div role="alert">{isUnknown && <p className="note note-bad">{text.notFound}</p>}</div>
+      </Form>
+    </Page>
+  );
+}

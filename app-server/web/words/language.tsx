@@ -1,0 +1,101 @@
+import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from "react";
+import { type Language, site } from "../api/site.ts";
+
+/** The texts of one room in both languages; the compiler misses none of them. */
+export interface Texts<T> {
+  en: T;
+  nl: T;
+}
+
+export function texts<T>(both: { en: T; nl: NoInfer<T> }): Texts<T> {
+  return both;
+}
+
+interface LanguageState {
+  language: Language;
+  setLanguage: (language: Language) => void;
+}
+
+const LanguageContext = createContext<LanguageState>({ language: site.language, setLanguage: () => undefined });
+
+const storageKey = "language";
+
+/** What the person chose here before, else what their browser asks for, else the site's own. */
+function firstLanguage(): Language {
+  const wanted = [readStored(), ...navigator.languages.map((tag) => tag.slice(0, 2).toLowerCase())];
+  return wanted.find((tag): tag is Language => tag === "en" || tag === "nl") ?? site.language;
+}
+
+/** Storage may be switched off. */
+function readStored(): string | undefined {
+  try {
+    return localStorage.getItem(storageKey) ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function LanguageProvider({ children }: { children: ReactNode }) {
+  const [language, setLanguage] = useState(firstLanguage);
+  useEffect(() => {
+    document.documentElement.lang = language;
+  }, [language]);
+  const state = useMemo(
+    () => ({
+      language,
+      setLanguage: (chosen: Language) => {
+        setLanguage(chosen);
+        try {
+          localStorage.setItem(storageKey, chosen);
+        } catch {
+          // It holds until the page is closed.
+        }
+      },
+    }),
+    [language],
+  );
+  return <LanguageContext value={state}>{children}</LanguageContext>;
+}
+
+export function useLanguage(): LanguageState {
+  return useContext(LanguageContext);
+}
+
+export function useTexts<T>(room: Texts<T>): T {
+  return room[useLanguage().language];
+}
+
+/** Dates, times, numbers and spans as the language writes them. Times are unix seconds. */
+export function useFormats() {
+  const { language } = useLanguage();
+  return useMemo(() => {
+    const date = new Intl.DateTimeFormat(language, { dateStyle: "medium" });
+    const dateTime = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+    const time = new Intl.DateTimeFormat(language, { timeStyle: "short" });
+    const number = new Intl.NumberFormat(language);
+    const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
+    return {
+      date: (time: number) => date.format(time * 1000),
+      dateTime: (time: number) => dateTime.format(time * 1000),
+      time: (moment: number) => time.format(moment * 1000),
+      number: (value: number) => number.format(value),
+      /** Such as “3 hours ago”. */
+      ago: (time: number) => formatAgo(relative, time),
+    };
+  }, [language]);
+}
+
+const units = [
+  ["year", 31_536_000],
+  ["month", 2_592_000],
+  ["week", 604_800],
+  ["day", 86_400],
+  ["hour", 3_600],
+  ["minute", 60],
+] as const;
+
+function formatAgo(relative: Intl.RelativeTimeFormat, time: number): string {
+  const seconds = time - Date.now() / 1000;
+  const [unit, size] = units.find(([, size]) => Math.abs(seconds) >= size) ?? ["second", 1];
+  return relative.format(Math.trunc(seconds / size), unit);
+}

@@ -4,7 +4,8 @@ import { fileURLToPath } from "node:url";
 import chromium from "@sparticuz/chromium";
 import { type Browser, chromium as playwright } from "playwright-core";
 import { createComposer } from "../src/mail/compose.ts";
-import { type Language, languages, type MailType, mailTypes } from "../src/mail/types.ts";
+import { exampleValues, type MailType, mailKinds, mailTypes } from "../src/mail/kinds.ts";
+import { type Language, languages } from "../src/mail/types.ts";
 import { createHandles } from "../src/registration/handles.ts";
 import { readSettings } from "../src/settings.ts";
 import { shrinkPng } from "./small-png.ts";
@@ -26,28 +27,8 @@ const settings = readSettings({
 });
 const compose = createComposer(settings, createHandles(settings.secret));
 
-const values: Record<string, string> = {
-  displayName: "Ada Lovelace",
-  timestamp: "January 2, 2026 15:04:05",
-  until: "January 3, 2026 15:04",
-  by: "Grace Hopper",
-  newEmail: "ada@new.example",
-  email: "charles@example.com",
-  firstname: "Charles",
-  lastname: "Babbage",
-};
-const reasons: Record<Language, string> = {
-  en: "We could not find you among this year's members. Write to us when your membership has been paid.",
-  nl: "We konden je niet vinden bij de leden van dit jaar. Schrijf ons zodra je contributie is betaald.",
-};
-const codes: Partial<Record<MailType, string>> = {
-  signup_verification: "K7PMX2Q9",
-  email_update_verification: "K7PMX2Q9",
-  password_reset: "K7PMX2Q9RTWA",
-};
-
 async function htmlOf(type: MailType, language: Language): Promise<string> {
-  const code = codes[type];
+  const { code } = mailKinds[type];
   const { html } = await compose({
     id: "00000000-0000-4000-8000-000000000000",
     type,
@@ -56,8 +37,8 @@ async function htmlOf(type: MailType, language: Language): Promise<string> {
     userId: "u".repeat(24),
     registrationId: "r".repeat(24),
     createdAt: new Date(0),
-    values: { ...values, reason: reasons[language] },
-    ...(code ? { code } : {}),
+    values: exampleValues(language),
+    ...(code ? { code: code.example } : {}),
   });
   return html;
 }
@@ -83,7 +64,7 @@ async function takeSheet(browser: Browser, html: string): Promise<Buffer> {
   return shrinkPng(sheet);
 }
 
-function indexOf(types: MailType[]): string {
+function indexOf(types: readonly MailType[]): string {
   const sections = types.map((type) =>
     [`## ${type}`, ...languages.map((language) => `![${type}, ${language}](${type}.${language}.png)`)].join("\n\n"),
   );
@@ -96,7 +77,6 @@ ${sections.join("\n\n")}
 `;
 }
 
-const types = Object.keys(mailTypes) as MailType[];
 await mkdir(folder, { recursive: true });
 const browser = await playwright.launch({
   executablePath: await chromium.executablePath(),
@@ -105,8 +85,8 @@ const browser = await playwright.launch({
   headless: true,
 });
 const wanted = process.argv[2] ?? "";
-for (const type of types.filter((each) => each.includes(wanted)))
+for (const type of mailTypes.filter((each) => each.includes(wanted)))
   for (const language of languages)
     await writeFile(`${folder}/${type}.${language}.png`, await takeSheet(browser, await htmlOf(type, language)));
-await writeFile(`${folder}/README.md`, indexOf(types));
+await writeFile(`${folder}/README.md`, indexOf(mailTypes));
 await browser.close();

@@ -1,5 +1,6 @@
 import type { AppErrorCode, AppRoute, AppRoutes } from "@anteroom/shared/wire/app";
 import { z } from "zod";
+import { switchableMailTypes } from "./mail/kinds.ts";
 import { inboundKinds, inboundOutcomes, mailStatuses } from "./mail/types.ts";
 
 /**
@@ -185,7 +186,7 @@ const sessionOverview = z
 const preferences = z
   .object({
     language,
-    mail: z.partialRecord(z.enum(["signin_notification", "approval_request"]), z.boolean()),
+    mail: z.partialRecord(z.enum(switchableMailTypes), z.boolean()),
   })
   .meta({ id: "Preferences" });
 

@@ -6,8 +6,9 @@ import { createTransport } from "nodemailer";
 import PostalMime from "postal-mime";
 import { expect, test } from "vitest";
 import { createComposer } from "../src/mail/compose.ts";
+import { mailTypes } from "../src/mail/kinds.ts";
 import { messageOf } from "../src/mail/message.ts";
-import { type DueMail, languages, type MailType, mailTypes } from "../src/mail/types.ts";
+import { type DueMail, languages } from "../src/mail/types.ts";
 import { createHandles } from "../src/registration/handles.ts";
 import { readSettings } from "../src/settings.ts";
 
@@ -73,7 +74,7 @@ const address = fc
 const dueMail: fc.Arbitrary<DueMail> = fc
   .record({
     id: fc.uuid(),
-    type: fc.constantFrom(...(Object.keys(mailTypes) as MailType[])),
+    type: fc.constantFrom(...mailTypes),
     language: fc.constantFrom(...languages),
     email: address,
     code: fc.oneof(fc.constant("K7PMX2Q9"), value),

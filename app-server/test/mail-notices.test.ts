@@ -1,6 +1,6 @@
 import { openAny } from "@anteroom/shared/runtime/kept-secret";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { SwitchableMailType } from "../src/mail/types.ts";
+import type { SwitchableMailType } from "../src/mail/kinds.ts";
 import { createUnsubscribeLinks } from "../src/mail/unsubscribe.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { readMails, type Stack, startStack } from "./support/stack.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { patiently } from "@anteroom/shared/testing/patience";
 import postgres from "postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { mailTypes } from "../src/mail/types.ts";
+import { mailTypes } from "../src/mail/kinds.ts";
 import { type Site, startSite } from "./support/visitor.ts";
 import { goodPassword } from "./support/walk.ts";
 
@@ -70,7 +70,7 @@ async function collectLinks(): Promise<{ types: Set<string>; links: string[] }> 
   const { emailsDir, urls } = site.stack;
   const [types, links] = [new Set<string>(), new Set<string>()];
   for (const name of (await readdir(emailsDir)).sort()) {
-    types.add(Object.keys(mailTypes).find((type) => name.includes(`_${type}_`)) ?? name);
+    types.add(mailTypes.find((type) => name.includes(`_${type}_`)) ?? name);
     const text = (await readFile(join(emailsDir, name), "utf8")).replaceAll("=\r\n", "").replaceAll("=3D", "=");
     for (const [link] of text.matchAll(/https?:\/\/[^\s"'<>)]+/g))
       if (link.startsWith(urls.app)) links.add(link.replaceAll("&amp;", "&").replaceAll("&#38;", "&"));

@@ -1,19 +1,19 @@
 import { createHash } from "node:crypto";
-import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { checkTemplates } from "../src/mail/check-templates.ts";
 import { createComposer } from "../src/mail/compose.ts";
-import { builtInFolder } from "../src/mail/templates.ts";
-import { type DueMail, type Language, languages, type MailType, mailTypes } from "../src/mail/types.ts";
+import { exampleValues, type MailType, mailKinds, mailTypes } from "../src/mail/kinds.ts";
+import { builtInFolder, createEngines, readTemplates } from "../src/mail/templates.ts";
+import { type DueMail, type Language, languages } from "../src/mail/types.ts";
 import { createHandles } from "../src/registration/handles.ts";
 import { readSettings } from "../src/settings.ts";
 
 const origin = "https://people.example";
 const secret = createHash("sha256").update("always the same links").digest("base64");
-const types = Object.keys(mailTypes) as MailType[];
-const every = types.flatMap((type) => languages.map((language) => [type, language] as const));
+const every = mailTypes.flatMap((type) => languages.map((language) => [type, language] as const));
 
 let folder: string;
 
@@ -39,26 +39,8 @@ function composerWith(env: Record<string, string> = {}, onFault?: (fault: string
 
 const { compose, handles } = composerWith();
 
-const codeOf: Partial<Record<MailType, string>> = {
-  signup_verification: "K7PMX2Q9",
-  email_update_verification: "K7PMX2Q9",
-  password_reset: "K7PMX2Q9RTWA",
-};
-
-const allValues = {
-  displayName: "Ada Lovelace",
-  timestamp: "January 2, 2026 15:04:05",
-  newEmail: "ada@new.example",
-  reason: "We do not know you.",
-  email: "charles@example.com",
-  firstname: "Charles",
-  lastname: "Babbage",
-  by: "Grace Hopper",
-  until: "January 3, 2026 15:04",
-};
-
-function dueMail(type: MailType, language: Language, values: Record<string, string> = allValues): DueMail {
-  const code = codeOf[type];
+function dueMail(type: MailType, language: Language, values = exampleValues(language)): DueMail {
+  const { code } = mailKinds[type];
   return {
     id: "00000000-0000-4000-8000-000000000000",
     type,
@@ -67,8 +49,8 @@ function dueMail(type: MailType, language: Language, values: Record<string, stri
     userId: "ada",
     createdAt: new Date(0),
     values,
-    ...(code ? { code } : {}),
-    ...(type === "signup_verification" ? { registrationId: "r1" } : {}),
+    ...(code ? { code: code.example } : {}),
+    ...(code?.opens === "registration" ? { registrationId: "r1" } : {}),
     ...(type === "email_update_verification" ? { linkId: "l1" } : {}),
   };
 }
@@ -97,13 +79,51 @@ async function writeInto(own: string, files: Record<string, string>): Promise<vo
   }
 }
 
+describe("a new kind of mail is one record and its templates", () => {
+  const { text, html } = createEngines(readTemplates(builtInFolder));
+  /** What the templates of a kind show or ask for, those included that they share with others. */
+  const shownBy = (type: MailType, language: Language) =>
+    [text, html].map((engine, index) => {
+      const name = `${type}/${language}.${["txt", "html"][index]}`;
+      return new Set(Object.keys(engine.analyzeSync(engine.parseFileSync(name)).globals));
+    });
+
+  test.each(every)("%s in %s shows every key of its record in both parts", (type, language) => {
+    const { must, may } = mailKinds[type];
+    for (const shown of shownBy(type, language)) expect([...shown]).toEqual(expect.arrayContaining([...must, ...may]));
+  });
+
+  test.each(every)("%s in %s has a page where it has a link, and a link where it has a page", (type, language) => {
+    const { page, code } = mailKinds[type];
+    for (const shown of shownBy(type, language)) expect(shown.has("link")).toBe(Boolean(page ?? code));
+    for (const path of [page, code?.page].filter((each) => each !== undefined))
+      expect(path).toMatch(/^\/(account|admin)\b/);
+  });
+
+  test.each(mailTypes)("%s shows its code if it has one, and how to switch it off if that may be", (type) => {
+    const { must, code, choice } = mailKinds[type];
+    expect(must.includes("code")).toBe(code !== undefined);
+    expect(must.includes("unsubscribeUrl")).toBe(choice !== undefined);
+  });
+
+  test("a security notice comes unless its reader switched it off", () => {
+    const notices = mailTypes.filter((type) => mailKinds[type].isSecurityNotice);
+    expect(notices.map((type) => mailKinds[type].choice?.unchosen ?? "on")).not.toContain("off");
+  });
+
+  test("each has a folder of templates, and each folder its record", async () => {
+    const folders = (await readdir(builtInFolder, { withFileTypes: true })).filter((entry) => entry.isDirectory());
+    expect(folders.map(({ name }) => name).sort()).toEqual([...mailTypes].sort());
+  });
+});
+
 describe("the built-in templates", () => {
   test.each(every)(
     "D-22, D-58: %s in %s says the same in text and HTML, with its code, link and reason",
     async (type, language) => {
       const mail = await compose(dueMail(type, language));
       expect([mail.subject, ...mail.text.trimEnd().split("\n")]).toMatchSnapshot();
-      const code = codeOf[type];
+      const code = mailKinds[type].code?.example;
       if (code) {
         expect(mail.text).toContain(`\n\n    ${code}\n\n`);
         expect(wordsOf(mail.html)).toContain(code);
@@ -192,7 +212,7 @@ describe("the built-in templates", () => {
   test("M-15: what may be switched off carries its link in both parts, for the person whose it is; nothing else does", async () => {
     for (const [type, language] of every) {
       const { unsubscribeUrl, text, html } = await compose(dueMail(type, language));
-      expect(unsubscribeUrl !== undefined, type).toBe(mailTypes[type].preference !== "mandatory");
+      expect(unsubscribeUrl !== undefined, type).toBe(mailKinds[type].choice !== undefined);
       if (unsubscribeUrl) for (const part of [text, html]) expect(part).toContain(unsubscribeUrl);
       const { userId: _, ...toNobody } = dueMail(type, language);
       const unknown = await compose(toNobody);
@@ -222,7 +242,6 @@ const hostile = {
 };
 
 describe("S-47: hostile names", () => {
-  const keys = ["displayName", "newEmail", "email", "firstname", "lastname", "timestamp"];
   /** The HTML's tags and the text's number of lines: what a value must not change. */
   const shapeOf = ({ subject, text, html }: { subject: string; text: string; html: string }) => ({
     subject,
@@ -231,7 +250,7 @@ describe("S-47: hostile names", () => {
   });
 
   test.each(Object.entries(hostile))("%s: change no line, tag, link or subject of any mail", async (_name, value) => {
-    const values = { ...Object.fromEntries(keys.map((key) => [key, value])), reason: value };
+    const values = Object.fromEntries(Object.keys(exampleValues("en")).map((key) => [key, value]));
     for (const [type, language] of every) {
       const mail = await compose(dueMail(type, language, values));
       expect(shapeOf(mail), type).toEqual(shapeOf(await compose(dueMail(type, language))));

@@ -1,6 +1,7 @@
 import type { AppContext } from "../context.ts";
-import { findPreferences, storeLanguage, storeMailPreference, switchableMailTypes } from "../mail/preferences.ts";
-import type { Language, SwitchableMailType } from "../mail/types.ts";
+import { mailKinds, type SwitchableMailType, switchableMailTypes } from "../mail/kinds.ts";
+import { findPreferences, storeLanguage, storeMailPreference } from "../mail/preferences.ts";
+import type { Language } from "../mail/types.ts";
 import type { Caller } from "./session.ts";
 
 export interface ShownPreferences {
@@ -13,9 +14,6 @@ export interface PreferenceChanges {
   mail?: Partial<Record<SwitchableMailType, boolean>> | undefined;
 }
 
-/** Mails that only people with a certain permission ever get. */
-const audience: Partial<Record<SwitchableMailType, string>> = { approval_request: "admin" };
-
 /** What a person may choose, and what holds for them. Undefined when their account was deleted meanwhile. */
 export async function readPreferences(
   { db, settings }: AppContext,
@@ -24,8 +22,8 @@ export async function readPreferences(
   const found = await findPreferences(db, userId);
   if (!found) return undefined;
   const shown = switchableMailTypes.filter((type) => {
-    const permission = audience[type];
-    return permission === undefined || permissions.includes(permission);
+    const { audience } = mailKinds[type];
+    return audience === undefined || permissions.includes(audience);
   });
   return {
     language: found.language ?? settings.language,
@@ -33,13 +31,18 @@ export async function readPreferences(
   };
 }
 
-/** Whether a change would keep the owner from hearing of sign-ins, which a thief of the session would like. */
-export async function silencesSignins(
+const switchableNotices = switchableMailTypes.filter((type) => mailKinds[type].isSecurityNotice);
+
+/** Whether a change would keep the owner from hearing of sign-ins and the like, which a thief of the session would like. */
+export async function silencesNotices(
   { db }: AppContext,
   userId: string,
-  { mail }: PreferenceChanges,
+  { mail = {} }: PreferenceChanges,
 ): Promise<boolean> {
-  return mail?.signin_notification === false && (await findPreferences(db, userId))?.mail.signin_notification === true;
+  const unwanted = switchableNotices.filter((type) => mail[type] === false);
+  if (unwanted.length === 0) return false;
+  const found = await findPreferences(db, userId);
+  return unwanted.some((type) => found?.mail[type] === true);
 }
 
 /** Changes what is given and leaves the rest. That there will be no notices of sign-ins is the last thing told by mail. */
@@ -49,7 +52,7 @@ export async function changePreferences(
   changes: PreferenceChanges,
 ): Promise<void> {
   const { language, mail = {} } = changes;
-  const isSilenced = await silencesSignins(context, userId, changes);
+  const isSilenced = await silencesNotices(context, userId, changes);
   await context.db.transaction().execute(async (trx) => {
     if (language !== undefined) await storeLanguage(trx, userId, language);
     for (const type of switchableMailTypes) {

@@ -1,13 +1,13 @@
 import { z } from "zod";
 import { handleField, languageField, proofField } from "../fields.ts";
 import { type Call, defineRoute, noBody, type Route } from "../http.ts";
-import { switchableMailTypes } from "../mail/preferences.ts";
+import { switchableMailTypes } from "../mail/kinds.ts";
 import { answerProblem, problem } from "../problems.ts";
 import { actionRoute } from "./actions.ts";
 import { requireFreshProof } from "./fresh-proof.ts";
 import { memberRoutes } from "./member-routes.ts";
 import { replaceSession } from "./on-behalf.ts";
-import { changePreferences, readPreferences, silencesSignins } from "./preferences.ts";
+import { changePreferences, readPreferences, silencesNotices } from "./preferences.ts";
 import { clearSessionCookie, findCaller, findCallerByToken, readSessionCookie } from "./session.ts";
 
 export const accountRoutes: readonly Route[] = [
@@ -83,7 +83,7 @@ export const accountRoutes: readonly Route[] = [
     }),
     handle: async (call) => {
       const { http, app, session, body, caller } = call;
-      if (await silencesSignins(app, caller.userId, body)) {
+      if (await silencesNotices(app, caller.userId, body)) {
         const refusal = await requireFreshProof(http, app, session, body.password);
         if (refusal) return answerProblem(http, refusal);
       }

@@ -1,8 +1,9 @@
 import type { ListedInboundMail, ListedMail, ListedSuppression } from "@anteroom/shared/wire/app";
 import { type Insertable, type Kysely, sql, type Transaction } from "kysely";
 import type { AppDatabase, InboundMailTable } from "../database.ts";
+import type { MailType } from "./kinds.ts";
 import { type DueRow, isSuppressed, type StoredMail, wake } from "./store.ts";
-import type { InboundOutcome, MailStatus, MailType } from "./types.ts";
+import type { InboundOutcome, MailStatus } from "./types.ts";
 
 /** The statements by which administrators see mails and send them again, and on what came back. */
 

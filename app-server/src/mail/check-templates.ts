@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
-import { isSwitchable } from "./preferences.ts";
-import { commonKeys, templateKeys } from "./template-values.ts";
+import { type MailType, mailKinds, mailTypes } from "./kinds.ts";
+import { commonKeys } from "./template-values.ts";
 import {
   builtInFolder,
   createEngines,
@@ -11,7 +11,7 @@ import {
   renderMail,
   type TemplateFiles,
 } from "./templates.ts";
-import { type Language, languages, type MailType, mailTypes } from "./types.ts";
+import { type Language, languages } from "./types.ts";
 
 export interface TemplateSources {
   /** The operator's folder. */
@@ -21,7 +21,6 @@ export interface TemplateSources {
   builtIn?: string;
 }
 
-const types = Object.keys(mailTypes) as MailType[];
 const parts = ["txt", "html"] as const;
 
 /**
@@ -40,8 +39,8 @@ export async function checkTemplates({
   const engines = createEngines({ ...shipped, ...own });
   const faults = [
     ...Object.keys(own).flatMap((name) => strangeNameFaults(name, shipped, own)),
-    ...types.flatMap((type) => languages.flatMap((each) => missingFileFaults(engines.files, type, each, language))),
-    ...types.flatMap((type) => languages.flatMap((each) => contentFaults(engines, type, each))),
+    ...mailTypes.flatMap((type) => languages.flatMap((each) => missingFileFaults(engines.files, type, each, language))),
+    ...mailTypes.flatMap((type) => languages.flatMap((each) => contentFaults(engines, type, each))),
   ];
   // What is wrong in a shared file is found once for each mail that uses it.
   return [...new Set(faults)];
@@ -52,8 +51,8 @@ function strangeNameFaults(name: string, shipped: TemplateFiles, own: TemplateFi
   const [folder = "", file, ...deeper] = name.split("/");
   if (file === undefined)
     return name in shipped || isUsed(name, own) ? [] : [`${name} is used by no template and replaces none.`];
-  if (!types.some((type) => type === folder))
-    return [`${name}: there is no kind of mail ${folder}; there are ${types.join(", ")}.`];
+  if (!mailTypes.some((type) => type === folder))
+    return [`${name}: there is no kind of mail ${folder}; there are ${mailTypes.join(", ")}.`];
   const [language, part, ...rest] = file.split(".");
   if (deeper.length > 0 || rest.length > 0 || !parts.some((each) => each === part))
     return [`${name} is neither the text (.txt) nor the HTML (.html) of a mail.`];
@@ -91,7 +90,7 @@ function contentFaults(engines: Engines, type: MailType, language: Language): st
 
 /** Keys that mails of this type do not have, wherever a template shows or asks for them; or why it cannot be read. */
 function unknownKeyFaults(engine: Engines["html"], name: string, type: MailType): string[] {
-  const { must, may } = templateKeys[type];
+  const { must, may } = mailKinds[type];
   const known = new Set<string>([...commonKeys, ...must, ...may]);
   try {
     const { globals } = engine.analyzeSync(engine.parseFileSync(name));
@@ -111,9 +110,10 @@ function unknownKeyFaults(engine: Engines["html"], name: string, type: MailType)
 
 /** What shows only when a mail is made: with every value, and with none that may be missing. */
 function renderingFaults(engines: Engines, type: MailType, language: Language): string[] {
-  const { must } = templateKeys[type];
+  const { must } = mailKinds[type];
   const values = sampleValues(type);
-  const onlyNeeded = Object.fromEntries(Object.entries(values).filter(([key]) => key === "site" || must.includes(key)));
+  const needed: readonly string[] = ["site", ...must];
+  const onlyNeeded = Object.fromEntries(Object.entries(values).filter(([key]) => needed.includes(key)));
   try {
     const rendered = renderMail(engines, { type, language }, values);
     renderMail(engines, { type, language }, onlyNeeded);
@@ -130,11 +130,11 @@ function renderingFaults(engines: Engines, type: MailType, language: Language): 
 
 /** Values that nobody writes into a template by hand. */
 function sampleValues(type: MailType): Record<string, string> {
-  const { must, may } = templateKeys[type];
+  const { must, may, choice, code } = mailKinds[type];
   const keys = [...commonKeys, ...must, ...may].filter((key) => key !== "subject" && key !== "language");
   const values = Object.fromEntries(keys.map((key) => [key, `sample-of-${key}`]));
-  if (!isSwitchable(type)) delete values.unsubscribeUrl;
-  return { ...values, code: "K7PMX2Q9RTWA" };
+  if (!choice) delete values.unsubscribeUrl;
+  return { ...values, ...(code ? { code: code.example } : {}) };
 }
 
 /** The engine's words for a fault, with the file and line that it knows. */

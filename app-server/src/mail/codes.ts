@@ -2,7 +2,7 @@ import { equalInConstantTime } from "@anteroom/shared/runtime/crypto";
 import { type Kysely, sql } from "kysely";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase, TokenTable } from "../database.ts";
-import type { MailType } from "./types.ts";
+import type { MailType } from "./kinds.ts";
 
 /** As long as the auth server accepts codes by default of whose end it tells nothing. */
 const codeTtl = 20 * 60;

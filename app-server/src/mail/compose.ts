@@ -1,7 +1,7 @@
 import type { Handles } from "../registration/handles.ts";
 import type { Settings } from "../settings.ts";
-import { isSwitchable } from "./preferences.ts";
-import { cleanValues, oneLine, templateKeys } from "./template-values.ts";
+import { isSwitchable, mailKinds } from "./kinds.ts";
+import { cleanValues, oneLine } from "./template-values.ts";
 import {
   builtInFolder,
   createEngines,
@@ -13,7 +13,7 @@ import {
   readTemplates,
   renderMail,
 } from "./templates.ts";
-import type { DueMail, MailType } from "./types.ts";
+import type { DueMail } from "./types.ts";
 import { createUnsubscribeLinks } from "./unsubscribe.ts";
 
 /** A mail ready to send. */
@@ -31,17 +31,6 @@ export interface ComposedMail {
 
 export type Composer = ReturnType<typeof createComposer>;
 
-/** Where the buttons of mails lead that carry no secret. */
-const pages: Partial<Record<MailType, string>> = {
-  email_update_verification: "/account",
-  password_reset: "/account/recover",
-  password_locked: "/account/recover",
-  account_ready: "/account",
-  setup_link_used: "/admin?show=approved",
-  registration_hint: "/account/login",
-  approval_request: "/admin",
-};
-
 /**
  * Renders mails from `templates/<type>/<language>.txt` and `.html`, the operator's files before the built-in ones.
  * Everything a value may contain is escaped in HTML, and nothing that breaks a line reaches a header or the text.
@@ -56,7 +45,7 @@ export function createComposer(settings: Settings, handles: Handles, onFault: (f
     const codeLink = codeLinkOf(mail);
     const unsubscribeUrl =
       mail.userId !== undefined && isSwitchable(mail.type) ? unsubscribeLinks.urlOf(mail.userId, mail.type) : undefined;
-    const page = pages[mail.type];
+    const { page } = mailKinds[mail.type];
     const rendered = render(mail, {
       code: mail.code && oneLine(mail.code, 100),
       codeLink,
@@ -93,20 +82,18 @@ export function createComposer(settings: Settings, handles: Handles, onFault: (f
     const given = { ...mail.values, site: settings.siteName, recipient: mail.email };
     const values = { ...cleanValues(mail.type, given, language), ...ours };
     const rendered = renderMail(engines, { type: mail.type, language }, values);
-    return { rendered, missing: findMissing(rendered, templateKeys[mail.type].must, values)[0]?.key };
+    return { rendered, missing: findMissing(rendered, mailKinds[mail.type].must, values)[0]?.key };
   }
 
   /** Links start with the configured origin, whatever host a request was sent to. */
   function codeLinkOf({ code, registrationId, linkId, type }: DueMail): string | undefined {
-    if (code === undefined) return undefined;
-    const rest = `code=${encodeURIComponent(oneLine(code, 100))}`;
-    if (registrationId !== undefined && type === "signup_verification")
-      return `${settings.frontendOrigin}/account/signup?token=${handles.registrationToken(registrationId)}&${rest}`;
-    if (linkId === undefined) return undefined;
-    const token = handles.linkToken(linkId);
-    if (type === "password_reset") return `${settings.frontendOrigin}/account/recover?token=${token}&${rest}`;
-    if (type === "email_update_verification") return `${settings.frontendOrigin}/account?change=${token}&${rest}`;
-    return undefined;
+    const { code: kind } = mailKinds[type];
+    const handle =
+      kind?.opens === "registration"
+        ? registrationId !== undefined && handles.registrationToken(registrationId)
+        : linkId !== undefined && handles.linkToken(linkId);
+    if (!kind || code === undefined || !handle) return undefined;
+    return `${settings.frontendOrigin}${kind.page}${handle}&code=${encodeURIComponent(oneLine(code, 100))}`;
   }
 }
 

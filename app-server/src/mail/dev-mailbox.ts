@@ -8,7 +8,7 @@ import { Hono } from "hono";
 import type { MiddlewareHandler } from "hono/types";
 import { answerProblem, notFound, problem } from "../problems.ts";
 import type { Settings } from "../settings.ts";
-import { type MailType, mailTypes } from "./types.ts";
+import { type MailType, mailTypes } from "./kinds.ts";
 
 /** A mail in the folder of those that were not sent. */
 interface WrittenMail {
@@ -140,7 +140,6 @@ async function listFiles(folder: string): Promise<string[]> {
   return readdir(folder).catch(() => []);
 }
 
-const types = Object.keys(mailTypes) as MailType[];
 const stampForm = /^(\d{4})(\d\d)(\d\d)_(\d\d)(\d\d)(\d\d)_(\d{3})\d{3}_/;
 
 /** `YYYYmmdd_HHMMSS_ffffff_{type}_{address}` and the ending. */
@@ -151,7 +150,7 @@ function idOf(name: string, ending: string): string | undefined {
 
 function typeOf(id: string): MailType | undefined {
   const rest = id.replace(stampForm, "");
-  return types.find((type) => rest.startsWith(`${type}_`));
+  return mailTypes.find((type) => rest.startsWith(`${type}_`));
 }
 
 async function readMail(folder: string, id: string): Promise<WrittenMail | undefined> {

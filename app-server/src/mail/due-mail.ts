@@ -1,7 +1,8 @@
 import { deriveKey, seal, unseal } from "@anteroom/shared/runtime/crypto";
 import type { Settings } from "../settings.ts";
+import { isSwitchable } from "./kinds.ts";
 import type { ClaimedMail } from "./store.ts";
-import { type DueMail, mailTypes } from "./types.ts";
+import type { DueMail } from "./types.ts";
 
 /** Where pace and concurrency are counted. */
 export function domainOf(emailNorm: string): string {
@@ -22,7 +23,6 @@ export function createCodeSeal(settings: Settings) {
 
 /** A claimed row as composing and delivering want it. */
 export function toDueMail(row: ClaimedMail, settings: Settings, codes: CodeSeal): DueMail {
-  const isSwitchable = mailTypes[row.type].preference !== "mandatory";
   return {
     id: row.id,
     type: row.type,
@@ -34,6 +34,6 @@ export function toDueMail(row: ClaimedMail, settings: Settings, codes: CodeSeal)
     ...(row.registration_id === null ? {} : { registrationId: row.registration_id }),
     ...(row.link_id === null ? {} : { linkId: row.link_id }),
     ...(row.sealed_code === null ? {} : { code: codes.unseal(row, row.sealed_code) }),
-    ...(isSwitchable && row.user_id !== null ? { userId: row.user_id } : {}),
+    ...(isSwitchable(row.type) && row.user_id !== null ? { userId: row.user_id } : {}),
   };
 }

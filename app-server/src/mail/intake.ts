@@ -7,7 +7,8 @@ import { findUser } from "../accounts/store.ts";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database.ts";
 import { markMailed } from "../registration/opening-store.ts";
-import { isSwitchable, isSwitchedOff } from "./preferences.ts";
+import { isSwitchable, mailKinds } from "./kinds.ts";
+import { isSwitchedOff } from "./preferences.ts";
 
 /** Reads the body of `POST /email`. Texts and a time; unknown members are ignored. */
 export function readEmailRequest(body: unknown): EmailRequest | string {
@@ -40,7 +41,7 @@ export async function takeMail(
   if (isSwitchable(type) && (await isSwitchedOff(context.db, email, type))) return;
   await context.db.transaction().execute(async (trx) => {
     const registrationId =
-      type === "signup_verification"
+      mailKinds[type].code?.opens === "registration"
         ? await markMailed(trx, email, { now: context.clock.now(), expiresAt })
         : undefined;
     const linkId = code ? await takeLinkFor(context, trx, { ...request, email, code, requestId }) : undefined;
@@ -65,20 +66,16 @@ async function findMover(trx: Transaction<AppDatabase>, { type, newEmail }: Emai
   return (await findUser(trx, { emailNorm: normalizeEmailAddress(newEmail) }))?.id;
 }
 
-const linkKinds: Partial<Record<EmailRequest["type"], "password_reset" | "email_change">> = {
-  password_reset: "password_reset",
-  email_update_verification: "email_change",
-};
-
 /** The same for links that members asked this server for; none for those who asked the auth server by themselves. */
 async function takeLinkFor(
   { handles, clock }: AppContext,
   trx: Transaction<AppDatabase>,
   { type, email, code, requestId }: EmailRequest & { code: string; requestId: string | undefined },
 ): Promise<string | undefined> {
-  const kind = linkKinds[type];
+  const kind = mailKinds[type].code?.opens;
+  if (kind === undefined || kind === "registration") return undefined;
   const macOf = (id: string) => handles.codeMac(id, code);
-  return kind && takeLink(trx, { kind, emailNorm: email, requestId, macOf }, clock.now());
+  return takeLink(trx, { kind, emailNorm: email, requestId, macOf }, clock.now());
 }
 
 const shown = ["displayName", "timestamp", "newEmail"] as const satisfies (keyof EmailRequest)[];

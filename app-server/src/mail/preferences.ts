@@ -1,17 +1,9 @@
 import { type Kysely, sql, type Transaction } from "kysely";
 import type { AppDatabase } from "../database.ts";
-import { type Language, mailTypes, type SwitchableMailType } from "./types.ts";
+import { mailKinds, type SwitchableMailType, switchableMailTypes } from "./kinds.ts";
+import type { Language } from "./types.ts";
 
 type Db = Kysely<AppDatabase> | Transaction<AppDatabase>;
-
-/** The kinds of mail that a person may switch on and off. */
-export const switchableMailTypes = Object.entries(mailTypes).flatMap(([type, { preference }]) =>
-  preference === "mandatory" ? [] : [type as SwitchableMailType],
-);
-
-export function isSwitchable(type: string): type is SwitchableMailType {
-  return switchableMailTypes.some((switchable) => switchable === type);
-}
 
 export interface Preferences {
   /** Null: the site's. */
@@ -30,7 +22,7 @@ export async function findPreferences(db: Db, userId: string): Promise<Preferenc
   const [user] = rows;
   if (!user) return undefined;
   const isOn = (type: SwitchableMailType) =>
-    rows.find((row) => row.type === type)?.is_on ?? mailTypes[type].preference === "on";
+    rows.find((row) => row.type === type)?.is_on ?? mailKinds[type].choice.unchosen === "on";
   const mail = Object.fromEntries(switchableMailTypes.map((type) => [type, isOn(type)]));
   return { language: user.language, mail: mail as Preferences["mail"] };
 }
@@ -63,7 +55,7 @@ export async function isSwitchedOff(db: Db, email: string, type: SwitchableMailT
     .where("users.email_norm", "=", email)
     .where("chosen.type", "=", type)
     .executeTakeFirst();
-  return !(chosen?.is_on ?? mailTypes[type].preference === "on");
+  return !(chosen?.is_on ?? mailKinds[type].choice.unchosen === "on");
 }
 
 /** The addresses of the administrators who asked to be told of new registrations. */

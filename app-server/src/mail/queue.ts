@@ -11,10 +11,11 @@ import type { Handles } from "../registration/handles.ts";
 import type { Settings } from "../settings.ts";
 import { codeRow } from "./codes.ts";
 import { type CodeSeal, createCodeSeal, domainOf } from "./due-mail.ts";
+import { mailKinds } from "./kinds.ts";
 import { createRefusals } from "./refusals.ts";
 import { tryFor } from "./schedule.ts";
 import * as store from "./store.ts";
-import { type DeliveryOutcome, type DueMail, type MailRequest, mailTypes } from "./types.ts";
+import type { DeliveryOutcome, DueMail, MailRequest } from "./types.ts";
 import { startWorker, type Worker } from "./worker.ts";
 
 export const queueName = "mail";
@@ -69,9 +70,9 @@ export function createMailQueue(parts: MailQueueParts): MailQueue {
 
   async function enqueueAgain(trx: Transaction<AppDatabase>, mails: readonly store.DueRow[]): Promise<void> {
     const jobs = mails.map((mail) => ({
-      id: newJobId(mailTypes[mail.type].priority),
+      id: newJobId(mailKinds[mail.type].priority),
       data: { mailId: mail.id },
-      priority: mailTypes[mail.type].priority,
+      priority: mailKinds[mail.type].priority,
       group: { id: domainOf(mail.email_norm) },
     }));
     const { boss, fromKysely } = await opening.promise;

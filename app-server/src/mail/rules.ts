@@ -8,10 +8,11 @@ import { type Decision, resendSignupEmail } from "../registration/decisions.ts";
 import { sendCode } from "../registration/opening.ts";
 import * as store from "./admin-store.ts";
 import type { InboundReport } from "./delivery-report.ts";
+import { codeTypes } from "./kinds.ts";
 import { oneLine } from "./one-line.ts";
 import { tryFor } from "./schedule.ts";
 import { countBounce, type StoredMail } from "./store.ts";
-import { codeTypes, type InboundKind, type InboundOutcome } from "./types.ts";
+import type { InboundKind, InboundOutcome } from "./types.ts";
 
 /** What an administrator may do about mails, and what happens when one comes back. */
 

@@ -1,11 +1,12 @@
 import { type CodeSeal, domainOf, toDueMail } from "./due-mail.ts";
+import { codeTypes } from "./kinds.ts";
 import { oneLine } from "./one-line.ts";
 import { giveTurnBack } from "./pace.ts";
 import type { MailQueueParts, PostOffice } from "./queue.ts";
 import type { Refusals } from "./refusals.ts";
 import { nextTry } from "./schedule.ts";
 import * as store from "./store.ts";
-import { codeTypes, type DeliveryOutcome } from "./types.ts";
+import type { DeliveryOutcome } from "./types.ts";
 
 export interface SettleParts extends MailQueueParts {
   codes: CodeSeal;

@@ -1,5 +1,6 @@
 import { isEmailAddress } from "@anteroom/shared/wire/email-address";
-import type { Language, MailType } from "./types.ts";
+import { type MailType, mailKinds, type ValueKey } from "./kinds.ts";
+import type { Language } from "./types.ts";
 
 /**
  * What every template may show. `link` is where the mail's button leads; a type without one leaves it out. `codeLink` is
@@ -17,34 +18,8 @@ export const commonKeys = [
   "unsubscribeUrl",
 ] as const;
 
-interface TypeKeys {
-  /** Must be in both parts, or the mail is of no use. */
-  must: readonly string[];
-  /** May be missing from a mail of this type, so templates ask before they show it. */
-  may: readonly string[];
-}
-
-/** What templates show besides the common keys. The check of templates and the mails themselves both go by this. */
-export const templateKeys: Readonly<Record<MailType, TypeKeys>> = {
-  signup_verification: { must: ["code", "link"], may: ["displayName", "until"] },
-  email_update_verification: { must: ["code"], may: ["displayName"] },
-  password_reset: { must: ["code"], may: ["displayName"] },
-  password_locked: { must: ["link"], may: ["displayName"] },
-  password_updated: { must: ["recoverLink"], may: ["displayName", "timestamp"] },
-  email_updated: { must: ["newEmail"], may: ["displayName", "timestamp"] },
-  notices_off: { must: ["recoverLink"], may: ["displayName"] },
-  reset_link_sent: { must: ["email", "by"], may: ["firstname", "lastname"] },
-  account_ready: { must: ["link"], may: ["displayName"] },
-  registration_rejected: { must: ["reason"], may: [] },
-  setup_link_used: { must: ["email", "link"], may: ["firstname", "lastname"] },
-  registration_hint: { must: ["link"], may: [] },
-  closed_account_hint: { must: [], may: [] },
-  signin_notification: { must: ["timestamp", "recoverLink", "unsubscribeUrl"], may: ["displayName"] },
-  approval_request: { must: ["email", "link", "unsubscribeUrl"], may: ["firstname", "lastname"] },
-};
-
 /** How a value from outside is made fit to be shown, by its key. */
-const cleaners: Readonly<Record<string, (value: string, language: Language) => string>> = {
+const cleaners: Readonly<Record<ValueKey | "site" | "recipient", (value: string, language: Language) => string>> = {
   displayName: cleanName,
   firstname: cleanName,
   lastname: cleanName,
@@ -64,13 +39,13 @@ export function cleanValues(
   values: Readonly<Record<string, string>>,
   language: Language,
 ): Record<string, string> {
-  const { must, may } = templateKeys[type];
-  const known = ["site", "recipient", ...must, ...may].flatMap((key): [string, string][] => {
-    const value = Object.hasOwn(values, key) ? values[key] : undefined;
-    const clean = cleaners[key]?.(value ?? "", language);
-    return clean ? [[key, clean]] : [];
+  const { must, may } = mailKinds[type];
+  const known: readonly string[] = ["site", "recipient", ...must, ...may];
+  const clean = Object.entries(cleaners).map(([key, cleaner]) => {
+    const value = known.includes(key) && Object.hasOwn(values, key) ? values[key] : undefined;
+    return [key, cleaner(value ?? "", language)];
   });
-  return Object.fromEntries(known);
+  return Object.fromEntries(clean.filter(([, value]) => value));
 }
 
 /**

@@ -2,8 +2,9 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Liquid } from "liquidjs";
+import type { MailType } from "./kinds.ts";
 import { oneLine } from "./template-values.ts";
-import type { Language, MailType } from "./types.ts";
+import type { Language } from "./types.ts";
 
 export const builtInFolder = fileURLToPath(new URL("../../templates", import.meta.url));
 

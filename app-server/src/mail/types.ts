@@ -1,40 +1,4 @@
-import type { EmailType } from "@anteroom/shared/wire/email";
-
-interface MailTypeRules {
-  /** Higher goes first: codes before notices. */
-  priority: number;
-  /** `mandatory`, or what a person gets who has chosen nothing. */
-  preference: "mandatory" | "on" | "off";
-}
-
-/** Every kind of mail. A new one is an entry here and a folder of that name in `templates/`. */
-export const mailTypes = {
-  signup_verification: { priority: 10, preference: "mandatory" },
-  email_update_verification: { priority: 10, preference: "mandatory" },
-  password_reset: { priority: 10, preference: "mandatory" },
-  password_locked: { priority: 5, preference: "mandatory" },
-  password_updated: { priority: 5, preference: "mandatory" },
-  email_updated: { priority: 5, preference: "mandatory" },
-  notices_off: { priority: 5, preference: "mandatory" },
-  reset_link_sent: { priority: 3, preference: "mandatory" },
-  account_ready: { priority: 3, preference: "mandatory" },
-  registration_rejected: { priority: 3, preference: "mandatory" },
-  setup_link_used: { priority: 3, preference: "mandatory" },
-  registration_hint: { priority: 0, preference: "mandatory" },
-  closed_account_hint: { priority: 0, preference: "mandatory" },
-  signin_notification: { priority: 0, preference: "on" },
-  approval_request: { priority: 0, preference: "off" },
-} as const satisfies Record<EmailType, MailTypeRules> & Record<string, MailTypeRules>;
-
-export type MailType = keyof typeof mailTypes;
-
-/** What people ask for, and wait for. Only who made their codes can make new ones. */
-export const codeTypes: readonly MailType[] = ["signup_verification", "email_update_verification", "password_reset"];
-
-/** The kinds a person may switch on and off. */
-export type SwitchableMailType = {
-  [Type in MailType]: (typeof mailTypes)[Type]["preference"] extends "mandatory" ? never : Type;
-}[MailType];
+import type { MailType } from "./kinds.ts";
 
 export const mailStatuses = ["queued", "accepted", "deferred", "failed", "bounced"] as const;
 

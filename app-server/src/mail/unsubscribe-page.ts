@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { html, raw } from "hono/html";
-import type { Language, SwitchableMailType } from "./types.ts";
+import { mailKinds, type SwitchableMailType } from "./kinds.ts";
+import type { Language } from "./types.ts";
 
 /** What the page behind an unsubscribe link tells: what holds, and whether that is news. */
 export type UnsubscribeState = "on" | "switchedOff" | "switchedOn" | "off" | "notValid";
@@ -12,17 +13,6 @@ interface Wording {
   /** What the button does next, if there is one. */
   button?: { preference: "on" | "off"; label: string };
 }
-
-const occasions: Record<Language, Record<SwitchableMailType, string>> = {
-  en: {
-    signin_notification: "when somebody signs in to your account",
-    approval_request: "when somebody registers and waits for an administrator",
-  },
-  nl: {
-    signin_notification: "als iemand op je account inlogt",
-    approval_request: "als iemand zich aanmeldt en op een beheerder wacht",
-  },
-};
 
 const mandatory: Record<Language, string> = {
   en: "Mails about the safety of your account, such as a changed password, come in any case.",
@@ -138,7 +128,7 @@ export function renderUnsubscribePage(page: {
 <main>
 <p class="site">${page.siteName}</p>
 <h1>${title}</h1>
-<p>${text(page.type ? occasions[page.language][page.type] : "")}</p>
+<p>${text(page.type ? mailKinds[page.type].choice.occasion[page.language] : "")}</p>
 ${button ? html`<form method="post"><button name="preference" value="${button.preference}">${button.label}</button></form>` : ""}
 ${page.type ? html`<p class="quiet">${mandatory[page.language]}</p>` : ""}
 </main>

@@ -1,11 +1,11 @@
 import { inNameOf } from "@anteroom/shared/runtime/request-scope";
 import type { JobWithMetadata, PgBoss } from "pg-boss";
 import { z } from "zod";
+import { mailKinds } from "./kinds.ts";
 import { everyDomain, takeTurns } from "./pace.ts";
 import { queueName } from "./queue.ts";
 import { type SettleParts, settle } from "./settle.ts";
 import * as store from "./store.ts";
-import { mailTypes } from "./types.ts";
 
 /** Mails under way at once, not counting slow ones, and all of them: some more than delivery keeps connections. */
 const mailsAtOnce = 12;
@@ -112,7 +112,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
     const jobOf = await oneJobForEach(jobs);
     if (jobOf.size === 0) return;
     const mails = await store.claimMails(parts.db, [...jobOf.keys()], parts.processName, parts.clock.now());
-    mails.sort((a, b) => mailTypes[b.type].priority - mailTypes[a.type].priority);
+    mails.sort((a, b) => mailKinds[b.type].priority - mailKinds[a.type].priority);
     for (const mail of mails) {
       start(jobOf.get(mail.id) as Job, mail);
       jobOf.delete(mail.id);

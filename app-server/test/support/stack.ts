@@ -10,7 +10,7 @@ import { patiently } from "@anteroom/shared/testing/patience";
 import { bundleServers, compiledCode, programOf } from "@anteroom/shared/testing/servers";
 import postgres from "postgres";
 import { migrate as migrateAuth } from "../../../auth-server/src/migrate.ts";
-import { mailTypes } from "../../src/mail/types.ts";
+import { mailTypes } from "../../src/mail/kinds.ts";
 import { migrate as migrateApp } from "../../src/migrate.ts";
 
 /** Both real servers as processes of their own, each with a database of its own, mails written to a folder. */
@@ -193,7 +193,6 @@ export interface MailFile {
   text: string;
 }
 
-const types = Object.keys(mailTypes);
 const stampLength = "YYYYmmdd_HHMMSS_ffffff".length;
 
 const inFileNames = (address: string) =>
@@ -215,7 +214,7 @@ export async function readMails(stack: Stack, address?: string): Promise<MailFil
         subject: header("Subject") ?? "",
         code: header("Code"),
         link: header("Link"),
-        type: types.find((type) => name.slice(stampLength).startsWith(`_${type}_`)) ?? "",
+        type: mailTypes.find((type) => name.slice(stampLength).startsWith(`_${type}_`)) ?? "",
         text,
       };
     }),

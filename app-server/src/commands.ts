@@ -5,12 +5,12 @@ import { grantAdmin } from "./admins/rules.ts";
 import { createSetupLink } from "./admins/setup.ts";
 import { findAdministrator } from "./admins/store.ts";
 import type { AppContext } from "./context.ts";
-import { liveStates } from "./database.ts";
 import { listMails } from "./mail/admin-store.ts";
 import * as mail from "./mail/rules.ts";
 import { mailStatuses } from "./mail/types.ts";
 import type { Problem } from "./problems.ts";
 import * as decisions from "./registration/decisions.ts";
+import { listedStates } from "./registration/states.ts";
 import { listRegistrations } from "./registration/store.ts";
 import { testCommands } from "./test-commands.ts";
 
@@ -34,7 +34,7 @@ function operatorCommands(context: AppContext): Commands {
       return { url: await createSetupLink(context, only_if_needed ? "first" : "another") };
     }),
     list: command(z.object({}), async () => ({
-      registrations: await listRegistrations(context.db, [...liveStates, "REJECTED"], 10_000),
+      registrations: await listRegistrations(context.db, listedStates, 10_000),
     })),
     accept: command(z.object({ email: z.string() }), async ({ email }) => {
       const result = await decisions.acceptRegistration(context, email, "cli");

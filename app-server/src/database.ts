@@ -4,6 +4,7 @@ import type { AppErrorCode, DecisionAction } from "@anteroom/shared/wire/app";
 import type { Generated, GeneratedAlways, JSONColumnType } from "kysely";
 import type { MailType, SwitchableMailType } from "./mail/kinds.ts";
 import type { InboundKind, InboundOutcome, Language, MailStatus } from "./mail/types.ts";
+import type { RegistrationState } from "./registration/states.ts";
 
 /** All times are unix seconds. Table names are those of the source document. */
 export interface AppDatabase {
@@ -32,19 +33,6 @@ export interface OwedLinkTable {
   owed_at: number;
 }
 
-export type RegistrationState =
-  | "REQUESTED"
-  | "DECOY"
-  | "ACCEPTING"
-  | "ACCEPTED"
-  | "OPEN"
-  | "REJECTED"
-  | "WITHDRAWN"
-  | "EXPIRED";
-
-/** The states in which a registration holds its address; there is at most one of them for an address. */
-export const liveStates = ["REQUESTED", "ACCEPTING", "ACCEPTED", "OPEN"] as const satisfies RegistrationState[];
-
 export interface RegistrationStateTable {
   /** Random; the registration token is derived from it. */
   id: string;
@@ -53,7 +41,12 @@ export interface RegistrationStateTable {
   /** Normalised. */
   email: string;
   state: RegistrationState;
-  accepted: Generated<boolean>;
+  /** Follows from the state, by a trigger: what versions before `approved_at` look at. */
+  accepted: GeneratedAlways<boolean>;
+  /** When the approval that stands was decided. */
+  approved_at: Generated<number | null>;
+  /** When its owner proved the address, where that comes before the approval. */
+  verified_at: Generated<number | null>;
   /** The auth server's token, sealed; only while OPEN. */
   signup_token: Uint8Array | null;
   signup_expires_at: number | null;

@@ -85,7 +85,7 @@ async function prepareRegistration(
       token_hash: context.handles.hashToken(context.handles.registrationToken(registrationId)),
       email,
       state: "ACCEPTED",
-      accepted: true,
+      approved_at: now,
       grants,
       decided_by: "test",
       decided_at: now,

@@ -26,11 +26,15 @@ const acceptanceSteps: Step[] = [
   ["mail token", "auth → database", /^with "step0" as \(insert into rate_limits/],
   ["sign-up", "auth → database", /^insert into "signups"/],
   ["/email", "auth → app", /^\/email$/],
-  ["mark of the mail", "app → database", /^with "mailed" as \(update "registration_state" set "mailed_at"/],
+  ["mark of the mail", "app → database", /^with "moved" as \(update "registration_state" set "mailed_at"/],
   ["code and mail", "app → database", /^with "code" as \(insert into "tokens"/],
   ["mail job", "app → database", /INSERT INTO pgboss\.job/],
   ["commit of the mail", "app → database", /^commit$/],
-  ["token and approval", "app → database", /^with "opened"/],
+  [
+    "token and approval",
+    "app → database",
+    /^with "moved" as \(update "registration_state" set "state".*"signup_token"/,
+  ],
 ];
 
 const activationSteps: Step[] = [

@@ -18,7 +18,7 @@ const mailSteps: Step[] = [
 ];
 
 const rejectionSteps: Step[] = [
-  ["decision", /^with "rejected" as \(update "registration_state" set "state"/],
+  ["decision", /^with "moved" as \(update "registration_state" set "state"/],
   ...mailSteps,
 ];
 const hintSteps: Step[] = [

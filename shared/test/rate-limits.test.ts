@@ -9,6 +9,7 @@ import {
   type RateLimitTable,
   returnToken,
   takeToken,
+  tokensOfCaller,
 } from "../runtime/rate-limits.ts";
 import { createEmptyDatabase } from "./empty-database.ts";
 
@@ -111,4 +112,12 @@ test("S-19: buckets that are full again are deleted, others stay", async () => {
   expect(left).toEqual([{ key: "nearly full" }]);
   await purgeRateLimits(db, noon + 1060);
   expect(await take("nearly full", noon + 1060, 6)).toBe(5);
+});
+
+test("R9: callers of one IPv6 network have together ten times what each of them has, which comes back ten times as fast", () => {
+  expect(tokensOfCaller(limit, "192.0.2.1")).toEqual([{ limit, key: "192.0.2.1" }]);
+  expect(tokensOfCaller(limit, "2001:db8:7:1::/64")).toEqual([
+    { limit, key: "2001:db8:7:1::/64" },
+    { limit: { kind: "tries", capacity: 50, interval: 6 }, key: "2001:db8:7::/48" },
+  ]);
 });

@@ -75,7 +75,7 @@ async function createUser(
     const registration = await lockByEmail(trx, emailNorm);
     if (await store.findUser(trx, { emailNorm })) return { ok: false, error: "email_address_already_used" };
     if (!registration) return { ok: false, error: "user_not_found" };
-    if (!registration.accepted) return { ok: false, error: "user_not_accepted" };
+    if (!registration.isApproved) return { ok: false, error: "user_not_accepted" };
     const now = context.clock.now();
     const id = randomId();
     const inserted = await store.insertUser(trx, {

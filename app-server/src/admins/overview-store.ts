@@ -2,6 +2,8 @@ import type { MailState, Overview } from "@anteroom/shared/wire/app";
 import { type Kysely, sql } from "kysely";
 import type { AppDatabase } from "../database.ts";
 import { mailStatuses } from "../mail/types.ts";
+import { isIn } from "../registration/moves.ts";
+import { endedStates, liveStates, waitingStates } from "../registration/states.ts";
 
 /** What administrators see at a glance. A day is one in UTC. */
 
@@ -25,7 +27,7 @@ async function countDays(db: Db, now: number): Promise<Overview["days"]> {
   const { rows } = await sql<Overview["days"][number]>`
     with registered as (
       select id, created_at from registration_state
-      where state in ('REQUESTED', 'ACCEPTING', 'ACCEPTED', 'OPEN', 'REJECTED', 'WITHDRAWN', 'EXPIRED')
+      where ${isIn([...liveStates, ...endedStates])}
         and created_at >= ${first}::bigint
       union
       select registration_id, requested_at from decisions
@@ -62,7 +64,7 @@ async function findWaiting(db: Db): Promise<Overview["waiting"]> {
   return db
     .selectFrom("registration_state")
     .select([sql<number>`count(*)::int`.as("count"), sql<number | null>`min(created_at)`.as("oldest_at")])
-    .where("state", "in", ["REQUESTED", "ACCEPTING"])
+    .where(isIn(waitingStates))
     .executeTakeFirstOrThrow();
 }
 

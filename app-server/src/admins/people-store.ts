@@ -1,6 +1,7 @@
 import type { ListedPerson, MailSummary } from "@anteroom/shared/wire/app";
 import { type Kysely, sql, type Transaction } from "kysely";
 import type { AppDatabase } from "../database.ts";
+import { hasEnded, isLive } from "../registration/moves.ts";
 import { searched } from "../registration/queue-store.ts";
 
 type Db = Kysely<AppDatabase> | Transaction<AppDatabase>;
@@ -50,9 +51,7 @@ export async function findPerson(db: Db, emailNorm: string) {
     .innerJoin("newusers", "newusers.registration_id", "registration_state.id")
     .select(["newusers.firstname", "newusers.lastname", "newusers.language"])
     .where("registration_state.email", "=", emailNorm)
-    .where(
-      sql<boolean>`(state in ('REQUESTED', 'ACCEPTING', 'ACCEPTED', 'OPEN') or state in ('REJECTED', 'WITHDRAWN', 'EXPIRED'))`,
-    )
+    .where((eb) => eb.or([isLive, hasEnded]))
     .orderBy("newusers.created_at", "desc")
     .limit(1)
     .executeTakeFirst();

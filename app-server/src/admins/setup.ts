@@ -50,7 +50,7 @@ export async function setUpAdministrator(
       token_hash: context.handles.hashToken(registrationToken),
       email,
       state: "ACCEPTED",
-      accepted: true,
+      approved_at: now,
       grants: ["admin"],
       decided_by: "setup-link",
       decided_at: now,

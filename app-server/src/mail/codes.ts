@@ -1,7 +1,9 @@
 import { equalInConstantTime } from "@anteroom/shared/runtime/crypto";
-import { type Kysely, sql } from "kysely";
+import type { Kysely } from "kysely";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase, TokenTable } from "../database.ts";
+import { isIn } from "../registration/moves.ts";
+import { liveStates } from "../registration/states.ts";
 import type { MailType } from "./kinds.ts";
 
 /** As long as the auth server accepts codes by default of whose end it tells nothing. */
@@ -36,9 +38,7 @@ export async function findTokenByCode(context: AppContext, email: string, code: 
   const row = await context.db
     .selectFrom("tokens")
     .innerJoin("registration_state as state", (join) =>
-      join
-        .on("state.email", "=", email)
-        .on(sql<boolean>`state.state in ('REQUESTED', 'ACCEPTING', 'ACCEPTED', 'OPEN')`),
+      join.on("state.email", "=", email).on(isIn(liveStates, "state.state")),
     )
     .select(["tokens.code_mac", "state.id"])
     .where("tokens.key", "=", key)

@@ -10,6 +10,7 @@ import * as keptSecret from "./010-kept-secret.ts";
 import * as owedLinks from "./011-owed-links.ts";
 import * as linkRequests from "./012-link-requests.ts";
 import * as guesses from "./013-guesses.ts";
+import * as facts from "./014-facts.ts";
 
 /** Listed by hand, in order; a migration that has been released is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -24,4 +25,5 @@ export const migrations: Record<string, Migration> = {
   "011-owed-links": owedLinks,
   "012-link-requests": linkRequests,
   "013-guesses": guesses,
+  "014-facts": facts,
 };

@@ -4,7 +4,7 @@ import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Transaction } from "kysely";
 import { logDecision, type NewDecision } from "../admins/log-store.ts";
 import type { AppContext } from "../context.ts";
-import { type AppDatabase, liveStates } from "../database.ts";
+import type { AppDatabase } from "../database.ts";
 import { type Problem, problem, tooManyRequests } from "../problems.ts";
 import { withdraw } from "./ending.ts";
 import { noToken } from "./handles.ts";
@@ -247,7 +247,7 @@ export async function deleteRegistration(
   const email = normalizeEmailAddress(address);
   const row = await store.findForDecision(context.db, email);
   const decision = { actor, action: "delete_registration", subject: email } as const;
-  if (row && (await withdraw(context, { registrationId: row.id, states: liveStates, decision })))
+  if (row && (await withdraw(context, { registrationId: row.id, ending: "remove", decision })))
     return { ok: true, values: { message: `Registration of ${email} deleted.` } };
   return refuseTransition(context, email, "deleted");
 }

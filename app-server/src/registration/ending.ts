@@ -1,15 +1,14 @@
 import type { Transaction } from "kysely";
 import { logDecision, type NewDecision } from "../admins/log-store.ts";
 import type { AppContext } from "../context.ts";
-import { type AppDatabase, liveStates, type RegistrationState } from "../database.ts";
+import type { AppDatabase } from "../database.ts";
 import * as store from "./store.ts";
 
 /** How registrations end that become no account of their own. */
 
 export interface Withdrawal {
   registrationId: string;
-  /** From which it may end. */
-  states: readonly RegistrationState[];
+  ending: store.Ending;
   /** Whose decision it was, if not the applicant's. */
   decision?: Omit<NewDecision, "now">;
 }
@@ -19,10 +18,10 @@ export interface Withdrawal {
  * place: its requester may be the one whose address it is. False when there was nothing to withdraw.
  */
 export async function withdraw(context: AppContext, withdrawal: Withdrawal): Promise<boolean> {
-  const { registrationId, states, decision } = withdrawal;
+  const { registrationId, ending, decision } = withdrawal;
   const now = context.clock.now();
   const ended = await context.db.transaction().execute(async (trx) => {
-    const stored = await store.storeWithdrawn(trx, { id: registrationId, states }, keepUntil(context));
+    const stored = await store.storeWithdrawn(trx, ending, { id: registrationId }, keepUntil(context));
     // A decoy that is withdrawn costs the same statement, which finds nothing then.
     if (stored) await store.promoteNext(trx, stored.held ? [stored.email] : [], now);
     if (stored && decision) await logDecision(trx, { ...decision, registrationId, now });
@@ -41,7 +40,7 @@ export async function endForAccount(
   trx: Transaction<AppDatabase>,
   { email, userId }: { email: string; userId: string },
 ): Promise<store.Ended | undefined> {
-  const ended = await store.storeWithdrawn(trx, { email, states: liveStates }, keepUntil(context));
+  const ended = await store.storeWithdrawn(trx, "giveWay", { email }, keepUntil(context));
   if (ended) {
     const about = { subject: email, registrationId: ended.id, now: context.clock.now() };
     await logDecision(trx, { ...about, actor: userId, action: "address_taken" });

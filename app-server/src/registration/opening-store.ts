@@ -1,8 +1,7 @@
 import { type Kysely, sql, type Transaction } from "kysely";
-import { decidedColumns, noteDecision } from "../admins/log-store.ts";
 import type { AppDatabase } from "../database.ts";
 import { openingLease } from "../policy.ts";
-import { isLive } from "./store.ts";
+import { isLive, move, moveAndNote, movedColumns, moveIf, noteMove } from "./moves.ts";
 
 /** The statements of opening a sign-up, a step that spans both servers (opening.ts). */
 
@@ -29,16 +28,9 @@ export async function claimForAcceptance(
   email: string,
   claim: Claim & { actor: string },
 ): Promise<Opening | undefined> {
-  const row = await db
-    .updateTable("registration_state")
-    .set({
-      state: "ACCEPTING",
-      ...claimColumns(claim),
-      decided_by: claim.actor,
-      decided_at: claim.now,
-    })
+  const row = await move(db, "accept")
+    .set({ ...claimColumns(claim), decided_by: claim.actor, decided_at: claim.now })
     .where("email", "=", email)
-    .where("state", "=", "REQUESTED")
     .returning("id")
     .executeTakeFirst();
   return row && { id: claim.openingId, registrationId: row.id, email };
@@ -67,11 +59,6 @@ function claimColumns(claim: Claim) {
   };
 }
 
-/** What the log needs of a row that may be approved by a statement, and whether it is. */
-const approvedColumns = [...decidedColumns, sql<boolean>`accepted and not old.accepted`.as("is_approved")] as const;
-
-const noteApproval = (source: string) => noteDecision("accept", source, sql<boolean>`is_approved`);
-
 /** As a row is that nobody has tried to open a sign-up for. */
 const noOpening = { opening_id: null, opening_by: null, opening_until: null, mailed_at: null };
 
@@ -85,29 +72,22 @@ export async function storeOpened(
   signup: { sealedToken: Uint8Array; expiresAt: number },
   registrationTtl: number,
 ): Promise<boolean> {
-  const rows = await db
-    .with("opened", (with_) =>
-      with_
-        .updateTable("registration_state")
-        .set({
-          state: "OPEN",
-          accepted: true,
-          signup_token: signup.sealedToken,
-          signup_expires_at: signup.expiresAt,
-          opening_id: null,
-          opening_until: null,
-          expires_at: sinceApproval(registrationTtl),
-        })
-        .where("id", "=", opening.registrationId)
-        .where("opening_id", "=", opening.id)
-        .where("state", "in", ["ACCEPTING", "ACCEPTED"])
-        .returning(approvedColumns),
-    )
-    .with("noted", () => noteApproval("opened"))
+  const rows = await moveAndNote(db, "open", (opening_) =>
+    opening_
+      .set({
+        signup_token: signup.sealedToken,
+        signup_expires_at: signup.expiresAt,
+        opening_id: null,
+        opening_until: null,
+        expires_at: sinceApproval(registrationTtl),
+      })
+      .where("id", "=", opening.registrationId)
+      .where("opening_id", "=", opening.id),
+  )
     .updateTable("newusers")
-    .from("opened")
+    .from("moved")
     .set({ accepted: true })
-    .whereRef("newusers.registration_id", "=", "opened.id")
+    .whereRef("newusers.registration_id", "=", "moved.id")
     .returning("newusers.registration_id")
     .execute();
   return rows.length === 1;
@@ -118,12 +98,13 @@ const sinceApproval = (registrationTtl: number) => sql<number>`coalesce(decided_
 
 /** The auth server refused: ACCEPTING → REQUESTED as if nobody had tried; a refused renewal stays ACCEPTED. */
 export async function storeRefused(db: Db, opening: Opening, error: string): Promise<void> {
+  const { mayMove, columns } = moveIf("fail");
   await db
     .updateTable("registration_state")
     .set({
-      state: sql`case when state = 'ACCEPTING' then 'REQUESTED' else state end`,
-      decided_by: sql`case when state = 'ACCEPTING' then null else decided_by end`,
-      decided_at: sql`case when state = 'ACCEPTING' then null else decided_at end`,
+      ...columns,
+      decided_by: sql`case when ${mayMove} then null else decided_by end`,
+      decided_at: sql`case when ${mayMove} then null else decided_at end`,
       ...noOpening,
       opening_error: error,
     })
@@ -155,10 +136,8 @@ const isAbandoned = (now: number, takeoverBefore: number) =>
  * stay, in case it did after all and its mail only comes late (markMailed).
  */
 export async function returnUnmailedToRequested(db: Db, now: number, takeoverBefore: number): Promise<void> {
-  await db
-    .updateTable("registration_state")
-    .set({ state: "REQUESTED", opening_until: null })
-    .where("state", "=", "ACCEPTING")
+  await move(db, "giveUp")
+    .set({ opening_until: null })
     .where(isAbandoned(now, takeoverBefore))
     .where("mailed_at", "is", null)
     .execute();
@@ -171,27 +150,16 @@ export async function keepMailedAsAccepted(
   takeoverBefore: number,
   registrationTtl: number,
 ): Promise<void> {
-  await db
-    .with("kept", (with_) =>
-      with_
-        .updateTable("registration_state")
-        .set({
-          state: "ACCEPTED",
-          accepted: true,
-          opening_id: null,
-          opening_until: now,
-          expires_at: sinceApproval(registrationTtl),
-        })
-        .where("state", "=", "ACCEPTING")
-        .where(isAbandoned(now, takeoverBefore))
-        .where("mailed_at", "is not", null)
-        .returning(approvedColumns),
-    )
-    .with("noted", () => noteApproval("kept"))
+  await moveAndNote(db, "keep", (keeping) =>
+    keeping
+      .set({ opening_id: null, opening_until: now, expires_at: sinceApproval(registrationTtl) })
+      .where(isAbandoned(now, takeoverBefore))
+      .where("mailed_at", "is not", null),
+  )
     .updateTable("newusers")
-    .from("kept")
+    .from("moved")
     .set({ accepted: true })
-    .whereRef("newusers.registration_id", "=", "kept.id")
+    .whereRef("newusers.registration_id", "=", "moved.id")
     .execute();
 }
 
@@ -232,11 +200,9 @@ export async function scheduleAnotherTry(db: Db, registrationId: string, at: num
 
 /** OPEN → ACCEPTED when the sign-up it was opened with is no more. */
 export async function storeSignupGone(db: Db, registrationId: string, sealedToken: Uint8Array): Promise<void> {
-  await db
-    .updateTable("registration_state")
-    .set({ state: "ACCEPTED", signup_token: null, signup_expires_at: null })
+  await move(db, "lapse")
+    .set({ signup_token: null, signup_expires_at: null })
     .where("id", "=", registrationId)
-    .where("state", "=", "OPEN")
     .where("signup_token", "=", sealedToken)
     .execute();
 }
@@ -252,9 +218,12 @@ export async function markMailed(
   email: string,
   { now, expiresAt }: { now: number; expiresAt: number | undefined },
 ): Promise<string | undefined> {
-  const isLate = sql<boolean>`state = 'REQUESTED' and opening_id is not null and decided_at > ${now - openingLease}`;
+  const { mayMove: isLate, columns } = moveIf(
+    "mailLate",
+    sql`opening_id is not null and decided_at > ${now - openingLease}`,
+  );
   const row = await db
-    .with("mailed", (with_) =>
+    .with("moved", (with_) =>
       with_
         .updateTable("registration_state")
         .set({
@@ -262,20 +231,19 @@ export async function markMailed(
           // A code that was mailed again may live longer than the one before.
           signup_expires_at: sql`case when state = 'OPEN' then coalesce(${expiresAt ?? null}::bigint, signup_expires_at)
             else signup_expires_at end`,
-          state: sql`case when ${isLate} then 'ACCEPTED' else state end`,
-          accepted: sql`accepted or (${isLate})`,
+          ...columns,
           opening_until: sql`case when ${isLate} then ${now}::bigint else opening_until end`,
         })
         .where("email", "=", email)
         .where(isLive)
-        .returning([...approvedColumns, "accepted"]),
+        .returning(movedColumns),
     )
-    .with("noted", () => noteApproval("mailed"))
+    .with("noted", () => noteMove("mailLate"))
     .updateTable("newusers")
-    .from("mailed")
-    .set({ accepted: sql`mailed.accepted` })
-    .whereRef("newusers.registration_id", "=", "mailed.id")
-    .returning("mailed.id")
+    .from("moved")
+    .set({ accepted: sql`moved.approved_at is not null` })
+    .whereRef("newusers.registration_id", "=", "moved.id")
+    .returning("moved.id")
     .executeTakeFirst();
   return row?.id;
 }

@@ -9,6 +9,8 @@ import { type Kysely, sql } from "kysely";
 import { nameOfUser } from "../admins/log-store.ts";
 import type { AppDatabase } from "../database.ts";
 import type { Language } from "../mail/types.ts";
+import { isIn } from "./moves.ts";
+import { endedStates, liveStates } from "./states.ts";
 import { decidedAt, decidedBy } from "./store.ts";
 
 /** What administrators see of those who wait and of those who were decided about. */
@@ -75,7 +77,7 @@ function pageOf(db: Db, { states, search, after, limit }: Omit<QueueFilter, "sit
             "newusers.firstname",
             "newusers.lastname",
             "newusers.language",
-            "registration_state.accepted",
+            sql<boolean>`registration_state.approved_at is not null`.as("accepted"),
             "registration_state.state",
             "registration_state.created_at",
             decidedBy.as("decided_by"),
@@ -110,7 +112,7 @@ const earlier = sql<EarlierRegistration[]>`(
     order by past.at desc), '[]')
   from (
     select state, decided_at, reason, created_at as at from registration_state ended
-    where ended.email = page.email and ended.state in ('REJECTED', 'WITHDRAWN', 'EXPIRED') and ended.id <> page.id
+    where ended.email = page.email and ${isIn(endedStates, "ended.state")} and ended.id <> page.id
     union all
     select 'REJECTED', at, reason, at from decisions
     where subject = page.email and action = 'reject' and registration_id = page.id
@@ -121,7 +123,7 @@ const sameName = sql<number>`(case when trim(page.firstname || page.lastname) = 
   (select count(*) from newusers other
     join registration_state state on state.id = other.registration_id
     where lower(other.firstname || ' ' || other.lastname) = lower(page.firstname || ' ' || page.lastname)
-      and state.state in ('REQUESTED', 'ACCEPTING', 'ACCEPTED', 'OPEN') and other.registration_id <> page.id)
+      and ${isIn(liveStates, "state.state")} and other.registration_id <> page.id)
   + (select count(*) from users
     where lower(users.firstname || ' ' || users.lastname) = lower(page.firstname || ' ' || page.lastname))
 ) end)::int`;

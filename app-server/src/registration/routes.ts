@@ -1,7 +1,5 @@
-import type { ListedRegistration } from "@anteroom/shared/wire/app";
 import { z } from "zod";
 import { readPreferredLanguage } from "../accounts/language.ts";
-import { liveStates } from "../database.ts";
 import {
   addressField,
   afterField,
@@ -21,6 +19,7 @@ import { answerOutcome, answerProblem } from "../problems.ts";
 import * as decisions from "./decisions.ts";
 import * as queue from "./queue-store.ts";
 import * as rules from "./rules.ts";
+import { heldStates, listedStates, waitingStates } from "./states.ts";
 import { listRegistrations } from "./store.ts";
 
 /** For people who register. */
@@ -101,13 +100,11 @@ export const registrationRoutes: readonly Route[] = [
   }),
 ];
 
-const listable: readonly ListedRegistration["state"][] = [...liveStates, "REJECTED"];
-
 const stateField = z
   .string()
-  .default("REQUESTED,ACCEPTING")
+  .default(waitingStates.join())
   .transform((text) => text.split(","))
-  .pipe(z.array(z.enum(listable, `Use one or more of ${listable.join(", ")}.`)));
+  .pipe(z.array(z.enum(listedStates, `Use one or more of ${listedStates.join(", ")}.`)));
 
 /** For administrators who decide. */
 export const decisionRoutes: readonly Route[] = [
@@ -117,9 +114,9 @@ export const decisionRoutes: readonly Route[] = [
     summary: "People who wait or were approved, oldest first. `?state=REJECTED` lists another state.",
     access: "admin",
     body: noBody,
-    query: z.object({ state: z.enum(listable, `Use one of ${listable.join(", ")}.`).optional() }),
+    query: z.object({ state: z.enum(listedStates, `Use one of ${listedStates.join(", ")}.`).optional() }),
     handle: async ({ http, app, query: { state } }) => {
-      const states = state === undefined ? liveStates : [state];
+      const states = state === undefined ? heldStates : [state];
       return http.json(await listRegistrations(app.db, states, 10_000));
     },
   }),
@@ -135,7 +132,7 @@ export const decisionRoutes: readonly Route[] = [
       const siteLanguage = app.settings.language;
       const [rows, counts] = await Promise.all([
         queue.listQueue(app.db, { states, search: queue.toPattern(search), after, limit, siteLanguage }),
-        queue.countStates(app.db, listable),
+        queue.countStates(app.db, listedStates),
       ]);
       const last = rows.length === limit ? rows.at(-1) : undefined;
       return http.json({ rows, next: last ? `${last.created_at}_${last.id}` : null, counts });

@@ -5,7 +5,7 @@ import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import { isVerificationCode } from "@anteroom/shared/wire/mailed-code";
 import type { Transaction } from "kysely";
 import type { AppContext } from "../context.ts";
-import { type AppDatabase, liveStates } from "../database.ts";
+import type { AppDatabase } from "../database.ts";
 import { limits } from "../limits.ts";
 import { findTokenByCode, isMailedCode } from "../mail/codes.ts";
 import { listApprovers } from "../mail/preferences.ts";
@@ -267,14 +267,14 @@ export async function withdrawRegistration(
 ): Promise<Result<undefined>> {
   const row = await store.findByToken(context.db, context.handles.hashToken(token));
   if (!row) return { ok: false, problem: unknownToken };
-  if (await withdraw(context, { registrationId: row.id, states: ["REQUESTED", "DECOY"] }))
-    return { ok: true, values: undefined };
+  if (await withdraw(context, { registrationId: row.id, ending: "withdraw" })) return { ok: true, values: undefined };
   const state = (await store.findById(context.db, row.id))?.state;
   if (state !== "ACCEPTING" && state !== "ACCEPTED" && state !== "OPEN")
     return { ok: false, problem: state === "REJECTED" ? rejectedAlready : unknownToken };
   const refusal = await refuseCode(context, row.email, code);
   if (refusal) return { ok: false, problem: refusal };
-  if (await withdraw(context, { registrationId: row.id, states: liveStates })) return { ok: true, values: undefined };
+  if (await withdraw(context, { registrationId: row.id, ending: "withdrawByCode" }))
+    return { ok: true, values: undefined };
   return { ok: false, problem: unknownToken };
 }
 

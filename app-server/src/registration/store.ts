@@ -1,8 +1,10 @@
 import type { ListedRegistration, MailSummary } from "@anteroom/shared/wire/app";
 import { type ExpressionBuilder, type Kysely, sql, type Transaction } from "kysely";
-import { decidedColumns, findAcceptance, nameOfUser, noteDecision } from "../admins/log-store.ts";
-import { type AppDatabase, liveStates, type RegistrationState, type RegistrationStateTable } from "../database.ts";
+import { findAcceptance, nameOfUser } from "../admins/log-store.ts";
+import type { AppDatabase, RegistrationStateTable } from "../database.ts";
 import type { Language } from "../mail/types.ts";
+import { hasEnded, isIn, isLive, move, moveAndNote } from "./moves.ts";
+import { type FirstState, liveStates, type MoveName, type RegistrationState, transitions } from "./states.ts";
 
 type Db = Kysely<AppDatabase> | Transaction<AppDatabase>;
 
@@ -60,8 +62,15 @@ export async function findClaimsOnAddress(db: Db, email: string, rejectedSince: 
 
 export type NewRegistration = Pick<
   RegistrationStateTable,
-  "id" | "token_hash" | "email" | "state" | "created_at" | "expires_at"
-> & { accepted?: boolean; grants?: string[]; opening_until?: number; decided_by?: string; decided_at?: number };
+  "id" | "token_hash" | "email" | "created_at" | "expires_at"
+> & {
+  state: FirstState;
+  approved_at?: number;
+  grants?: string[];
+  opening_until?: number;
+  decided_by?: string;
+  decided_at?: number;
+};
 
 interface Applicant {
   firstname: string;
@@ -75,7 +84,7 @@ interface Applicant {
  */
 export async function insertRequest(db: Db, row: NewRegistration, applicant: Applicant): Promise<boolean> {
   const { firstname, lastname, language = null } = applicant;
-  const columns = { email: row.email, firstname, lastname, language, accepted: row.accepted ?? false };
+  const columns = { email: row.email, firstname, lastname, language, accepted: row.approved_at !== undefined };
   const inserted = await db
     .with("made", (with_) =>
       with_
@@ -179,23 +188,17 @@ export async function storeRejected(
   email: string,
   decision: { actor: string; reason: string | null; now: number; expiresAt: number },
 ): Promise<string | undefined> {
-  const row = await db
-    .with("rejected", (with_) =>
-      with_
-        .updateTable("registration_state")
-        .set({
-          state: "REJECTED",
-          decided_by: decision.actor,
-          decided_at: decision.now,
-          reason: decision.reason,
-          expires_at: decision.expiresAt,
-        })
-        .where("email", "=", email)
-        .where("state", "=", "REQUESTED")
-        .returning(decidedColumns),
-    )
-    .with("noted", () => noteDecision("reject", "rejected"))
-    .selectFrom("rejected")
+  const row = await moveAndNote(db, "reject", (rejecting) =>
+    rejecting
+      .set({
+        decided_by: decision.actor,
+        decided_at: decision.now,
+        reason: decision.reason,
+        expires_at: decision.expiresAt,
+      })
+      .where("email", "=", email),
+  )
+    .selectFrom("moved")
     .select("id")
     .executeTakeFirst();
   return row?.id;
@@ -203,9 +206,8 @@ export async function storeRejected(
 
 /** REJECTED → REQUESTED, for the newest rejection, unless the address has a live registration or a user again. */
 export async function storeReopened(db: Db, email: string, expiresAt: number): Promise<string | undefined> {
-  const row = await db
-    .updateTable("registration_state")
-    .set({ state: "REQUESTED", decided_by: null, decided_at: null, reason: null, expires_at: expiresAt })
+  const row = await move(db, "reopen")
+    .set({ decided_by: null, decided_at: null, reason: null, expires_at: expiresAt })
     .where("id", "=", (eb) =>
       eb
         .selectFrom("registration_state as newest")
@@ -215,7 +217,6 @@ export async function storeReopened(db: Db, email: string, expiresAt: number): P
         .orderBy("newest.decided_at", "desc")
         .limit(1),
     )
-    .where("state", "=", "REJECTED")
     .where((eb) => eb.not(eb.exists(eb.selectFrom("users").select("id").where("email_norm", "=", email))))
     .where((eb) =>
       eb.not(
@@ -224,7 +225,7 @@ export async function storeReopened(db: Db, email: string, expiresAt: number): P
             .selectFrom("registration_state as live")
             .select("live.id")
             .where("live.email", "=", email)
-            .where("live.state", "in", [...liveStates]),
+            .where(isIn(liveStates, "live.state")),
         ),
       ),
     )
@@ -242,10 +243,16 @@ export interface Ended {
   signupToken: Uint8Array | null;
 }
 
-/** One of the states → WITHDRAWN; the name is forgotten. By its id, or whichever is in such a state at the address. */
+/** The transitions to WITHDRAWN. */
+export type Ending = {
+  [Name in MoveName]: (typeof transitions)[Name] extends { to: "WITHDRAWN" } ? Name : never;
+}[MoveName];
+
+/** → WITHDRAWN; the name is forgotten. By its id, or whichever may be withdrawn so at the address. */
 export async function storeWithdrawn(
   db: Db,
-  which: ({ id: string } | { email: string }) & { states: readonly RegistrationState[] },
+  ending: Ending,
+  which: { id: string } | { email: string },
   expiresAt: number,
 ): Promise<Ended | undefined> {
   return db
@@ -254,7 +261,7 @@ export async function storeWithdrawn(
         .selectFrom("registration_state")
         .select(["id", "state", "signup_token"])
         .where((eb) => ("id" in which ? eb("id", "=", which.id) : eb("email", "=", which.email)))
-        .where("state", "in", [...which.states])
+        .where("state", "in", [...transitions[ending].from])
         .forUpdate(),
     )
     .with("forgotten", (with_) =>
@@ -263,8 +270,7 @@ export async function storeWithdrawn(
     .updateTable("registration_state")
     .from("before")
     .set({
-      state: "WITHDRAWN",
-      accepted: false,
+      state: transitions[ending].to,
       signup_token: null,
       signup_expires_at: null,
       opening_id: null,
@@ -289,14 +295,14 @@ export async function promoteNext(db: Db, emails: readonly string[], now: number
   await sql`
     with next as (
       select distinct on (email) id from registration_state
-      where email = any(${emails}::text[]) and state = 'DECOY' and expires_at > ${now}
+      where email = any(${emails}::text[]) and ${isIn(transitions.takeOver.from)} and expires_at > ${now}
       order by email, created_at, id
     )
-    update registration_state further set state = 'REQUESTED' from next
-    where further.id = next.id and further.state = 'DECOY'
+    update registration_state further set state = ${transitions.takeOver.to} from next
+    where further.id = next.id and ${isIn(transitions.takeOver.from, "further.state")}
       and not exists (select from users where email_norm = further.email)
       and not exists (select from registration_state live
-        where live.email = further.email and live.state in ('REQUESTED', 'ACCEPTING', 'ACCEPTED', 'OPEN'))`.execute(db);
+        where live.email = further.email and ${isIn(liveStates, "live.state")})`.execute(db);
 }
 
 /**
@@ -311,20 +317,11 @@ export async function chooseRequest(trx: Transaction<AppDatabase>, email: string
     .where("email", "=", email)
     .forUpdate()
     .executeTakeFirst();
-  if (chosen?.state !== "DECOY") return chosen !== undefined && isLiveState(chosen.state);
-  const stepped = await trx
-    .updateTable("registration_state")
-    .set({ state: "DECOY" })
-    .where("email", "=", email)
-    .where("state", "=", "REQUESTED")
-    .executeTakeFirst();
+  if (chosen?.state !== "DECOY") return chosen !== undefined && liveStates.includes(chosen.state);
+  const stepped = await move(trx, "stepBack").where("email", "=", email).executeTakeFirst();
   if (stepped.numUpdatedRows === 0n) return false;
-  await trx.updateTable("registration_state").set({ state: "REQUESTED" }).where("id", "=", id).execute();
+  await move(trx, "choose").where("id", "=", id).execute();
   return true;
-}
-
-function isLiveState(state: RegistrationState): boolean {
-  return liveStates.some((live) => live === state);
 }
 
 function newestMail(eb: ExpressionBuilder<AppDatabase & { state: RegistrationStateTable }, "newusers" | "state">) {
@@ -378,14 +375,14 @@ export async function lockByEmail(db: Transaction<AppDatabase>, email: string) {
     .innerJoin("newusers", "newusers.registration_id", "state.id")
     .select([
       "state.id",
-      "state.accepted",
+      sql<boolean>`state.approved_at is not null`.as("isApproved"),
       "state.grants",
       "newusers.firstname",
       "newusers.lastname",
       "newusers.language",
     ])
     .where("state.email", "=", email)
-    .where("state.state", "in", [...liveStates])
+    .where(isIn(liveStates, "state.state"))
     .forUpdate("state")
     .executeTakeFirst();
 }
@@ -405,10 +402,8 @@ export async function deleteRegistration(db: Db, registrationId: string): Promis
 export async function expireRegistrations(db: Db, now: number, keepUntil: number): Promise<void> {
   const expired = await db
     .with("expired", (with_) =>
-      with_
-        .updateTable("registration_state")
-        .set({ state: "EXPIRED", accepted: false, opening_until: null, opening_id: null, expires_at: keepUntil })
-        .where("state", "in", ["REQUESTED", "ACCEPTED"])
+      move(with_, "expire")
+        .set({ opening_until: null, opening_id: null, expires_at: keepUntil })
         .where("expires_at", "<=", now)
         .returning(["id", "email"]),
     )
@@ -425,23 +420,16 @@ export async function expireRegistrations(db: Db, now: number, keepUntil: number
   );
   await db
     .deleteFrom("registration_state")
-    .where("state", "in", ["DECOY", "REJECTED", "WITHDRAWN", "EXPIRED"])
+    .where("state", "in", [...transitions.forget.from])
     .where("expires_at", "<=", now)
     .execute();
-  await db
-    .updateTable("registration_state")
-    .set({ state: "ACCEPTED", signup_token: null, signup_expires_at: null })
-    .where("state", "=", "OPEN")
+  await move(db, "lapse")
+    .set({ signup_token: null, signup_expires_at: null })
     .where("signup_expires_at", "<=", now)
     .execute();
 }
 
-/** Spelled out so that PostgreSQL recognises the condition of the index. */
-export const isLive = sql<boolean>`state in ('REQUESTED', 'ACCEPTING', 'ACCEPTED', 'OPEN')`;
-
-const hasEnded = sql<boolean>`state in ('REJECTED', 'WITHDRAWN', 'EXPIRED')`;
-
 /** For setting up an administrator: the address is taken over from whoever asked for it without proof. */
 export async function replaceLiveRegistration(db: Db, email: string): Promise<void> {
-  await db.deleteFrom("registration_state").where("email", "=", email).where(isLive).execute();
+  await db.deleteFrom("registration_state").where("email", "=", email).where(isIn(transitions.replace.from)).execute();
 }

@@ -12,6 +12,7 @@ import postgres from "postgres";
 import { migrate as migrateAuth } from "../../../auth-server/src/migrate.ts";
 import { mailTypes } from "../../src/mail/kinds.ts";
 import { migrate as migrateApp } from "../../src/migrate.ts";
+import { refuseOtherMoves } from "./transitions.ts";
 
 /** Both real servers as processes of their own, each with a database of its own, mails written to a folder. */
 export interface Stack {
@@ -111,6 +112,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   };
   const sql = postgres(app.url, { max: 2, onnotice: () => undefined });
   made.defer(() => sql.end({ timeout: 1 }));
+  await refuseOtherMoves(sql);
   made.defer(async () => void (await Promise.all([servers.auth.stop(), servers.app.stop()])));
   if (options.startServers !== false) await Promise.all([servers.auth.start(), servers.app.start()]);
   const whole = made.move();

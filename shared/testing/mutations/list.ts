@@ -448,7 +448,7 @@ export const mutations: readonly Mutation[] = [
     ],
   ]),
   ...app("accounts/user-server.ts", "activation#D-46: who was not accepted", [
-    ["permission", `if (!registration.accepted) return { ok: false, error: "user_not_accepted" };`, ""],
+    ["permission", `if (!registration.isApproved) return { ok: false, error: "user_not_accepted" };`, ""],
     [
       "permission",
       `if (!registration) return { ok: false, error: "user_not_found" };`,
@@ -653,12 +653,6 @@ export const mutations: readonly Mutation[] = [
   ]),
   ...app("registration/store.ts", "decisions", [
     [
-      "once",
-      `.where("email", "=", email)\n        .where("state", "=", "REQUESTED")\n        .returning(decidedColumns)`,
-      `.where("email", "=", email)\n        .returning(decidedColumns)`,
-      "decisions#D-34, C3",
-    ],
-    [
       "ownership",
       `.where((eb) => eb.not(eb.exists(eb.selectFrom("users").select("id").where("email_norm", "=", email))))`,
       "",
@@ -667,14 +661,14 @@ export const mutations: readonly Mutation[] = [
     ["expiry", `.where("decided_at", ">", rejectedSince)`, "", "decisions#C3: after withdrawal"],
     [
       "expiry",
-      `.where("state", "in", ["REQUESTED", "ACCEPTED"])\n        .where("expires_at", "<=", now)`,
-      `.where("state", "in", ["REQUESTED", "ACCEPTED"])\n        .where("expires_at", "<", now)`,
+      `expires_at: keepUntil })\n        .where("expires_at", "<=", now)`,
+      `expires_at: keepUntil })\n        .where("expires_at", "<", now)`,
       "expiry#C3: a registration nobody",
     ],
     [
       "expiry",
-      `.where("state", "=", "OPEN")\n    .where("signup_expires_at", "<=", now)`,
-      `.where("state", "=", "OPEN")\n    .where("signup_expires_at", "<", now)`,
+      `.where("signup_expires_at", "<=", now)`,
+      `.where("signup_expires_at", "<", now)`,
       "expiry#C3: an approved one falls",
     ],
     [
@@ -690,13 +684,30 @@ export const mutations: readonly Mutation[] = [
       "people#S-F10: without a choice",
     ],
   ]),
-  ...app("registration/opening-store.ts", "administration", [
+  ...app("registration/moves.ts", "decisions", [
+    ["once", `.where("state", "in", [...from])`, "", "decisions#D-34, C3"],
     [
       "once",
-      `.where("email", "=", email)\n    .where("state", "=", "REQUESTED")`,
-      `.where("email", "=", email)`,
+      "sql<boolean>`approved_at is not null and old.approved_at is null`",
+      "sql<boolean>`approved_at is not null`",
+      "decision-log",
+    ],
+  ]),
+  ...app("registration/states.ts", "decisions", [
+    [
+      "once",
+      `accept: { from: ["REQUESTED"]`,
+      `accept: { from: ["REQUESTED", "OPEN"]`,
       "decisions#D-32: accepting again",
     ],
+    ["once", `reject: { from: ["REQUESTED"]`, `reject: { from: ["REQUESTED", "OPEN"]`, "decisions#D-34, C3"],
+    [
+      "ownership",
+      `withdraw: { from: ["REQUESTED", "DECOY"]`,
+      `withdraw: { from: ["REQUESTED", "DECOY", "OPEN"]`,
+      "people#S-F10: after the approval",
+    ],
+    ["expiry", `expire: { from: ["REQUESTED", "ACCEPTED"]`, `expire: { from: ["REQUESTED"]`, "expiry"],
   ]),
   ...app("admins/oversight-routes.ts", "administrators#D-11: every administrator's route", [
     [
@@ -865,7 +876,7 @@ export const mutations: readonly Mutation[] = [
   ]),
   ...shared("runtime/rate-limits.ts", "auth-server/test/flows/limits#callers of one network", [
     ["caller", "return [own, { limit: shared, key: network }];", "return [own];"],
-    ["limit", "const networkShare = 10;", "const networkShare = 11;"],
+    ["limit", "const networkShare = 10;", "const networkShare = 11;", "shared/test/rate-limits#R9: callers of one"],
   ]),
   ...auth("store/guesses.ts", "flows/guesses#R9: a right password and a reset", [
     [

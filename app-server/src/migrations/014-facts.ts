@@ -31,7 +31,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       or state not in ('TRY', 'REQUESTED', 'DECOY', 'ACCEPTING', 'AWAITING', 'REJECTED')),
     add constraint verified_states check (verified_at is null or state in ('AWAITING', 'REJECTED', 'WITHDRAWN', 'EXPIRED')),
     add constraint awaiting_is_verified check (state <> 'AWAITING' or verified_at is not null)`.execute(db);
-  await sql`create unique index registration_state_held_email on registration_state (email)
-    where state in ('REQUESTED', 'ACCEPTING', 'ACCEPTED', 'OPEN', 'VERIFYING', 'AWAITING')`.execute(db);
   await sql`drop index registration_state_live_email`.execute(db);
+  await sql`create unique index registration_state_live_email on registration_state (email)
+    where state in ('REQUESTED', 'ACCEPTING', 'ACCEPTED', 'OPEN', 'VERIFYING', 'AWAITING')`.execute(db);
 }

@@ -700,7 +700,7 @@ export const mutations: readonly Mutation[] = [
       `accept: { from: ["REQUESTED", "OPEN"]`,
       "decisions#D-32: accepting again",
     ],
-    ["once", `reject: { from: ["REQUESTED"]`, `reject: { from: ["REQUESTED", "OPEN"]`, "decisions#D-34, C3"],
+    ["once", `reject: {\n    from: ["REQUESTED"]`, `reject: {\n    from: ["REQUESTED", "OPEN"]`, "decisions#D-34, C3"],
     [
       "ownership",
       `withdraw: { from: ["REQUESTED", "DECOY"]`,

@@ -3,7 +3,7 @@ import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { join } from "node:path";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { waits } from "../web/words/waits.ts";
+import { uiWords } from "../web/words/ui.ts";
 import { createClient } from "./support/client.ts";
 import { type Stack, startStack } from "./support/stack.ts";
 
@@ -191,8 +191,8 @@ test("acc F19: a refusal says for how long, and the pages say it in words", asyn
   for (let time = 0; time < 10; time++) await register("127.0.0.77");
   const refused = await register("127.0.0.77");
   expect([refused.status, refused.headers["retry-after"]]).toEqual([429, "360"]);
-  expect(waits.en.tooMany(360)).toBe("Too many tries in a short time. Wait 6 minutes, then try again.");
-  expect(waits.en.tooMany(1_800)).toContain("30 minutes");
-  expect(waits.en.tooMany(20)).toContain("a minute");
-  expect(waits.nl.tooMany(3_600)).toContain("een uur");
+  expect(uiWords.en.tooMany(360)).toBe("Too many tries in a short time. Wait 6 minutes, then try again.");
+  expect(uiWords.en.tooMany(1_800)).toContain("30 minutes");
+  expect(uiWords.en.tooMany(20)).toContain("a minute");
+  expect(uiWords.nl.tooMany(3_600)).toContain("een uur");
 });

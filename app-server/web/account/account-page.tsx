@@ -3,7 +3,7 @@ import { Link, Redirect } from "wouter";
 import { useSession } from "../api/client.ts";
 import { useCleanAddress } from "../ui/clean-address.ts";
 import { Page, SessionPending } from "../ui/page.tsx";
-import { texts, useTexts } from "../words/language.tsx";
+import { useWords } from "../words/language.tsx";
 import { AccountAddress } from "./address.tsx";
 import { ConfirmEmail } from "./confirm-email.tsx";
 import { AccountData } from "./data.tsx";
@@ -12,51 +12,11 @@ import { AccountNames } from "./names.tsx";
 import { AccountPassword } from "./password.tsx";
 import { AccountSessions } from "./sessions.tsx";
 import "../styles/account.css";
-
-const words = texts({
-  en: {
-    title: "Your account",
-    welcome: "Welcome",
-    welcomeLead: (name: string) =>
-      `Your account is active${name ? `, ${name}` : ""}, and you are signed in. Look around: everything here can be changed later.`,
-    sections: "On this page",
-    names: "Your names",
-    address: "E-mail address",
-    password: "Password",
-    mails: "Language and mails",
-    sessions: "Where you are signed in",
-    data: "Your data",
-    sessionsInShort: "Devices",
-    other: (email: string) => `Somebody else has signed in in this browser. You see the account of ${email} now.`,
-    gone: "Your account is deleted",
-    goneLead:
-      "Everything about you is gone from here, and you are signed out everywhere. Thank you for having been with us.",
-    home: "Go to the start page",
-  },
-  nl: {
-    title: "Je account",
-    welcome: "Welkom",
-    welcomeLead: (name: string) =>
-      `Je account is actief${name ? `, ${name}` : ""}, en je bent aangemeld. Kijk rond: alles hier kan later nog anders.`,
-    sections: "Op deze pagina",
-    names: "Je namen",
-    address: "E-mailadres",
-    password: "Wachtwoord",
-    mails: "Taal en mails",
-    sessions: "Waar je bent aangemeld",
-    data: "Je gegevens",
-    sessionsInShort: "Apparaten",
-    other: (email: string) =>
-      `In deze browser heeft iemand anders zich aangemeld. Je ziet nu het account van ${email}.`,
-    gone: "Je account is verwijderd",
-    goneLead: "Alles over jou is hier weg, en je bent overal afgemeld. Bedankt dat je bij ons was.",
-    home: "Naar de startpagina",
-  },
-});
+import { accountWords } from "../words/account.ts";
 
 /** A mailed link that confirms an address comes here too, and needs nobody to be signed in. */
 export function AccountPage() {
-  const text = useTexts(words);
+  const text = useWords(accountWords).page;
   const session = useSession();
   const [isNew] = useState(() => new URLSearchParams(location.search).has("welcome"));
   const given = useCleanAddress(({ searchParams }) => ({
@@ -109,7 +69,7 @@ export function AccountPage() {
 const sections = ["names", "address", "password", "mails", "sessions", "data"] as const;
 
 function Sections() {
-  const text = useTexts(words);
+  const text = useWords(accountWords).page;
   return (
     <nav className="account-nav" aria-label={text.sections}>
       <ul>

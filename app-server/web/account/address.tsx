@@ -5,44 +5,14 @@ import { useState } from "react";
 import { app, queries } from "../api/client.ts";
 import { AddressField, CodeField, type Failure, FailureNote, Form, useSubmission } from "../ui/form.tsx";
 import { PasswordField } from "../ui/password.tsx";
-import { texts, useFormats, useTexts } from "../words/language.tsx";
+import { accountWords } from "../words/account.ts";
+import { useFormats, useWords } from "../words/language.tsx";
 import { Done, focusSection, Section } from "./section.tsx";
-
-const words = texts({
-  en: {
-    now: (email: string) => `You sign in with ${email}, and mails go there.`,
-    change: "Use another address",
-    note: "Make sure that you can read mail at the new address: a link is sent there, and nothing changes until you have used it. The old address is told then.",
-    email: "New e-mail address",
-    password: "Your password",
-    ask: "Send the link",
-    waiting: (email: string, until: string) =>
-      `A mail is on its way to ${email}. Open its link on any device, or type its code here, before ${until}.`,
-    code: "Code from the mail",
-    confirm: "Confirm the new address",
-    giveUp: "Keep my old address",
-    changed: (email: string) => `From now on you sign in with ${email}.`,
-  },
-  nl: {
-    now: (email: string) => `Je meldt je aan met ${email}, en mails gaan daarheen.`,
-    change: "Gebruik een ander adres",
-    note: "Zorg dat je mail op het nieuwe adres kunt lezen: er gaat een link naartoe, en er verandert niets tot je die hebt gebruikt. Dan krijgt het oude adres bericht.",
-    email: "Nieuw e-mailadres",
-    password: "Je wachtwoord",
-    ask: "Stuur de link",
-    waiting: (email: string, until: string) =>
-      `Een mail is onderweg naar ${email}. Open de link op welk apparaat je wilt, of typ de code hier, vóór ${until}.`,
-    code: "Code uit de mail",
-    confirm: "Bevestig het nieuwe adres",
-    giveUp: "Houd mijn oude adres",
-    changed: (email: string) => `Vanaf nu meld je je aan met ${email}.`,
-  },
-});
 
 const queryKey = ["account", "email-change"];
 
 export function AccountAddress({ email, title }: { email: string; title: string }) {
-  const text = useTexts(words);
+  const text = useWords(accountWords).address;
   const [changedTo, setChangedTo] = useState("");
   const { data: pending, refetch } = useQuery({ queryKey, queryFn: readPending });
   const confirmed = async (address: string) => {
@@ -77,7 +47,7 @@ async function readPending(): Promise<PendingEmailChange | null> {
 }
 
 function AskForChange({ onAsked }: { onAsked: () => void }) {
-  const text = useTexts(words);
+  const text = useWords(accountWords).address;
   const [email, setEmail] = useState("");
   const [password, setPassword] = useState("");
   const submission = useSubmission(async (): Promise<Failure | undefined> => {
@@ -118,7 +88,7 @@ interface WaitingProps {
 }
 
 function Waiting({ pending, onConfirmed, onGivenUp }: WaitingProps) {
-  const text = useTexts(words);
+  const text = useWords(accountWords).address;
   const { time } = useFormats();
   const [code, setCode] = useState("");
   const [failure, setFailure] = useState<Failure>();

@@ -3,40 +3,12 @@ import { app, sessionChanged } from "../api/client.ts";
 import { atPassword } from "../ui/ask-password.tsx";
 import { type Failure, FailureNote, Form, useSubmission } from "../ui/form.tsx";
 import { PasswordField } from "../ui/password.tsx";
-import { texts, useTexts } from "../words/language.tsx";
+import { accountWords } from "../words/account.ts";
+import { useWords } from "../words/language.tsx";
 import { Section } from "./section.tsx";
 
-const words = texts({
-  en: {
-    lead: "Everything that is kept about you here: your account, your choices, where you are signed in, and which mails you got.",
-    export: "Save my data as a file",
-    delete: "Delete my account",
-    lost: [
-      "Your account, your names and your permissions are deleted at once, and so is the list of your mails.",
-      "You are signed out everywhere.",
-      "Nobody can bring it back. To return, you would ask for a new account.",
-    ],
-    note: "What administrators decided about your registration stays in their log for a while.",
-    password: "Your password",
-    action: "Delete my account for good",
-  },
-  nl: {
-    lead: "Alles wat hier over jou wordt bewaard: je account, je keuzes, waar je bent aangemeld, en welke mails je kreeg.",
-    export: "Bewaar mijn gegevens als bestand",
-    delete: "Verwijder mijn account",
-    lost: [
-      "Je account, je namen en je rechten worden meteen verwijderd, en ook de lijst van je mails.",
-      "Je wordt overal afgemeld.",
-      "Niemand kan het terughalen. Om terug te komen zou je een nieuw account aanvragen.",
-    ],
-    note: "Wat beheerders over je registratie hebben beslist, blijft nog een tijd in hun logboek.",
-    password: "Je wachtwoord",
-    action: "Verwijder mijn account voorgoed",
-  },
-});
-
 export function AccountData({ title, onGone }: { title: string; onGone: () => void }) {
-  const text = useTexts(words);
+  const text = useWords(accountWords).data;
   return (
     <Section id="data" title={title} lead={text.lead}>
       <Export label={text.export} />
@@ -77,7 +49,7 @@ function saveAsFile(name: string, content: string): void {
 }
 
 function DeleteAccount({ onGone }: { onGone: () => void }) {
-  const text = useTexts(words);
+  const text = useWords(accountWords).data;
   const [password, setPassword] = useState("");
   const submission = useSubmission(async (): Promise<Failure | undefined> => {
     const result = await app("POST /account/delete", { password });

@@ -5,35 +5,16 @@ import { app, queries } from "../api/client.ts";
 import { AskPassword, atPassword } from "../ui/ask-password.tsx";
 import { type Failure, Form, useSubmission } from "../ui/form.tsx";
 import { Loading } from "../ui/page.tsx";
-import { messages } from "../words/errors.ts";
-import { texts, useLanguage, useTexts } from "../words/language.tsx";
+import { accountWords } from "../words/account.ts";
+import { errorWords } from "../words/errors.ts";
+import { useLanguage, useWords } from "../words/language.tsx";
+import { languages, languageTags } from "../words/languages.ts";
 import { Done, Section } from "./section.tsx";
-
-const words = texts({
-  en: {
-    language: "Language of pages and mails",
-    mails: "Mails you may leave out",
-    signin_notification: "When somebody signs in to my account",
-    approval_request: "When somebody asks for an account",
-    more: "Mails with codes and about changes of your password or address always come.",
-    save: "Save my choices",
-    saved: "Your choices are saved.",
-  },
-  nl: {
-    language: "Taal van pagina’s en mails",
-    mails: "Mails die je kunt missen",
-    signin_notification: "Als iemand zich bij mijn account aanmeldt",
-    approval_request: "Als iemand een account aanvraagt",
-    more: "Mails met codes en over veranderingen van je wachtwoord of adres komen altijd.",
-    save: "Bewaar mijn keuzes",
-    saved: "Je keuzes zijn bewaard.",
-  },
-});
 
 const queryKey = ["account", "preferences"];
 
 export function AccountMails({ title }: { title: string }) {
-  const message = useTexts(messages);
+  const message = useWords(errorWords);
   const { data, isError } = useQuery({ queryKey, queryFn: readPreferences });
   return (
     <Section id="mails" title={title}>
@@ -49,11 +30,10 @@ async function readPreferences(): Promise<AccountPreferences> {
   throw new Error(answer.detail);
 }
 
-const languages = { en: "English", nl: "Nederlands" } as const;
 type Switchable = keyof AccountPreferences["mail"];
 
 function Choices({ preferences }: { preferences: AccountPreferences }) {
-  const text = useTexts(words);
+  const text = useWords(accountWords).mails;
   const { setLanguage } = useLanguage();
   const [chosen, setChosen] = useState(preferences);
   const [isSaved, setSaved] = useState(false);
@@ -75,7 +55,7 @@ function Choices({ preferences }: { preferences: AccountPreferences }) {
       <Form submission={submission} action={text.save}>
         <fieldset className="choices">
           <legend>{text.language}</legend>
-          {(["en", "nl"] as const).map((tag) => (
+          {languageTags.map((tag) => (
             <label key={tag} className="check" lang={tag}>
               <input
                 type="radio"

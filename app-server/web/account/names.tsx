@@ -2,26 +2,12 @@ import type { SessionInfo } from "@anteroom/shared/wire/app";
 import { useState } from "react";
 import { app, queries } from "../api/client.ts";
 import { type Failure, Field, Form, useSubmission } from "../ui/form.tsx";
-import { texts, useTexts } from "../words/language.tsx";
+import { accountWords } from "../words/account.ts";
+import { useWords } from "../words/language.tsx";
 import { Done, Section } from "./section.tsx";
 
-const words = texts({
-  en: {
-    firstname: "First name",
-    lastname: "Last name",
-    save: "Save my names",
-    saved: "Your names are saved.",
-  },
-  nl: {
-    firstname: "Voornaam",
-    lastname: "Achternaam",
-    save: "Bewaar mijn namen",
-    saved: "Je namen zijn bewaard.",
-  },
-});
-
 export function AccountNames({ user, title }: { user: SessionInfo["user"]; title: string }) {
-  const text = useTexts(words);
+  const text = useWords(accountWords).names;
   const [firstname, setFirstname] = useState(user.firstname);
   const [lastname, setLastname] = useState(user.lastname);
   const [isSaved, setSaved] = useState(false);

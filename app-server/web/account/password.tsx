@@ -3,40 +3,14 @@ import { useState } from "react";
 import { app, auth, fromCookie, queries } from "../api/client.ts";
 import { type Failure, FailureNote, Form, useSubmission } from "../ui/form.tsx";
 import { findPasswordFault, PasswordField } from "../ui/password.tsx";
-import { texts, useTexts } from "../words/language.tsx";
+import { accountWords } from "../words/account.ts";
+import { useWords } from "../words/language.tsx";
 import { Done, focusSection, Section } from "./section.tsx";
-
-const words = texts({
-  en: {
-    lead: "A new password signs you out everywhere but here.",
-    change: "Choose a new password",
-    current: "Current password",
-    next: "New password",
-    again: "New password, once more",
-    action: "Change my password",
-    changed: "Your password is changed, and you are signed out everywhere else.",
-    forgotten: "Don’t remember the current one?",
-    send: "Send me a link to change it",
-    sent: (email: string) => `A mail with a link is on its way to ${email}.`,
-  },
-  nl: {
-    lead: "Met een nieuw wachtwoord ben je overal afgemeld, behalve hier.",
-    change: "Kies een nieuw wachtwoord",
-    current: "Huidig wachtwoord",
-    next: "Nieuw wachtwoord",
-    again: "Nieuw wachtwoord, nog een keer",
-    action: "Verander mijn wachtwoord",
-    changed: "Je wachtwoord is veranderd, en je bent overal elders afgemeld.",
-    forgotten: "Weet je het huidige niet meer?",
-    send: "Stuur me een link om het te veranderen",
-    sent: (email: string) => `Een mail met een link is onderweg naar ${email}.`,
-  },
-});
 
 type User = SessionInfo["user"];
 
 export function AccountPassword({ user, title }: { user: User; title: string }) {
-  const text = useTexts(words);
+  const text = useWords(accountWords).password;
   const [isChanged, setChanged] = useState(false);
   return (
     <Section id="password" title={title} lead={text.lead}>
@@ -59,7 +33,7 @@ export function AccountPassword({ user, title }: { user: User; title: string }) 
 }
 
 function ChangePassword({ user, onChanged }: { user: User; onChanged: () => void }) {
-  const text = useTexts(words);
+  const text = useWords(accountWords).password;
   const [current, setCurrent] = useState("");
   const [next, setNext] = useState("");
   const [again, setAgain] = useState("");
@@ -118,7 +92,7 @@ async function changePassword(current: string, next: string): Promise<Failure | 
 
 /** The same mail as for whoever has forgotten it. */
 function SendLink({ email }: { email: string }) {
-  const text = useTexts(words);
+  const text = useWords(accountWords).password;
   const [outcome, setOutcome] = useState<Failure | "sent">();
   const send = async () => {
     const result = await app("POST /account/request_password_link", { email });

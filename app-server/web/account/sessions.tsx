@@ -5,54 +5,18 @@ import { app } from "../api/client.ts";
 import { AskPassword, atPassword } from "../ui/ask-password.tsx";
 import { type Failure, FailureNote } from "../ui/form.tsx";
 import { Loading } from "../ui/page.tsx";
-import { messages } from "../words/errors.ts";
-import { texts, useFormats, useTexts } from "../words/language.tsx";
+import { accountWords } from "../words/account.ts";
+import { errorWords } from "../words/errors.ts";
+import { useFormats, useWords } from "../words/language.tsx";
 import { readDevice } from "./device.ts";
 import { Done, focusSection, Section } from "./section.tsx";
-
-const words = texts({
-  en: {
-    lead: "If you do not know one of these, end it and choose a new password.",
-    on: (browser: string, system: string) => `${browser} on ${system}`,
-    browser: "A browser",
-    program: "A program",
-    current: "This device",
-    seen: (ago: string) => `Last seen ${ago}`,
-    now: "In use now",
-    since: (date: string) => `signed in ${date}`,
-    end: "Sign out",
-    endNamed: (device: string, date: string) => `Sign out: ${device}, signed in ${date}`,
-    endOthers: "Sign out everywhere else",
-    alone: "You are signed in nowhere else.",
-    ended: "Signed out there.",
-    endedOthers: "You are signed out everywhere else.",
-    goOn: "Sign out there",
-  },
-  nl: {
-    lead: "Ken je er een niet, beëindig die dan en kies een nieuw wachtwoord.",
-    on: (browser: string, system: string) => `${browser} op ${system}`,
-    browser: "Een browser",
-    program: "Een programma",
-    current: "Dit apparaat",
-    seen: (ago: string) => `Laatst gezien ${ago}`,
-    now: "Nu in gebruik",
-    since: (date: string) => `aangemeld op ${date}`,
-    end: "Meld af",
-    endNamed: (device: string, date: string) => `Meld af: ${device}, aangemeld op ${date}`,
-    endOthers: "Meld me overal elders af",
-    alone: "Je bent nergens anders aangemeld.",
-    ended: "Daar afgemeld.",
-    endedOthers: "Je bent overal elders afgemeld.",
-    goOn: "Meld daar af",
-  },
-});
 
 /** Which sessions the person wants to end. */
 type Which = "others" | { id: string };
 
 export function AccountSessions({ title }: { title: string }) {
-  const text = useTexts(words);
-  const message = useTexts(messages);
+  const text = useWords(accountWords).sessions;
+  const message = useWords(errorWords);
   const { data, isError, refetch } = useQuery({ queryKey: ["account", "sessions"], queryFn: readSessions });
   const [asked, setAsked] = useState<Which>();
   const [failure, setFailure] = useState<Failure>();
@@ -128,7 +92,7 @@ async function endSessions(which: Which, password: string | undefined): Promise<
 const justNow = 120;
 
 function Session({ session, onEnd }: { session: SessionOverview; onEnd: () => void }) {
-  const text = useTexts(words);
+  const text = useWords(accountWords).sessions;
   const { ago, date, dateTime } = useFormats();
   const { browser, system } = readDevice(session.user_agent);
   const device =

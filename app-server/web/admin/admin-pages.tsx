@@ -1,7 +1,7 @@
 import { Link, Redirect, Route, Switch, useLocation } from "wouter";
 import { useSession } from "../api/client.ts";
 import { NotFound, Page, SessionPending } from "../ui/page.tsx";
-import { texts, useTexts } from "../words/language.tsx";
+import { useWords } from "../words/language.tsx";
 import { DecisionsPage } from "./log/log-page.tsx";
 import { MailPage } from "./mail/mail-page.tsx";
 import { Messages } from "./messages.tsx";
@@ -10,33 +10,7 @@ import { PeoplePage } from "./people/people-page.tsx";
 import { Proof } from "./proof.tsx";
 import { QueuePage } from "./queue/queue-page.tsx";
 import "../styles/admin.css";
-
-const words = texts({
-  en: {
-    rooms: "Administration",
-    queue: "Requests",
-    people: "People",
-    mail: "Mail",
-    decisions: "Log",
-    overview: "Overview",
-    refused: "This page is for administrators",
-    refusedLead: (email: string) => `You are signed in as ${email}, and this account may not decide about others.`,
-    refusedMore: "If it should, ask an administrator to make you one. Then load this page again.",
-    account: "Your account",
-  },
-  nl: {
-    rooms: "Beheer",
-    queue: "Aanvragen",
-    people: "Mensen",
-    mail: "Mail",
-    decisions: "Logboek",
-    overview: "Overzicht",
-    refused: "Deze pagina is voor beheerders",
-    refusedLead: (email: string) => `Je bent aangemeld als ${email}, en dit account mag niet over anderen beslissen.`,
-    refusedMore: "Hoort dat wel zo te zijn, vraag dan een beheerder om het recht. Laad deze pagina daarna opnieuw.",
-    account: "Je account",
-  },
-});
+import { adminWords } from "../words/admin.ts";
 
 /** Everything below `/admin`, for those who are signed in and hold the permission. */
 export function AdminPages() {
@@ -70,7 +44,7 @@ const rooms = [
 ] as const;
 
 function Rooms() {
-  const text = useTexts(words);
+  const text = useWords(adminWords).rooms;
   const [path] = useLocation();
   return (
     <nav className="rooms" aria-label={text.rooms}>
@@ -84,7 +58,7 @@ function Rooms() {
 }
 
 function Refused({ email }: { email: string }) {
-  const text = useTexts(words);
+  const text = useWords(adminWords).rooms;
   return (
     <Page title={text.refused} lead={text.refusedLead(email)}>
       <p className="aside">{text.refusedMore}</p>

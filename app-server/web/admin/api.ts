@@ -1,7 +1,7 @@
 import type { AppClientResult, AppFailure, AppRouteInput } from "@anteroom/shared/client/app";
 import type { AppRoute, AppRoutes, QueuedRegistration } from "@anteroom/shared/wire/app";
 import { app, queries } from "../api/client.ts";
-import type { ErrorCode } from "../words/errors.ts";
+import type { ErrorCode } from "../api/errors.ts";
 import { untilProven } from "./proof.tsx";
 
 /** Reading and changing things as an administrator. */

@@ -1,8 +1,7 @@
 import { type ReactNode, useEffect, useId, useRef } from "react";
-import { texts, useTexts } from "../words/language.tsx";
+import { adminWords } from "../words/admin.ts";
+import { useWords } from "../words/language.tsx";
 import { CrossIcon } from "./parts.tsx";
-
-const words = texts({ en: { close: "Close" }, nl: { close: "Sluiten" } });
 
 /** Where the focus goes: to what is to be filled in, else to the button that changes nothing. */
 const firstField = "textarea, input";
@@ -22,7 +21,7 @@ interface DialogProps {
 export function Dialog({ title, children, onClose, width = "narrow" }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
   const id = useId();
-  const { close } = useTexts(words);
+  const { close } = useWords(adminWords).dialog;
   useEffect(() => {
     const dialog = element.current;
     const before = document.activeElement;

@@ -1,8 +1,7 @@
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useRef, useState } from "react";
-import { texts, useTexts } from "../words/language.tsx";
+import { adminWords } from "../words/admin.ts";
+import { useWords } from "../words/language.tsx";
 import { CrossIcon } from "./parts.tsx";
-
-const words = texts({ en: { dismiss: "Dismiss this message" }, nl: { dismiss: "Verberg deze melding" } });
 
 /** What came of something the administrator did, shown at the edge of the page and read out. */
 export interface Message {
@@ -69,7 +68,7 @@ function Cards({ shown, onDismiss }: CardsProps) {
 
 function Card({ message, onDismiss }: { message: Shown; onDismiss: (id: number) => void }) {
   const { id, text: said, tone, action } = message;
-  const text = useTexts(words);
+  const text = useWords(adminWords).messages;
   const element = useRef<HTMLDivElement>(null);
   const time = action ? goodNewsFor.withAction : goodNewsFor.plain;
   useEffect(() => {

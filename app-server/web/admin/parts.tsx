@@ -1,15 +1,11 @@
 import { type ReactNode, useEffect, useId, useState } from "react";
 import { Loading } from "../ui/page.tsx";
-import { messages } from "../words/errors.ts";
-import { texts, useFormats, useTexts } from "../words/language.tsx";
+import { adminWords } from "../words/admin.ts";
+import { errorWords } from "../words/errors.ts";
+import { useFormats, useWords } from "../words/language.tsx";
 import { errorOf } from "./api.ts";
 
 /** Small things that every page of administration is made of. */
-
-const words = texts({
-  en: { again: "Try again", more: "Show more", search: "Search", busy: "One moment…" },
-  nl: { again: "Probeer opnieuw", more: "Toon meer", search: "Zoeken", busy: "Een ogenblik…" },
-});
 
 export function CrossIcon() {
   return (
@@ -55,7 +51,7 @@ export function ActionButton({
   /** The same was begun in another way, such as with a key. */
   isBusy?: boolean;
 }) {
-  const { busy } = useTexts(words);
+  const { busy } = useWords(adminWords).parts;
   const [isRunning, setRunning] = useState(false);
   const isBusy = isRunning || isBusyElsewhere;
   const press = () => {
@@ -131,8 +127,8 @@ interface LoadedProps {
 
 /** What is shown while something is read for the first time, and when that failed. */
 export function Loaded({ query, children }: LoadedProps) {
-  const text = useTexts(words);
-  const message = useTexts(messages);
+  const text = useWords(adminWords).parts;
+  const message = useWords(errorWords);
   if (query.isPending) return <Loading />;
   return (
     <>
@@ -154,7 +150,7 @@ interface MoreProps {
 }
 
 export function MoreButton({ query }: MoreProps) {
-  const text = useTexts(words);
+  const text = useWords(adminWords).parts;
   if (!query.hasNextPage) return null;
   return (
     <div className="more-rows">

@@ -2,13 +2,9 @@ import type { AppFailure } from "@anteroom/shared/client/app";
 import { useSyncExternalStore } from "react";
 import { AskPassword, atPassword } from "../ui/ask-password.tsx";
 import type { Failure } from "../ui/form.tsx";
-import { texts, useTexts } from "../words/language.tsx";
+import { adminWords } from "../words/admin.ts";
+import { useWords } from "../words/language.tsx";
 import { Dialog } from "./dialog.tsx";
-
-const words = texts({
-  en: { title: "Is it you?", goOn: "Go on" },
-  nl: { title: "Ben jij het?", goOn: "Ga door" },
-});
 
 type Answer = { ok: true } | AppFailure;
 
@@ -50,7 +46,7 @@ export function untilProven<A extends Answer>(
 
 /** Asks for the password while something waits for it: once for all of it, for the server remembers it a while. */
 export function Proof() {
-  const text = useTexts(words);
+  const text = useWords(adminWords).proof;
   const waiting = useSyncExternalStore(subscribe, () => pending);
   const [first] = waiting;
   if (first === undefined) return null;

@@ -1,20 +1,8 @@
 import { useEffect, useRef, useState } from "react";
-import { texts, useTexts } from "../words/language.tsx";
+import { useWords } from "../words/language.tsx";
+import { uiWords } from "../words/ui.ts";
 import { type Failure, Form, useSubmission } from "./form.tsx";
 import { PasswordField } from "./password.tsx";
-
-const words = texts({
-  en: {
-    why: "You signed in some time ago. Type your password, so that we know it is you.",
-    password: "Your password",
-    cancel: "Leave it",
-  },
-  nl: {
-    why: "Je hebt je een tijd geleden aangemeld. Vul je wachtwoord in, zodat we weten dat jij het bent.",
-    password: "Je wachtwoord",
-    cancel: "Laat maar",
-  },
-});
 
 interface AskProps {
   /** What is done with it. */
@@ -25,7 +13,7 @@ interface AskProps {
 
 /** For what an open browser alone does not do. */
 export function AskPassword({ action, onPassword, onCancel }: AskProps) {
-  const text = useTexts(words);
+  const text = useWords(uiWords).askPassword;
   const [password, setPassword] = useState("");
   const submission = useSubmission(() => onPassword(password));
   const box = useRef<HTMLDivElement>(null);

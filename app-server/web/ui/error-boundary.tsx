@@ -1,15 +1,7 @@
 import { Component, type ReactNode } from "react";
-import { texts, useTexts } from "../words/language.tsx";
+import { useWords } from "../words/language.tsx";
+import { uiWords } from "../words/ui.ts";
 import { Page } from "./page.tsx";
-
-const words = texts({
-  en: { title: "This page stopped working", lead: "Nothing you had saved is lost.", again: "Load it again" },
-  nl: {
-    title: "Deze pagina doet het niet meer",
-    lead: "Niets van wat je had opgeslagen is verloren.",
-    again: "Laad haar opnieuw",
-  },
-});
 
 /** React offers this as a class alone. */
 export class ErrorBoundary extends Component<{ children: ReactNode }, { hasFailed: boolean }> {
@@ -25,7 +17,7 @@ export class ErrorBoundary extends Component<{ children: ReactNode }, { hasFaile
 }
 
 function Broken() {
-  const text = useTexts(words);
+  const text = useWords(uiWords).broken;
   return (
     <Page title={text.title} lead={text.lead}>
       <button type="button" className="button" onClick={() => location.reload()}>

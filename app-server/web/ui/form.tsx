@@ -1,14 +1,10 @@
 import type { AppFailure } from "@anteroom/shared/client/app";
 import { type FormEvent, type InputHTMLAttributes, type ReactNode, useId, useRef, useState } from "react";
 import { noticeSignOut, sessionChanged } from "../api/client.ts";
-import { type ErrorCode, messages } from "../words/errors.ts";
-import { texts, useTexts } from "../words/language.tsx";
-import { waits } from "../words/waits.ts";
-
-const words = texts({
-  en: { busy: "One moment…", required: "Fill this in." },
-  nl: { busy: "Een ogenblik…", required: "Vul dit in." },
-});
+import type { ErrorCode } from "../api/errors.ts";
+import { errorWords } from "../words/errors.ts";
+import { useWords } from "../words/language.tsx";
+import { uiWords } from "../words/ui.ts";
 
 /** What went wrong with a submission. `field` names the input that it is about. */
 export interface Failure {
@@ -79,7 +75,7 @@ interface FormProps {
 
 /** A form with one button. What is wrong as a whole is said above the button, and read out. */
 export function Form({ submission: { isBusy, failure, onSubmit }, children, action, more, tone }: FormProps) {
-  const { busy } = useTexts(words);
+  const { busy } = useWords(uiWords).form;
   return (
     <form className="form" onSubmit={onSubmit}>
       {children}
@@ -95,8 +91,8 @@ export function Form({ submission: { isBusy, failure, onSubmit }, children, acti
 }
 
 export function FailureNote({ failure }: { failure: Failure }) {
-  const message = useTexts(messages)[failure.error];
-  const { tooMany } = useTexts(waits);
+  const message = useWords(errorWords)[failure.error];
+  const { tooMany } = useWords(uiWords);
   const isAboutTime = failure.error === "rate_limited" && failure.retryAfter !== undefined;
   return <p className="note note-bad">{isAboutTime ? tooMany(failure.retryAfter ?? 0) : message}</p>;
 }
@@ -115,7 +111,7 @@ interface FieldProps extends Omit<InputHTMLAttributes<HTMLInputElement>, "value"
 /** One labelled input, with its hint and what is wrong with it. */
 export function Field({ label, name, value, onValue, hint, failure, inside, ...input }: FieldProps) {
   const id = useId();
-  const message = useTexts(messages);
+  const message = useWords(errorWords);
   const isWrong = failure?.field === name;
   const described = [hint ? `${id}-hint` : "", isWrong ? `${id}-wrong` : ""].filter(Boolean).join(" ");
   return (

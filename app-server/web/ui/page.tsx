@@ -1,28 +1,11 @@
 import { type ReactNode, useEffect, useRef } from "react";
 import { Link } from "wouter";
 import { useSessionFailure } from "../api/client.ts";
+import type { ErrorCode } from "../api/errors.ts";
 import { site } from "../api/site.ts";
-import { type ErrorCode, messages } from "../words/errors.ts";
-import { texts, useTexts } from "../words/language.tsx";
-
-const words = texts({
-  en: {
-    loading: "Loading…",
-    missing: "There is no such page",
-    missingMore: "The address may be mistyped, or the page has moved.",
-    home: "Go to the start page",
-    unreachable: "We cannot look just now",
-    again: "Try again",
-  },
-  nl: {
-    loading: "Laden…",
-    missing: "Deze pagina bestaat niet",
-    missingMore: "Misschien is het adres verkeerd getypt, of is de pagina verhuisd.",
-    home: "Naar de startpagina",
-    unreachable: "We kunnen nu even niet kijken",
-    again: "Probeer het opnieuw",
-  },
-});
+import { errorWords } from "../words/errors.ts";
+import { useWords } from "../words/language.tsx";
+import { uiWords } from "../words/ui.ts";
 
 interface PageProps {
   title: string;
@@ -60,7 +43,7 @@ export function Page({ title, lead, above, children, width = "narrow" }: PagePro
 }
 
 export function Loading() {
-  const { loading } = useTexts(words);
+  const { loading } = useWords(uiWords).page;
   return (
     <div className="loading" role="status">
       <span className="spinner" aria-hidden="true" />
@@ -77,8 +60,8 @@ interface UnreachableProps {
 
 /** Instead of a page that the server did not give. */
 export function Unreachable({ error, onAgain }: UnreachableProps) {
-  const text = useTexts(words);
-  const message = useTexts(messages);
+  const text = useWords(uiWords).page;
+  const message = useWords(errorWords);
   return (
     <Page title={text.unreachable} lead={message[(error.cause as ErrorCode | undefined) ?? "internal_error"]}>
       <p>
@@ -97,7 +80,7 @@ export function SessionPending() {
 }
 
 export function NotFound() {
-  const text = useTexts(words);
+  const text = useWords(uiWords).page;
   return (
     <Page title={text.missing} lead={text.missingMore}>
       <p>

@@ -1,25 +1,7 @@
 import { useEffect, useState } from "react";
-import { texts, useTexts } from "../words/language.tsx";
+import { useWords } from "../words/language.tsx";
+import { uiWords } from "../words/ui.ts";
 import { type Failure, Field } from "./form.tsx";
-
-const words = texts({
-  en: {
-    show: "Show",
-    hide: "Hide",
-    showLabel: "Show the password",
-    hint: "A few words that mean something to you alone are strong and easy to keep in mind. Pasting is fine.",
-    strength: "Strength",
-    steps: ["very easy to guess", "easy to guess", "better, not yet good", "good", "very good"],
-  },
-  nl: {
-    show: "Toon",
-    hide: "Verberg",
-    showLabel: "Toon het wachtwoord",
-    hint: "Een paar woorden die alleen voor jou iets betekenen zijn sterk en makkelijk te onthouden. Plakken mag.",
-    strength: "Sterkte",
-    steps: ["heel makkelijk te raden", "makkelijk te raden", "beter, nog niet goed", "goed", "heel goed"],
-  },
-});
 
 interface PasswordProps {
   label: string;
@@ -34,7 +16,7 @@ interface PasswordProps {
 
 export function PasswordField({ name = "password", kind, context = [], ...props }: PasswordProps) {
   const [isShown, setShown] = useState(false);
-  const text = useTexts(words);
+  const text = useWords(uiWords).password;
   return (
     <Field
       {...props}
@@ -79,7 +61,7 @@ export function findPasswordFault(password: string): Failure | undefined {
 /** How hard a password is to guess, 0 to 4. The word lists are large and are fetched when somebody begins to type. */
 function Strength({ password, context }: { password: string; context: string[] }) {
   const [score, setScore] = useState<number>();
-  const { strength, steps } = useTexts(words);
+  const { strength, steps } = useWords(uiWords).password;
   const known = context.join("\n");
   useEffect(() => {
     if (password === "") {

@@ -2,31 +2,12 @@ import type { ReactNode } from "react";
 import { Link, useLocation } from "wouter";
 import { app, sessionChanged, useSession } from "../api/client.ts";
 import { site } from "../api/site.ts";
-import { texts, useLanguage, useTexts } from "../words/language.tsx";
-
-const words = texts({
-  en: {
-    skip: "Skip to the content",
-    main: "Main",
-    signUp: "Sign up",
-    signIn: "Sign in",
-    signOut: "Sign out",
-    administration: "Administration",
-    language: "Language",
-  },
-  nl: {
-    skip: "Naar de inhoud",
-    main: "Hoofdmenu",
-    signUp: "Registreren",
-    signIn: "Aanmelden",
-    signOut: "Afmelden",
-    administration: "Beheer",
-    language: "Taal",
-  },
-});
+import { useLanguage, useWords } from "../words/language.tsx";
+import { languages, languageTags } from "../words/languages.ts";
+import { uiWords } from "../words/ui.ts";
 
 export function Shell({ children }: { children: ReactNode }) {
-  const text = useTexts(words);
+  const text = useWords(uiWords).shell;
   return (
     <>
       <a className="skip" href="#content">
@@ -51,7 +32,7 @@ export function Shell({ children }: { children: ReactNode }) {
 
 /** “Sign up” and “Sign in” until somebody is signed in; then their name and the way out. */
 function Navigation() {
-  const text = useTexts(words);
+  const text = useWords(uiWords).shell;
   const session = useSession();
   if (session === undefined) return null;
   if (session === null)
@@ -95,14 +76,12 @@ function SignOut({ label }: { label: string }) {
   );
 }
 
-const names = { en: "English", nl: "Nederlands" } as const;
-
 function LanguageChoice({ label }: { label: string }) {
   const { language, setLanguage } = useLanguage();
   return (
     <fieldset className="languages">
       <legend className="hidden">{label}</legend>
-      {(["en", "nl"] as const).map((tag) => (
+      {languageTags.map((tag) => (
         <button
           key={tag}
           type="button"
@@ -111,7 +90,7 @@ function LanguageChoice({ label }: { label: string }) {
           aria-pressed={tag === language}
           onClick={() => setLanguage(tag)}
         >
-          {names[tag]}
+          {languages[tag]}
         </button>
       ))}
     </fieldset>

@@ -5,33 +5,9 @@ import { auth } from "../api/client.ts";
 import { CodeField, type Failure, FailureNote, Form, findRefusedCookie, useSubmission } from "../ui/form.tsx";
 import { Page } from "../ui/page.tsx";
 import { findPasswordFault, PasswordField } from "../ui/password.tsx";
-import { texts, useTexts } from "../words/language.tsx";
+import { useWords } from "../words/language.tsx";
+import { visitWords } from "../words/visit.ts";
 import { Progress } from "./progress.tsx";
-
-const words = texts({
-  en: {
-    title: "Activate your account",
-    lead: (email: string) => `You are approved. A mail with your code is on its way to ${email}.`,
-    leadWithCode: (email: string) => `You are approved. Choose a password for ${email}, and you are in.`,
-    code: "Code from the mail",
-    password: "Password",
-    action: "Activate my account",
-    lost: "No mail yet? Look into the folder for spam, or",
-    again: "have it sent again",
-    asked: "A new mail is on its way.",
-  },
-  nl: {
-    title: "Activeer je account",
-    lead: (email: string) => `Je bent goedgekeurd. Een mail met je code is onderweg naar ${email}.`,
-    leadWithCode: (email: string) => `Je bent goedgekeurd. Kies een wachtwoord voor ${email}, en je bent binnen.`,
-    code: "Code uit de mail",
-    password: "Wachtwoord",
-    action: "Activeer mijn account",
-    lost: "Nog geen mail? Kijk in je map voor spam, of",
-    again: "laat hem opnieuw sturen",
-    asked: "Een nieuwe mail is onderweg.",
-  },
-});
 
 interface ActivationProps {
   signupToken: string;
@@ -43,7 +19,7 @@ interface ActivationProps {
 
 /** Code and password, and then the account is there. Each step may have been done by an earlier press of the button. */
 export function Activation({ signupToken, email, code: given, onExpired }: ActivationProps) {
-  const text = useTexts(words);
+  const text = useWords(visitWords).activation;
   const [, navigate] = useLocation();
   const [code, setCode] = useState(given);
   const [password, setPassword] = useState("");
@@ -102,7 +78,7 @@ async function activate(signup_token: string, code: string, password: string): P
 const askedFor = 10_000;
 
 function SendAgain({ signupToken }: { signupToken: string }) {
-  const text = useTexts(words);
+  const text = useWords(visitWords).activation;
   const [failure, setFailure] = useState<Failure | "none">();
   const [isBusy, setBusy] = useState(false);
   const quietUntil = useRef(0);

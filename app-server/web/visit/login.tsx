@@ -4,44 +4,12 @@ import { auth, useSession } from "../api/client.ts";
 import { AddressField, type Failure, Form, findRefusedCookie, useSubmission } from "../ui/form.tsx";
 import { Page } from "../ui/page.tsx";
 import { PasswordField } from "../ui/password.tsx";
-import { texts, useTexts } from "../words/language.tsx";
-
-const words = texts({
-  en: {
-    title: "Sign in",
-    email: "E-mail address",
-    password: "Password",
-    action: "Sign in",
-    wrong: "Address or password is not right. Check both, or choose a new password.",
-    goOn: "Sign in to go on to the page you asked for.",
-    forgot: "Forgot your password?",
-    noAccount: "No account yet?",
-    signUp: "Sign up",
-    reset: "Your new password is set, and you have been signed out everywhere. Sign in with it.",
-    resetHere: "The new password is set. Sign out here to use it.",
-    already: "You are signed in already.",
-    account: "Your account",
-  },
-  nl: {
-    title: "Aanmelden",
-    email: "E-mailadres",
-    password: "Wachtwoord",
-    action: "Meld me aan",
-    wrong: "Adres of wachtwoord klopt niet. Controleer beide, of kies een nieuw wachtwoord.",
-    goOn: "Meld je aan om verder te gaan naar de pagina die je vroeg.",
-    forgot: "Wachtwoord vergeten?",
-    noAccount: "Nog geen account?",
-    signUp: "Registreer je",
-    reset: "Je nieuwe wachtwoord is ingesteld, en je bent overal afgemeld. Meld je ermee aan.",
-    resetHere: "Het nieuwe wachtwoord is ingesteld. Meld je hier af om het te gebruiken.",
-    already: "Je bent al aangemeld.",
-    account: "Je account",
-  },
-});
+import { useWords } from "../words/language.tsx";
+import { visitWords } from "../words/visit.ts";
 
 /** Never says which of the two was wrong, because the server does not. */
 export function LoginPage() {
-  const text = useTexts(words);
+  const text = useWords(visitWords).login;
   const session = useSession();
   const [, navigate] = useLocation();
   const search = new URLSearchParams(useSearch());

@@ -1,10 +1,6 @@
 import { AddressField, type Failure, Field } from "../ui/form.tsx";
-import { texts, useTexts } from "../words/language.tsx";
-
-const words = texts({
-  en: { firstname: "First name", lastname: "Last name", email: "E-mail address" },
-  nl: { firstname: "Voornaam", lastname: "Achternaam", email: "E-mailadres" },
-});
+import { useWords } from "../words/language.tsx";
+import { visitWords } from "../words/visit.ts";
 
 export interface PersonGiven {
   firstname: string;
@@ -24,7 +20,7 @@ interface PersonFieldsProps {
 
 /** Names and address of somebody who wants an account. */
 export function PersonFields({ person, onPerson, failure, addressHint }: PersonFieldsProps) {
-  const text = useTexts(words);
+  const text = useWords(visitWords).person;
   const fieldOf = (name: keyof PersonGiven) => ({
     label: text[name],
     name,

@@ -7,62 +7,8 @@ import { useCleanAddress } from "../ui/clean-address.ts";
 import { AddressField, CodeField, type Failure, Form, useSubmission } from "../ui/form.tsx";
 import { Loading, Page, Unreachable } from "../ui/page.tsx";
 import { findPasswordFault, PasswordField } from "../ui/password.tsx";
-import { texts, useTexts } from "../words/language.tsx";
-
-const words = texts({
-  en: {
-    title: "Choose a new password",
-    lead: "Tell us the address of your account. If there is one, a mail with a link is written to it.",
-    over: "This link has expired or was used already. Ask for a new one here.",
-    newer: "There is a newer mail",
-    newerLead: "It brings a link of its own, and that is the one that works. Open the newest mail you got.",
-    expired: "This link has expired",
-    expiredLead: "Links work for a short while only. One press, and a new one is sent to the same address.",
-    renew: "Send me a new link",
-    renewed: "A new link is on its way to the same address. The old one no longer works.",
-    otherAddress: "Use another address",
-    email: "E-mail address",
-    ask: "Send me a link",
-    sentTitle: "Look into your mailbox",
-    sentLead: (address: string) =>
-      `If there is an account with the address ${address}, a mail with a link is on its way there. You can open it on any device.`,
-    sentMore: "No mail after a few minutes? Look into the folder for spam, and whether the address is the right one.",
-    typed: "Type the code from the mail instead",
-    code: "Code from the mail",
-    newTitle: "Your new password",
-    newLead: (address: string) => `Choose it for ${address}. You are then signed out everywhere.`,
-    password: "New password",
-    set: "Set the password",
-    again: "Ask for another link",
-    back: "Back to signing in",
-  },
-  nl: {
-    title: "Kies een nieuw wachtwoord",
-    lead: "Geef het adres van je account. Als er een is, gaat er een mail met een link naartoe.",
-    over: "Deze link is verlopen of al gebruikt. Vraag hier een nieuwe.",
-    newer: "Er is een nieuwere mail",
-    newerLead: "Daarin staat een eigen link, en die werkt. Open de nieuwste mail die je kreeg.",
-    expired: "Deze link is verlopen",
-    expiredLead: "Links werken maar korte tijd. Eén druk op de knop, en er gaat een nieuwe naar hetzelfde adres.",
-    renew: "Stuur me een nieuwe link",
-    renewed: "Een nieuwe link is onderweg naar hetzelfde adres. De oude werkt niet meer.",
-    otherAddress: "Gebruik een ander adres",
-    email: "E-mailadres",
-    ask: "Stuur me een link",
-    sentTitle: "Kijk in je mailbox",
-    sentLead: (address: string) =>
-      `Als er een account met het adres ${address} is, is een mail met een link daarheen onderweg. Je kunt hem op elk apparaat openen.`,
-    sentMore: "Na een paar minuten nog geen mail? Kijk in je map voor spam, en of het adres klopt.",
-    typed: "Typ liever de code uit de mail",
-    code: "Code uit de mail",
-    newTitle: "Je nieuwe wachtwoord",
-    newLead: (address: string) => `Kies het voor ${address}. Daarna ben je overal afgemeld.`,
-    password: "Nieuw wachtwoord",
-    set: "Stel het wachtwoord in",
-    again: "Vraag een andere link",
-    back: "Terug naar aanmelden",
-  },
-});
+import { useWords } from "../words/language.tsx";
+import { recoverWords } from "../words/recover.ts";
 
 /** Asks for a link; or, opened by one, for the new password. Opening it changes nothing. */
 export function RecoverPage() {
@@ -85,7 +31,7 @@ interface FromLinkProps {
 }
 
 function FromLink({ token, code, onOver }: FromLinkProps) {
-  const text = useTexts(words);
+  const text = useWords(recoverWords);
   const { data, error, refetch } = useQuery({
     queryKey: ["password-link", token],
     queryFn: () => readLink(token),
@@ -124,7 +70,7 @@ async function readLink(token: string): Promise<{ email: string } | "expired" | 
 
 /** One press sends a new link to where the old one went. */
 function Expired({ token, onOver }: { token: string; onOver: () => void }) {
-  const text = useTexts(words);
+  const text = useWords(recoverWords);
   const [isSent, setSent] = useState(false);
   const submission = useSubmission(async (): Promise<Failure | undefined> => {
     const result = await app("POST /account/request_password_link", { token });
@@ -157,7 +103,7 @@ function Expired({ token, onOver }: { token: string; onOver: () => void }) {
 }
 
 function AskForLink({ isOver }: { isOver: boolean }) {
-  const text = useTexts(words);
+  const text = useWords(recoverWords);
   const [email, setEmail] = useState("");
   const [isSent, setSent] = useState(false);
   const submission = useSubmission(async (): Promise<Failure | undefined> => {
@@ -186,7 +132,7 @@ function AskForLink({ isOver }: { isOver: boolean }) {
 }
 
 function Sent({ email, onAgain }: { email: string; onAgain: () => void }) {
-  const text = useTexts(words);
+  const text = useWords(recoverWords);
   return (
     <Page title={text.sentTitle} lead={text.sentLead(email)}>
       <p>{text.sentMore}</p>
@@ -212,7 +158,7 @@ interface SetPasswordProps {
 }
 
 function SetPassword({ by, email, code: given, onOver }: SetPasswordProps) {
-  const text = useTexts(words);
+  const text = useWords(recoverWords);
   const [, navigate] = useLocation();
   const [code, setCode] = useState(given);
   const [asksForCode, setAsksForCode] = useState(given === "");

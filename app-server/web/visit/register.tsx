@@ -3,31 +3,13 @@ import { Link, useLocation } from "wouter";
 import { app } from "../api/client.ts";
 import { type Failure, Form, failureOf, useSubmission } from "../ui/form.tsx";
 import { Page } from "../ui/page.tsx";
-import { texts, useLanguage, useTexts } from "../words/language.tsx";
+import { useLanguage, useWords } from "../words/language.tsx";
+import { visitWords } from "../words/visit.ts";
 import { nobody, PersonFields } from "./person-fields.tsx";
 import { Progress } from "./progress.tsx";
 
-const words = texts({
-  en: {
-    title: "Ask for an account",
-    lead: "An administrator looks at your request. You choose a password afterwards.",
-    emailHint: "This is where your code is sent, and what you sign in with.",
-    send: "Send my request",
-    already: "You have an account already?",
-    signIn: "Sign in",
-  },
-  nl: {
-    title: "Vraag een account aan",
-    lead: "Een beheerder bekijkt je aanvraag. Je wachtwoord kies je daarna.",
-    emailHint: "Hierheen gaat je code, en hiermee meld je je aan.",
-    send: "Verstuur mijn aanvraag",
-    already: "Heb je al een account?",
-    signIn: "Meld je aan",
-  },
-});
-
 export function RegisterPage() {
-  const text = useTexts(words);
+  const text = useWords(visitWords).register;
   const { language } = useLanguage();
   const [, navigate] = useLocation();
   const [person, setPerson] = useState(nobody);

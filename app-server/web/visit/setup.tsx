@@ -4,25 +4,9 @@ import { app } from "../api/client.ts";
 import { useCleanAddress } from "../ui/clean-address.ts";
 import { type Failure, Form, failureOf, useSubmission } from "../ui/form.tsx";
 import { Page } from "../ui/page.tsx";
-import { texts, useTexts } from "../words/language.tsx";
+import { useWords } from "../words/language.tsx";
+import { setupWords } from "../words/setup.ts";
 import { nobody, PersonFields } from "./person-fields.tsx";
-
-const words = texts({
-  en: {
-    title: "Become the first administrator",
-    lead: "This link works once. Your address gets a code, with which you choose your password.",
-    go: "Go on",
-    missing: "This page needs a setup link",
-    missingLead: "Make one on the server, and open it here. It is good for an hour.",
-  },
-  nl: {
-    title: "Word de eerste beheerder",
-    lead: "Deze link werkt één keer. Je adres krijgt een code, waarmee je je wachtwoord kiest.",
-    go: "Verder",
-    missing: "Voor deze pagina is een link nodig",
-    missingLead: "Maak er een op de server, en open hem hier. Hij is een uur geldig.",
-  },
-});
 
 /** Of an address that differs behind `#` alone, browsers load nothing anew. */
 function useOtherLink(): void {
@@ -35,7 +19,7 @@ function useOtherLink(): void {
 
 /** The token came behind `#`, so no server has seen it. */
 export function SetupPage() {
-  const text = useTexts(words);
+  const text = useWords(setupWords);
   const token = useCleanAddress(({ hash }) => hash.slice(1));
   useOtherLink();
   const [, navigate] = useLocation();

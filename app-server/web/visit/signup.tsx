@@ -7,86 +7,10 @@ import { app, useSession } from "../api/client.ts";
 import { keepForReload, useCleanAddress } from "../ui/clean-address.ts";
 import { AddressField, CodeField, type Failure, Form, failureOf, useSubmission } from "../ui/form.tsx";
 import { Loading, Page, Unreachable } from "../ui/page.tsx";
-import { texts, useTexts } from "../words/language.tsx";
+import { useWords } from "../words/language.tsx";
+import { visitWords } from "../words/visit.ts";
 import { Activation } from "./activation.tsx";
 import { Progress } from "./progress.tsx";
-
-const words = texts({
-  en: {
-    waiting: "Your request is waiting for a decision",
-    waitingLead: (email: string) => `We will write to ${email} as soon as an administrator has decided.`,
-    waitingMore: "You can close this page: the mail brings you back. It is that mail that counts, not this page.",
-    mailed: "You got a mail with a code, perhaps because you asked on another device too?",
-    enterCode: "Type address and code",
-    checked: "This page looks again every few seconds.",
-    unseen: "We cannot look just now. This page tries again by itself.",
-    withdraw: "Withdraw my request",
-    withdrawMore: "Nobody decides about it any more. You can ask again whenever you like.",
-    withdrawn: "Your request is withdrawn",
-    withdrawnLead: "Nothing of it is kept but the note that there was one.",
-    rejected: "Your request was not accepted",
-    rejectedLead:
-      "If you left a reachable address, a mail tells you why. If you think this is a mistake, write to the administrators.",
-    home: "To the start page",
-    expired: "Your code has run out",
-    expiredLead: (email: string) =>
-      `You are still approved. Ask for a new code, and a new mail is written to ${email}.`,
-    renew: "Send me a new code",
-    haveCode: "I have a newer code",
-    taken: "This address has an account",
-    takenLead:
-      "An account has taken this address since you asked, so your request is over. Sign in with it, or ask with another address.",
-    gone: "This link leads nowhere any more",
-    goneLead:
-      "Most often the account is active already: then sign in. Otherwise the request has expired or was withdrawn, and you can ask again.",
-    account: "Your account",
-    signIn: "Sign in",
-    register: "Ask for an account",
-    code: "Activate your account",
-    codeLead: "Type the address you signed up with and the code from the mail.",
-    email: "E-mail address",
-    codeLabel: "Code from the mail",
-    go: "Go on",
-    notFound: "No sign-up waits for this address and code. Compare the code with the newest mail you got.",
-  },
-  nl: {
-    waiting: "Je aanvraag wacht op een beslissing",
-    waitingLead: (email: string) => `We schrijven naar ${email} zodra een beheerder heeft beslist.`,
-    waitingMore: "Deze pagina mag dicht: de mail brengt je terug. Die mail telt, niet deze pagina.",
-    mailed: "Kreeg je een mail met een code, misschien omdat je het ook op een ander apparaat vroeg?",
-    enterCode: "Typ adres en code",
-    checked: "Deze pagina kijkt om de paar seconden opnieuw.",
-    unseen: "We kunnen nu even niet kijken. Deze pagina probeert het vanzelf opnieuw.",
-    withdraw: "Trek mijn aanvraag in",
-    withdrawMore: "Er beslist dan niemand meer over. Opnieuw aanvragen mag altijd.",
-    withdrawn: "Je aanvraag is ingetrokken",
-    withdrawnLead: "Er blijft niets van bewaard, behalve dat er een was.",
-    rejected: "Je aanvraag is niet aangenomen",
-    rejectedLead:
-      "Is je adres bereikbaar, dan vertelt een mail je waarom. Denk je dat dit een vergissing is, schrijf dan de beheerders.",
-    home: "Naar de startpagina",
-    expired: "Je code is verlopen",
-    expiredLead: (email: string) =>
-      `Je bent nog steeds goedgekeurd. Vraag een nieuwe code, dan gaat er een nieuwe mail naar ${email}.`,
-    renew: "Stuur me een nieuwe code",
-    haveCode: "Ik heb een nieuwere code",
-    taken: "Dit adres heeft een account",
-    takenLead:
-      "Een account heeft dit adres gekregen nadat je je aanvraag deed, dus die is voorbij. Meld je ermee aan, of vraag het met een ander adres.",
-    gone: "Deze link leidt nergens meer heen",
-    goneLead:
-      "Meestal is het account al actief: meld je dan aan. Anders is de aanvraag verlopen of ingetrokken, en kun je opnieuw vragen.",
-    account: "Je account",
-    signIn: "Aanmelden",
-    register: "Vraag een account aan",
-    code: "Activeer je account",
-    codeLead: "Typ het adres waarmee je je registreerde en de code uit de mail.",
-    email: "E-mailadres",
-    codeLabel: "Code uit de mail",
-    go: "Verder",
-    notFound: "Bij dit adres en deze code wacht geen registratie. Vergelijk de code met de nieuwste mail die je kreeg.",
-  },
-});
 
 interface Handle {
   token: string;
@@ -121,7 +45,7 @@ interface RoomProps {
 }
 
 function WaitingRoom({ handle, onHandle }: RoomProps) {
-  const text = useTexts(words);
+  const text = useWords(visitWords).signup;
   const [isWithdrawn, setWithdrawn] = useState(false);
   const status = useQuery<Seen>({
     queryKey: ["registration", handle.token, handle.code],
@@ -208,7 +132,7 @@ async function readStatus({ token, code }: Handle): Promise<Seen> {
 }
 
 function Withdraw({ token, onWithdrawn }: { token: string; onWithdrawn: () => void }) {
-  const text = useTexts(words);
+  const text = useWords(visitWords).signup;
   const [isApproved, setApproved] = useState(false);
   const [code, setCode] = useState("");
   const submission = useSubmission(async (): Promise<Failure | undefined> => {
@@ -240,7 +164,7 @@ interface ExpiredProps {
 }
 
 function Expired({ handle, email, onRenewed, onHaveCode }: ExpiredProps) {
-  const text = useTexts(words);
+  const text = useWords(visitWords).signup;
   const submission = useSubmission(async () => {
     const result = await app("POST /auth/renew_signup", { registration_token: handle.token });
     if (!result.ok) return result;
@@ -265,7 +189,7 @@ function Expired({ handle, email, onRenewed, onHaveCode }: ExpiredProps) {
 }
 
 function Ended({ title, lead }: { title: string; lead: string }) {
-  const text = useTexts(words);
+  const text = useWords(visitWords).signup;
   const session = useSession();
   return (
     <Page title={title} lead={lead}>
@@ -283,7 +207,7 @@ function Ended({ title, lead }: { title: string; lead: string }) {
 
 /** For somebody who has the mail, but not the link: another device, or a mail program that breaks links. */
 function FindByCode({ onFound, given = "" }: { onFound: (handle: Handle) => void; given?: string }) {
-  const text = useTexts(words);
+  const text = useWords(visitWords).signup;
   const [email, setEmail] = useState(given);
   const [code, setCode] = useState("");
   const [isUnknown, setUnknown] = useState(false);

@@ -1,29 +1,24 @@
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from "react";
-import { type Language, site } from "../api/site.ts";
-
-/** The texts of one room in both languages; the compiler misses none of them. */
-export interface Texts<T> {
-  en: T;
-  nl: T;
-}
-
-export function texts<T>(both: { en: T; nl: NoInfer<T> }): Texts<T> {
-  return both;
-}
+import { site } from "../api/site.ts";
+import { type InEach, type Language, languages } from "./languages.ts";
 
 interface LanguageState {
   language: Language;
   setLanguage: (language: Language) => void;
 }
 
-const LanguageContext = createContext<LanguageState>({ language: site.language, setLanguage: () => undefined });
+const LanguageContext = createContext<LanguageState>({ language: "en", setLanguage: () => undefined });
 
 const storageKey = "language";
 
 /** What the person chose here before, else what their browser asks for, else the site's own. */
 function firstLanguage(): Language {
-  const wanted = [readStored(), ...navigator.languages.map((tag) => tag.slice(0, 2).toLowerCase())];
-  return wanted.find((tag): tag is Language => tag === "en" || tag === "nl") ?? site.language;
+  const asked = navigator.languages.map((tag) => tag.slice(0, 2).toLowerCase());
+  return [readStored() ?? "", ...asked, site.language].find(isLanguage) ?? "en";
+}
+
+function isLanguage(tag: string): tag is Language {
+  return Object.hasOwn(languages, tag);
 }
 
 /** Storage may be switched off. */
@@ -61,7 +56,8 @@ export function useLanguage(): LanguageState {
   return useContext(LanguageContext);
 }
 
-export function useTexts<T>(room: Texts<T>): T {
+/** The words of one room in the language of the page. */
+export function useWords<Words>(room: InEach<Words>): Words {
   return room[useLanguage().language];
 }
 

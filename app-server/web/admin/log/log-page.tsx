@@ -1,70 +1,16 @@
-import type { DecisionAction, LoggedDecision } from "@anteroom/shared/wire/app";
+import type { LoggedDecision } from "@anteroom/shared/wire/app";
 import { useState } from "react";
 import { Page } from "../../ui/page.tsx";
-import { texts, useFormats, useTexts } from "../../words/language.tsx";
+import { adminWords } from "../../words/admin.ts";
+import { useFormats, useWords } from "../../words/language.tsx";
 import { ask } from "../api.ts";
-import { mailWords } from "../mail-state.tsx";
+import { useMailType } from "../mail-state.tsx";
 import { usePagedList } from "../paged-list.ts";
 import { Empty, Loaded, MoreButton, SearchField } from "../parts.tsx";
 import { useDecider } from "../queue/row.tsx";
 
-const words = texts({
-  en: {
-    title: "Log of decisions",
-    lead: "Who did what, when and why. Nothing in it is ever changed or taken away.",
-    search: "Search address or administrator",
-    columns: { when: "When", who: "Who", what: "What", whom: "About", why: "Why" },
-    actions: {
-      accept: "approved",
-      reject: "rejected",
-      reopen: "let wait again",
-      delete_registration: "took a request away",
-      resend: "sent the code again",
-      grant_permission: "granted a permission",
-      revoke_permission: "took a permission away",
-      disable_user: "closed the account",
-      enable_user: "opened the account again",
-      end_sessions: "ended all sessions",
-      send_reset_link: "sent a link for a new password",
-      delete_user: "deleted the account",
-      clear_address: "let mail go there again",
-      replay_mail: "sent a mail again",
-      address_taken: "took the address for their account, which ended a request",
-    } as Record<DecisionAction, string>,
-    empty: "Nothing has been decided yet",
-    emptyMore: "Every decision of an administrator is written down here.",
-    nothingFound: (search: string) => `Nothing in the log matches “${search}”`,
-  },
-  nl: {
-    title: "Logboek van beslissingen",
-    lead: "Wie wat deed, wanneer en waarom. Er wordt nooit iets in veranderd of uit weggehaald.",
-    search: "Zoek op adres of beheerder",
-    columns: { when: "Wanneer", who: "Wie", what: "Wat", whom: "Over", why: "Waarom" },
-    actions: {
-      accept: "keurde goed",
-      reject: "wees af",
-      reopen: "liet weer wachten",
-      delete_registration: "haalde een aanvraag weg",
-      resend: "stuurde de code opnieuw",
-      grant_permission: "gaf een recht",
-      revoke_permission: "nam een recht af",
-      disable_user: "sloot het account",
-      enable_user: "opende het account weer",
-      end_sessions: "beëindigde alle sessies",
-      send_reset_link: "stuurde een link voor een nieuw wachtwoord",
-      delete_user: "verwijderde het account",
-      clear_address: "liet er weer mail heen gaan",
-      replay_mail: "stuurde een mail opnieuw",
-      address_taken: "nam het adres voor een eigen account; een aanvraag eindigde daarmee",
-    },
-    empty: "Er is nog niets beslist",
-    emptyMore: "Elke beslissing van een beheerder wordt hier opgeschreven.",
-    nothingFound: (search: string) => `Niets in het logboek past bij ‘${search}’`,
-  },
-});
-
 export function DecisionsPage() {
-  const text = useTexts(words);
+  const text = useWords(adminWords).log;
   const [search, setSearch] = useState("");
   const { query, rows } = usePagedList(["decisions", search], (after) =>
     ask("GET /admin/decisions/", { after, search: search || undefined }),
@@ -88,7 +34,7 @@ export function DecisionsPage() {
 
 /** A table; where the screen is narrow, each row becomes a card. */
 function Log({ rows }: { rows: readonly LoggedDecision[] }) {
-  const { columns } = useTexts(words);
+  const { columns } = useWords(adminWords).log;
   return (
     <table className="table">
       <thead>
@@ -110,8 +56,8 @@ function Log({ rows }: { rows: readonly LoggedDecision[] }) {
 }
 
 function LogLine({ row }: { row: LoggedDecision }) {
-  const { actions, columns } = useTexts(words);
-  const { types } = useTexts(mailWords);
+  const { actions, columns } = useWords(adminWords).log;
+  const mailType = useMailType();
   const { dateTime } = useFormats();
   const decider = useDecider();
   const who = decider({ decided_by: row.actor, decided_by_name: row.actor_name });
@@ -125,7 +71,7 @@ function LogLine({ row }: { row: LoggedDecision }) {
       </td>
       <td data-label={columns.what}>
         {actions[row.action]}
-        {row.detail && <span className="table-detail">{types[row.detail] ?? row.detail}</span>}
+        {row.detail && <span className="table-detail">{mailType(row.detail)}</span>}
       </td>
       <td data-label={columns.whom}>
         <bdi>{row.subject}</bdi>

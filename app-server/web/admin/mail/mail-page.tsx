@@ -2,105 +2,24 @@ import type { ListedMail, ListedSuppression, MailState } from "@anteroom/shared/
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { queries } from "../../api/client.ts";
+import type { ErrorCode } from "../../api/errors.ts";
 import { Page } from "../../ui/page.tsx";
-import { type ErrorCode, messages } from "../../words/errors.ts";
-import { texts, useFormats, useTexts } from "../../words/language.tsx";
+import { adminWords } from "../../words/admin.ts";
+import { errorWords } from "../../words/errors.ts";
+import { useFormats, useWords } from "../../words/language.tsx";
 import { ask, call } from "../api.ts";
-import { MailBadge, mailWords } from "../mail-state.tsx";
+import { MailBadge, useMailType } from "../mail-state.tsx";
 import { useSay } from "../messages.tsx";
 import { usePagedList } from "../paged-list.ts";
 import { ActionButton, Ago, Empty, Loaded, MoreButton } from "../parts.tsx";
 import { InboundMails } from "./inbound.tsx";
-
-const words = texts({
-  en: {
-    title: "Mail",
-    lead: "What became of the mails that were written to people.",
-    which: "Which mails",
-    kinds: { failed: "Failed", bounced: "Came back", deferred: "Delayed", queued: "Waiting", accepted: "Delivered" },
-    empty: {
-      failed: "No mail has failed",
-      bounced: "No mail came back",
-      deferred: "No mail is delayed",
-      queued: "No mail waits to be sent",
-      accepted: "No mail has been delivered lately",
-    },
-    emptyMore: "Nothing needs to be done here.",
-    replay: "Send again",
-    replayOf: (kind: string, email: string) => `Send again: ${kind}, to ${email}`,
-    replayAll: "Send all again that failed or came back",
-    retryAll: "Try all delayed mails now",
-    queued: (email: string) => `The mail to ${email} is on its way again.`,
-    queuedMany: (count: number) =>
-      count === 0
-        ? "There was nothing to send again."
-        : count === 1
-          ? "1 mail is on its way again."
-          : `${count} mails are on their way again.`,
-    refused: (count: number, why: string) => `${count} not sent. ${why}`,
-    due: (count: number) => (count === 1 ? "1 mail is tried now." : `${count} mails are tried now.`),
-    attempts: (count: number) => (count === 1 ? "1 try" : `${count} tries`),
-    next: (when: string) => `next try ${when}`,
-    held: "Addresses that get no mail",
-    heldLead: "Mails to them came back too often. Clear an address once you know that it works again.",
-    heldNone: "There are none.",
-    bounces: (count: number) => (count === 1 ? "came back once" : `came back ${count} times`),
-    since: "since",
-    clear: "Clear",
-    clearOf: (email: string) => `Clear: ${email}`,
-    cleared: (email: string) => `Mail may go to ${email} again.`,
-  },
-  nl: {
-    title: "Mail",
-    lead: "Wat er werd van de mails die aan mensen zijn geschreven.",
-    which: "Welke mails",
-    kinds: {
-      failed: "Mislukt",
-      bounced: "Teruggekomen",
-      deferred: "Vertraagd",
-      queued: "Wachtend",
-      accepted: "Bezorgd",
-    },
-    empty: {
-      failed: "Er is geen mail mislukt",
-      bounced: "Er kwam geen mail terug",
-      deferred: "Er is geen mail vertraagd",
-      queued: "Er wacht geen mail op verzending",
-      accepted: "Er is de laatste tijd geen mail bezorgd",
-    },
-    emptyMore: "Hier hoeft niets te gebeuren.",
-    replay: "Stuur opnieuw",
-    replayOf: (kind: string, email: string) => `Stuur opnieuw: ${kind}, aan ${email}`,
-    replayAll: "Stuur alles opnieuw dat mislukte of terugkwam",
-    retryAll: "Probeer alle vertraagde mails nu",
-    queued: (email: string) => `De mail aan ${email} is opnieuw onderweg.`,
-    queuedMany: (count: number) =>
-      count === 0
-        ? "Er was niets om opnieuw te sturen."
-        : count === 1
-          ? "1 mail is opnieuw onderweg."
-          : `${count} mails zijn opnieuw onderweg.`,
-    refused: (count: number, why: string) => `${count} niet verstuurd. ${why}`,
-    due: (count: number) => (count === 1 ? "1 mail wordt nu geprobeerd." : `${count} mails worden nu geprobeerd.`),
-    attempts: (count: number) => (count === 1 ? "1 poging" : `${count} pogingen`),
-    next: (when: string) => `volgende poging ${when}`,
-    held: "Adressen die geen mail krijgen",
-    heldLead: "Mails daarheen kwamen te vaak terug. Geef een adres vrij zodra je weet dat het weer werkt.",
-    heldNone: "Er zijn er geen.",
-    bounces: (count: number) => (count === 1 ? "kwam één keer terug" : `kwam ${count} keer terug`),
-    since: "sinds",
-    clear: "Geef vrij",
-    clearOf: (email: string) => `Geef vrij: ${email}`,
-    cleared: (email: string) => `Er mag weer mail naar ${email}.`,
-  },
-});
 
 const kinds = ["failed", "bounced", "deferred", "queued", "accepted"] as const satisfies readonly MailState[];
 
 const readMailAgain = () => queries.invalidateQueries({ queryKey: ["mail"] });
 
 export function MailPage() {
-  const text = useTexts(words);
+  const text = useWords(adminWords).mail;
   const [status, setStatus] = useState<MailState>("failed");
   const { query, rows } = usePagedList(["mail", status], (after) =>
     ask("GET /admin/mails/", { status, after }).then(({ mails, next }) => ({ rows: mails, next })),
@@ -137,12 +56,11 @@ export function MailPage() {
 }
 
 function MailRow({ mail }: { mail: ListedMail }) {
-  const text = useTexts(words);
-  const { types } = useTexts(mailWords);
+  const text = useWords(adminWords).mail;
   const { ago } = useFormats();
-  const message = useTexts(messages);
+  const message = useWords(errorWords);
   const say = useSay();
-  const kind = types[mail.type] ?? mail.type;
+  const kind = useMailType()(mail.type);
   const replay = async () => {
     const answer = await call("POST /admin/mails/replay/", { id: mail.id });
     say(
@@ -183,8 +101,8 @@ function MailRow({ mail }: { mail: ListedMail }) {
 }
 
 function AllAtOnce({ status }: { status: MailState }) {
-  const text = useTexts(words);
-  const message = useTexts(messages);
+  const text = useWords(adminWords).mail;
+  const message = useWords(errorWords);
   const say = useSay();
   const replayAll = async () => {
     const answer = await call("POST /admin/mails/replay/", { all: true });
@@ -207,7 +125,7 @@ function AllAtOnce({ status }: { status: MailState }) {
 }
 
 function Suppressions() {
-  const text = useTexts(words);
+  const text = useWords(adminWords).mail;
   const query = useQuery({
     queryKey: ["mail", "suppressions"],
     queryFn: () => ask("GET /admin/mails/suppressions/"),
@@ -231,8 +149,8 @@ function Suppressions() {
 }
 
 function Suppression({ held }: { held: ListedSuppression }) {
-  const text = useTexts(words);
-  const message = useTexts(messages);
+  const text = useWords(adminWords).mail;
+  const message = useWords(errorWords);
   const say = useSay();
   const clear = async () => {
     const answer = await call("POST /admin/mails/clear_address/", { email: held.email });

@@ -3,78 +3,14 @@ import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useMemo } from "react";
 import { Link } from "wouter";
 import { Page } from "../../ui/page.tsx";
-import { texts, useFormats, useLanguage, useTexts } from "../../words/language.tsx";
+import { adminWords } from "../../words/admin.ts";
+import { useFormats, useLanguage, useWords } from "../../words/language.tsx";
 import { ask } from "../api.ts";
 import { Loaded } from "../parts.tsx";
 import { Chart } from "./chart.tsx";
 
-const words = texts({
-  en: {
-    title: "Overview",
-    lead: "The last 30 days, counted by days in UTC.",
-    waiting: "People waiting",
-    oldest: "Longest wait",
-    nobody: "nobody waits",
-    median: "Half are decided within",
-    p90: "Nine of ten within",
-    undecided: "nothing decided yet",
-    hours: (count: string) => `${count} h`,
-    days: (count: string) => `${count} days`,
-    minutes: (count: string) => `${count} min`,
-    perDay: "Requests and decisions per day",
-    registrations: "Requests",
-    accepted: "Approved",
-    rejected: "Rejected",
-    summary: (asked: string, accepted: string, rejected: string) =>
-      `In these 30 days ${asked} people asked, ${accepted} were approved and ${rejected} rejected.`,
-    table: "Show as a table",
-    day: "Day",
-    mails: "What became of mails",
-    noMails: "No mails have been written yet.",
-    outcomes: {
-      accepted: "Delivered to the provider",
-      queued: "Waiting to be sent",
-      deferred: "Delayed",
-      failed: "Failed",
-      bounced: "Came back",
-    } as Record<MailState, string>,
-    look: "Look at the mails",
-  },
-  nl: {
-    title: "Overzicht",
-    lead: "De laatste 30 dagen, geteld in dagen volgens UTC.",
-    waiting: "Wachtende mensen",
-    oldest: "Langste wachttijd",
-    nobody: "niemand wacht",
-    median: "Over de helft is beslist binnen",
-    p90: "Over negen van de tien binnen",
-    undecided: "nog niets beslist",
-    hours: (count: string) => `${count} u`,
-    days: (count: string) => `${count} dagen`,
-    minutes: (count: string) => `${count} min`,
-    perDay: "Aanvragen en beslissingen per dag",
-    registrations: "Aanvragen",
-    accepted: "Goedgekeurd",
-    rejected: "Afgewezen",
-    summary: (asked: string, accepted: string, rejected: string) =>
-      `In deze 30 dagen vroegen ${asked} mensen een account; ${accepted} zijn goedgekeurd en ${rejected} afgewezen.`,
-    table: "Toon als tabel",
-    day: "Dag",
-    mails: "Wat er van mails werd",
-    noMails: "Er zijn nog geen mails geschreven.",
-    outcomes: {
-      accepted: "Bezorgd bij de provider",
-      queued: "Wacht op verzending",
-      deferred: "Vertraagd",
-      failed: "Mislukt",
-      bounced: "Teruggekomen",
-    },
-    look: "Bekijk de mails",
-  },
-});
-
 export function OverviewPage() {
-  const text = useTexts(words);
+  const text = useWords(adminWords).overview;
   const query = useQuery({ queryKey: ["overview"], queryFn: () => ask("GET /admin/overview/") });
   return (
     <Page title={text.title} lead={text.lead} width="wide">
@@ -92,7 +28,7 @@ export function OverviewPage() {
 }
 
 function Tiles({ overview: { waiting, hours_to_decision } }: { overview: Overview }) {
-  const text = useTexts(words);
+  const text = useWords(adminWords).overview;
   const { number } = useFormats();
   const span = useSpan();
   return (
@@ -128,7 +64,7 @@ function Tile({ label, children }: { label: string; children: ReactNode }) {
 
 /** A number of hours in the unit that suits it. */
 function useSpan(): (hours: number) => string {
-  const text = useTexts(words);
+  const text = useWords(adminWords).overview;
   const { number } = useFormats();
   const rounded = (value: number) => number(value < 10 ? Math.round(value * 10) / 10 : Math.round(value));
   return (hours) => {
@@ -142,7 +78,7 @@ type Day = Overview["days"][number];
 const drawn = ["registrations", "accepted", "rejected"] as const;
 
 function PerDay({ days }: { days: readonly Day[] }) {
-  const text = useTexts(words);
+  const text = useWords(adminWords).overview;
   const { number } = useFormats();
   const dates = useDates(days);
   const lines = drawn.map((name) => ({ name, label: text[name], values: days.map((day) => day[name]) }));
@@ -183,7 +119,7 @@ function useDates(days: readonly Day[]): string[] {
 
 /** Newest first. */
 function DayTable({ days, dates }: { days: readonly Day[]; dates: readonly string[] }) {
-  const text = useTexts(words);
+  const text = useWords(adminWords).overview;
   const { number } = useFormats();
   return (
     <table className="table table-numbers">
@@ -216,7 +152,7 @@ function DayTable({ days, dates }: { days: readonly Day[]; dates: readonly strin
 const outcomes = ["accepted", "queued", "deferred", "failed", "bounced"] as const satisfies readonly MailState[];
 
 function Outcomes({ mails }: { mails: Overview["mails"] }) {
-  const text = useTexts(words);
+  const text = useWords(adminWords).overview;
   const { number } = useFormats();
   const total = outcomes.reduce((sum, outcome) => sum + mails[outcome], 0);
   return (

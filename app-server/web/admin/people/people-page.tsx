@@ -2,7 +2,8 @@ import type { ListedPerson } from "@anteroom/shared/wire/app";
 import { useId, useState } from "react";
 import { useSession } from "../../api/client.ts";
 import { Page } from "../../ui/page.tsx";
-import { texts, useTexts } from "../../words/language.tsx";
+import { adminWords } from "../../words/admin.ts";
+import { useWords } from "../../words/language.tsx";
 import { ask } from "../api.ts";
 import { MailBadge } from "../mail-state.tsx";
 import { usePagedList } from "../paged-list.ts";
@@ -10,37 +11,8 @@ import { Ago, Empty, Loaded, MoreButton, Name, SearchField } from "../parts.tsx"
 import { nameOf } from "../queue/row.tsx";
 import { PersonPanel } from "./person.tsx";
 
-const words = texts({
-  en: {
-    title: "People",
-    lead: "Everybody who has an account.",
-    search: "Search name or address",
-    empty: "Nobody has an account yet",
-    nothingFound: (search: string) => `Nobody matches “${search}”`,
-    nothingFoundMore: "The search looks at names and addresses.",
-    manage: "Manage",
-    manageOf: (name: string) => `Manage ${name}`,
-    closed: "closed",
-    you: "you",
-    since: "account since",
-  },
-  nl: {
-    title: "Mensen",
-    lead: "Iedereen die een account heeft.",
-    search: "Zoek op naam of adres",
-    empty: "Nog niemand heeft een account",
-    nothingFound: (search: string) => `Niemand past bij ‘${search}’`,
-    nothingFoundMore: "Er wordt gezocht in namen en adressen.",
-    manage: "Beheren",
-    manageOf: (name: string) => `${name} beheren`,
-    closed: "gesloten",
-    you: "jij",
-    since: "account sinds",
-  },
-});
-
 export function PeoplePage() {
-  const text = useTexts(words);
+  const text = useWords(adminWords).people;
   const [search, setSearch] = useState("");
   const { query, rows } = usePagedList(["people", search], (after) =>
     ask("GET /admin/people/", { after, search: search || undefined }),
@@ -69,7 +41,7 @@ export function PeoplePage() {
 }
 
 function PersonRow({ person }: { person: ListedPerson }) {
-  const text = useTexts(words);
+  const text = useWords(adminWords).people;
   const id = useId();
   const [isOpen, setOpen] = useState(false);
   const isSelf = useSession()?.user.user_id === person.user_id;

@@ -2,82 +2,14 @@ import type { ListedPerson } from "@anteroom/shared/wire/app";
 import { type FormEvent, useId, useState } from "react";
 import { queries } from "../../api/client.ts";
 import type { Failure } from "../../ui/form.tsx";
-import { messages } from "../../words/errors.ts";
-import { texts, useTexts } from "../../words/language.tsx";
+import { adminWords } from "../../words/admin.ts";
+import { errorWords } from "../../words/errors.ts";
+import { useWords } from "../../words/language.tsx";
 import { call } from "../api.ts";
 import { useSay } from "../messages.tsx";
 import { ActionButton, CrossIcon } from "../parts.tsx";
 import { ConfirmDialog } from "../queue/dialogs.tsx";
 import { nameOf } from "../queue/row.tsx";
-
-const words = texts({
-  en: {
-    permissions: "Permissions",
-    none: "None beyond those of every member.",
-    remove: (permission: string) => `Take ${permission} away`,
-    add: "Permission to grant",
-    grant: "Grant",
-    adminHint: "The permission admin is granted and taken away on the command line.",
-    account: "Account",
-    self: "This is your own account. You change it on your account page; another administrator can do the rest.",
-    disable: "Close the account",
-    disableHint: "Signs them out everywhere at once. They cannot sign in until you open it again.",
-    enable: "Open the account again",
-    enableHint: "They can sign in with the password they had.",
-    end: "End all sessions",
-    endHint: "Signs them out everywhere. They can sign in again.",
-    reset: "Send a link for a new password",
-    resetHint: "Goes to their address. The old password works until they have set a new one.",
-    delete: "Delete the account",
-    deleteHint: "For good.",
-    deleteTitle: (name: string) => `Delete the account of ${name}?`,
-    deleteLead: (email: string) =>
-      `Name, address, permissions, settings and every session of ${email} are deleted for good, and nobody can bring them back. The log of decisions keeps that it happened. They may ask for a new account later.`,
-    done: {
-      disable: (name: string) => `The account of ${name} is closed, and every session has ended.`,
-      enable: (name: string) => `The account of ${name} is open again.`,
-      end: (name: string) => `Every session of ${name} has ended.`,
-      reset: (name: string) => `A mail with the link is on its way to ${name}.`,
-      delete: (name: string) => `The account of ${name} is deleted.`,
-      grant: (permission: string, name: string) => `${name} now holds the permission ${permission}.`,
-      revoke: (permission: string, name: string) => `${name} no longer holds the permission ${permission}.`,
-    },
-    failed: (name: string, why: string) => `${name}: ${why}`,
-  },
-  nl: {
-    permissions: "Rechten",
-    none: "Geen, behalve die van elk lid.",
-    remove: (permission: string) => `Neem ${permission} af`,
-    add: "Te geven recht",
-    grant: "Geef",
-    adminHint: "Het recht admin wordt op de opdrachtregel gegeven en afgenomen.",
-    account: "Account",
-    self: "Dit is je eigen account. Je verandert het op je accountpagina; de rest kan een andere beheerder doen.",
-    disable: "Sluit het account",
-    disableHint: "Meldt de persoon overal meteen af. Aanmelden kan niet totdat je het weer opent.",
-    enable: "Open het account weer",
-    enableHint: "Aanmelden kan met het wachtwoord van voorheen.",
-    end: "Beëindig alle sessies",
-    endHint: "Meldt de persoon overal af. Opnieuw aanmelden kan.",
-    reset: "Stuur een link voor een nieuw wachtwoord",
-    resetHint: "Gaat naar het adres. Het oude wachtwoord werkt totdat er een nieuw is ingesteld.",
-    delete: "Verwijder het account",
-    deleteHint: "Voorgoed.",
-    deleteTitle: (name: string) => `Het account van ${name} verwijderen?`,
-    deleteLead: (email: string) =>
-      `Naam, adres, rechten, instellingen en alle sessies van ${email} worden voorgoed verwijderd, en niemand kan ze terughalen. Het logboek bewaart dat het gebeurde. Later een nieuw account aanvragen mag.`,
-    done: {
-      disable: (name: string) => `Het account van ${name} is gesloten, en alle sessies zijn beëindigd.`,
-      enable: (name: string) => `Het account van ${name} is weer open.`,
-      end: (name: string) => `Alle sessies van ${name} zijn beëindigd.`,
-      reset: (name: string) => `Een mail met de link is onderweg naar ${name}.`,
-      delete: (name: string) => `Het account van ${name} is verwijderd.`,
-      grant: (permission: string, name: string) => `${name} heeft nu het recht ${permission}.`,
-      revoke: (permission: string, name: string) => `${name} heeft het recht ${permission} niet meer.`,
-    },
-    failed: (name: string, why: string) => `${name}: ${why}`,
-  },
-});
 
 interface PanelProps {
   person: ListedPerson;
@@ -90,8 +22,8 @@ type Change =
 
 /** Carries a change out, says what came of it and reads the list again. */
 function useChange({ user_id, ...person }: ListedPerson) {
-  const text = useTexts(words);
-  const message = useTexts(messages);
+  const text = useWords(adminWords).person;
+  const message = useWords(errorWords);
   const say = useSay();
   return async (change: Change, done: string): Promise<Failure | undefined> => {
     const answer =
@@ -108,7 +40,7 @@ function useChange({ user_id, ...person }: ListedPerson) {
 
 /** Everything that can be done about one person's account. */
 export function PersonPanel({ person, isSelf }: PanelProps) {
-  const text = useTexts(words);
+  const text = useWords(adminWords).person;
   return (
     <>
       <Permissions person={person} />
@@ -121,7 +53,7 @@ export function PersonPanel({ person, isSelf }: PanelProps) {
 }
 
 function Permissions({ person }: { person: ListedPerson }) {
-  const text = useTexts(words);
+  const text = useWords(adminWords).person;
   const change = useChange(person);
   const name = nameOf(person);
   const held = person.permissions.filter((permission) => permission !== "admin");
@@ -161,7 +93,7 @@ function Permissions({ person }: { person: ListedPerson }) {
 }
 
 function Grant({ onGrant }: { onGrant: (permission: string) => Promise<boolean> }) {
-  const text = useTexts(words);
+  const text = useWords(adminWords).person;
   const id = useId();
   const [permission, setPermission] = useState("");
   const grant = async () => {
@@ -201,7 +133,7 @@ function Grant({ onGrant }: { onGrant: (permission: string) => Promise<boolean> 
 }
 
 function AccountActions({ person }: { person: ListedPerson }) {
-  const text = useTexts(words);
+  const text = useWords(adminWords).person;
   const change = useChange(person);
   const [isDeleting, setDeleting] = useState(false);
   const name = nameOf(person);

@@ -1,11 +1,11 @@
-import { useFormats, useTexts } from "../../words/language.tsx";
+import { adminWords } from "../../words/admin.ts";
+import { useFormats, useWords } from "../../words/language.tsx";
 import type { QueueRow } from "../api.ts";
 import { Empty } from "../parts.tsx";
 import { mostInBatch } from "./batches.tsx";
 import { type ListName, lists } from "./data.ts";
 import type { Asked } from "./dialogs.tsx";
 import { nobody, type Selection, withRows } from "./selection.ts";
-import { queueWords } from "./words.ts";
 
 /** What stands around the list of the queue. */
 
@@ -16,7 +16,7 @@ interface ListsProps {
 }
 
 export function Lists({ shown, counts, onChoose }: ListsProps) {
-  const text = useTexts(queueWords);
+  const text = useWords(adminWords).queue;
   const { number } = useFormats();
   return (
     <fieldset className="tabs">
@@ -31,7 +31,7 @@ export function Lists({ shown, counts, onChoose }: ListsProps) {
 }
 
 export function NobodyHere({ list, search }: { list: ListName; search: string }) {
-  const text = useTexts(queueWords);
+  const text = useWords(adminWords).queue;
   return search ? (
     <Empty title={text.nothingFound(search)}>
       <p>{text.nothingFoundMore}</p>
@@ -52,7 +52,7 @@ interface SelectionProps {
 
 /** Stays at the lower edge while anybody is selected. */
 export function SelectionBar({ selection, rows, onSelect, onAsk }: SelectionProps) {
-  const text = useTexts(queueWords);
+  const text = useWords(adminWords).queue;
   const { number } = useFormats();
   const people = [...selection.values()];
   const isFull = selection.size >= mostInBatch;

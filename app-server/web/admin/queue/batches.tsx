@@ -3,50 +3,13 @@ import { useQuery } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { queries } from "../../api/client.ts";
 import type { Failure } from "../../ui/form.tsx";
-import { messages } from "../../words/errors.ts";
-import { texts, useFormats, useTexts } from "../../words/language.tsx";
+import { adminWords } from "../../words/admin.ts";
+import { errorWords } from "../../words/errors.ts";
+import { useFormats, useWords } from "../../words/language.tsx";
 import { ask, call } from "../api.ts";
 import { CrossIcon } from "../parts.tsx";
 import { readQueueAgain } from "./data.ts";
 import { useDecider } from "./row.tsx";
-
-const words = texts({
-  en: {
-    title: "Decisions about many",
-    running: {
-      accept: (total: string) => `Approving ${total} people`,
-      reject: (total: string) => `Rejecting ${total} people`,
-    },
-    finished: {
-      accept: (done: string, total: string) => `${done} of ${total} people approved`,
-      reject: (done: string, total: string) => `${done} of ${total} people rejected`,
-    },
-    progress: (done: string, total: string) => `${done} of ${total} done`,
-    failed: (count: number) => (count === 1 ? "1 could not be decided" : `${count} could not be decided`),
-    by: (who: string) => `begun by ${who}`,
-    goesOn: "You can leave this page: the server goes on by itself.",
-    dismiss: "Dismiss this result",
-    quicker: (who: string, when: string) => `${who} decided ${when}.`,
-  },
-  nl: {
-    title: "Beslissingen over velen",
-    running: {
-      accept: (total: string) => `${total} mensen worden goedgekeurd`,
-      reject: (total: string) => `${total} mensen worden afgewezen`,
-    },
-    finished: {
-      accept: (done: string, total: string) => `${done} van ${total} mensen goedgekeurd`,
-      reject: (done: string, total: string) => `${done} van ${total} mensen afgewezen`,
-    },
-    progress: (done: string, total: string) => `${done} van ${total} klaar`,
-    failed: (count: number) =>
-      count === 1 ? "Over 1 kon niet beslist worden" : `Over ${count} kon niet beslist worden`,
-    by: (who: string) => `begonnen door ${who}`,
-    goesOn: "Je kunt deze pagina verlaten: de server gaat vanzelf door.",
-    dismiss: "Verberg dit resultaat",
-    quicker: (who: string, when: string) => `${who} besliste ${when}.`,
-  },
-});
 
 /** As many as the server takes in one batch. */
 export const mostInBatch = 1_000;
@@ -98,7 +61,7 @@ const none: ListedBatch[] = [];
 
 /** What is under way, and what came of those begun here. When `begun` grows, it shows itself. */
 export function Batches({ begun }: { begun: number }) {
-  const text = useTexts(words);
+  const text = useWords(adminWords).batches;
   const { data = none } = useQuery({
     queryKey: ["batches"],
     queryFn: readBatches,
@@ -135,7 +98,7 @@ function useReadAgainWhenDone(batches: readonly ListedBatch[]): void {
 }
 
 function BatchCard({ batch, onDismiss }: { batch: ListedBatch; onDismiss: () => void }) {
-  const text = useTexts(words);
+  const text = useWords(adminWords).batches;
   const { number } = useFormats();
   const { decision, total, done, failed, finished_at, actor_name } = batch;
   const isFinished = finished_at !== null;
@@ -169,8 +132,8 @@ function BatchCard({ batch, onDismiss }: { batch: ListedBatch; onDismiss: () => 
 }
 
 function Failures({ failed }: { failed: readonly FailedBatchItem[] }) {
-  const text = useTexts(words);
-  const message = useTexts(messages);
+  const text = useWords(adminWords).batches;
+  const message = useWords(errorWords);
   const { ago } = useFormats();
   const decider = useDecider();
   return (

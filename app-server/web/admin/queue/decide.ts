@@ -2,13 +2,13 @@ import type { AppFailure } from "@anteroom/shared/client/app";
 import type { AlternativeRequest } from "@anteroom/shared/wire/app";
 import { useMemo, useRef, useState } from "react";
 import type { Failure } from "../../ui/form.tsx";
-import { messages } from "../../words/errors.ts";
-import { useFormats, useTexts } from "../../words/language.tsx";
+import { adminWords } from "../../words/admin.ts";
+import { errorWords } from "../../words/errors.ts";
+import { useFormats, useWords } from "../../words/language.tsx";
 import { call, type QueueRow } from "../api.ts";
 import { useSay } from "../messages.tsx";
 import { type ListName, lists, moveBetweenLists, readQueueAgain } from "./data.ts";
 import { listOf, nameOf, useDecider } from "./row.tsx";
-import { queueWords } from "./words.ts";
 
 export interface Decisions {
   /** The ids of those about whom something is under way. */
@@ -26,7 +26,7 @@ export interface Decisions {
 
 /** Decisions about one person at a time: carried out, shown in the lists, and said. */
 export function useDecisions(): Decisions {
-  const text = useTexts(queueWords);
+  const text = useWords(adminWords).queue;
   const say = useSay();
   const tellRefusal = useRefusals();
   const [busy, setBusy] = useState<ReadonlySet<string>>(new Set());
@@ -97,8 +97,8 @@ function isAboutTheForm({ error }: AppFailure): boolean {
 
 /** Says why something was refused; when somebody else had decided, who and when, and the row goes where it belongs. */
 function useRefusals(): (row: QueueRow, failure: AppFailure) => void {
-  const text = useTexts(queueWords);
-  const message = useTexts(messages);
+  const text = useWords(adminWords).queue;
+  const message = useWords(errorWords);
   const formats = useFormats();
   const decider = useDecider();
   const say = useSay();

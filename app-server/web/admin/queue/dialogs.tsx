@@ -1,13 +1,13 @@
 import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useId, useState } from "react";
 import { type Failure, Form, useSubmission } from "../../ui/form.tsx";
-import { texts, useTexts } from "../../words/language.tsx";
+import { adminWords } from "../../words/admin.ts";
+import { useWords } from "../../words/language.tsx";
 import { ask, type QueueRow } from "../api.ts";
 import { Dialog } from "../dialog.tsx";
 import { startBatch } from "./batches.tsx";
 import type { Decisions } from "./decide.ts";
 import { nameOf } from "./row.tsx";
-import { queueWords } from "./words.ts";
 
 /** The dialog that is open. */
 export type Asked =
@@ -27,7 +27,7 @@ interface RejectProps extends DialogProps {
 
 /** The reason, and beside it the mail that it makes. */
 export function RejectDialog({ people, onReject, onClose }: RejectProps) {
-  const text = useTexts(queueWords);
+  const text = useWords(adminWords).queue;
   const [reason, setReason] = useState("");
   const submission = useSubmission(async () => {
     const failure = await onReject(reason.trim());
@@ -65,7 +65,7 @@ export function RejectDialog({ people, onReject, onClose }: RejectProps) {
 }
 
 function ReasonField({ value, onValue }: { value: string; onValue: (value: string) => void }) {
-  const text = useTexts(queueWords);
+  const text = useWords(adminWords).queue;
   const id = useId();
   return (
     <div className="field">
@@ -92,7 +92,7 @@ function ReasonField({ value, onValue }: { value: string; onValue: (value: strin
 const restBeforePreview = 300;
 
 function Preview({ email, reason, title }: { email: string; reason: string; title: string }) {
-  const text = useTexts(queueWords);
+  const text = useWords(adminWords).queue;
   const [settled, setSettled] = useState(reason);
   useEffect(() => {
     const timer = setTimeout(() => setSettled(reason), restBeforePreview);
@@ -131,7 +131,7 @@ interface ConfirmProps extends DialogProps {
 
 /** Says what will happen and does it. */
 export function ConfirmDialog({ title, lead, action, tone, onConfirm, onClose }: ConfirmProps) {
-  const text = useTexts(queueWords);
+  const text = useWords(adminWords).queue;
   const submission = useSubmission(async () => {
     const failure = await onConfirm();
     if (!failure) onClose();
@@ -155,46 +155,13 @@ export function ConfirmDialog({ title, lead, action, tone, onConfirm, onClose }:
   );
 }
 
-const helpWords = texts({
-  en: {
-    title: "Keyboard",
-    keys: [
-      ["J ↓", "next person"],
-      ["K ↑", "previous person"],
-      ["A", "approve"],
-      ["R", "reject"],
-      ["X", "select or leave out"],
-      ["U", "undo the last rejection"],
-      ["/", "search"],
-      ["?", "this overview"],
-    ],
-    on: "Single keys do something",
-    onHint: "Switch them off if you speak to your computer, or press keys without meaning to.",
-  },
-  nl: {
-    title: "Toetsenbord",
-    keys: [
-      ["J ↓", "volgende persoon"],
-      ["K ↑", "vorige persoon"],
-      ["A", "goedkeuren"],
-      ["R", "afwijzen"],
-      ["X", "selecteren of weglaten"],
-      ["U", "laatste afwijzing ongedaan maken"],
-      ["/", "zoeken"],
-      ["?", "dit overzicht"],
-    ],
-    on: "Losse toetsen doen iets",
-    onHint: "Zet ze uit als je tegen je computer praat, of toetsen indrukt zonder het te willen.",
-  },
-});
-
 interface HelpProps extends DialogProps {
   isOn: boolean;
   onSwitch: (isOn: boolean) => void;
 }
 
 export function HelpDialog({ isOn, onSwitch, onClose }: HelpProps) {
-  const text = useTexts(helpWords);
+  const text = useWords(adminWords).keys;
   return (
     <Dialog title={text.title} onClose={onClose}>
       <dl className="keys">
@@ -231,7 +198,7 @@ interface OpenDialogProps extends DialogProps {
 }
 
 export function OpenDialog({ asked, decisions, keys, onDecided, onBegun, onClose }: OpenDialogProps): ReactNode {
-  const text = useTexts(queueWords);
+  const text = useWords(adminWords).queue;
   const decideMany = async (decision: "accept" | "reject", people: readonly QueueRow[], reason?: string) => {
     const emails = people.map(({ email }) => email);
     const failure = await startBatch(decision, emails, reason);

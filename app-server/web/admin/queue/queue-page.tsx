@@ -1,7 +1,8 @@
 import { type Dispatch, type SetStateAction, useCallback, useMemo, useRef, useState } from "react";
 import { useSearchParams } from "wouter";
 import { Page } from "../../ui/page.tsx";
-import { useTexts } from "../../words/language.tsx";
+import { adminWords } from "../../words/admin.ts";
+import { useWords } from "../../words/language.tsx";
 import type { QueueRow } from "../api.ts";
 import { Loaded, SearchField } from "../parts.tsx";
 import { Lists, NobodyHere, SelectionBar } from "./bars.tsx";
@@ -13,11 +14,10 @@ import { useShortcuts, useShortcutsSwitch } from "./keys.ts";
 import { type ListHandle, QueueList } from "./list.tsx";
 import { type RowActions, RowContent } from "./row.tsx";
 import { nobody, type Selection, without, withRows } from "./selection.ts";
-import { queueWords } from "./words.ts";
 
 /** Who waits, who was approved or rejected; deciding about them, one by one or many at once. */
 export function QueuePage() {
-  const text = useTexts(queueWords);
+  const text = useWords(adminWords).queue;
   const [list, setList] = useShownList();
   const [search, setSearch] = useState("");
   const [selection, setSelection] = useState(nobody);

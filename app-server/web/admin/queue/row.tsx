@@ -1,10 +1,10 @@
 import type { AlternativeRequest, EarlierRegistration } from "@anteroom/shared/wire/app";
-import { useTexts } from "../../words/language.tsx";
+import { adminWords } from "../../words/admin.ts";
+import { useWords } from "../../words/language.tsx";
 import type { QueueRow } from "../api.ts";
 import { MailNote } from "../mail-state.tsx";
 import { ActionButton, Ago, Name } from "../parts.tsx";
 import { type ListName, lists } from "./data.ts";
-import { queueWords } from "./words.ts";
 
 /** What can be done about a row. Each promise ends when it is done, or was refused and that was said. */
 export interface RowActions {
@@ -41,7 +41,7 @@ export function listOf({ state }: Pick<QueueRow, "state">): ListName {
 
 /** One person of the queue: who, since when, what else is known, and what can be done. */
 export function RowContent({ row, isSelected, isBusy, actions }: RowProps) {
-  const text = useTexts(queueWords);
+  const text = useWords(adminWords).queue;
   const list = listOf(row);
   return (
     <div className={isSelected ? "row row-selected" : "row"} aria-busy={isBusy}>
@@ -80,7 +80,7 @@ export function RowContent({ row, isSelected, isBusy, actions }: RowProps) {
 
 /** What somebody should see before deciding. */
 function Warnings({ row }: { row: QueueRow }) {
-  const text = useTexts(queueWords);
+  const text = useWords(adminWords).queue;
   return (
     <>
       {row.state === "ACCEPTING" && <span className="badge">{text.accepting}</span>}
@@ -95,7 +95,7 @@ function Warnings({ row }: { row: QueueRow }) {
 
 /** Anybody may ask with anybody's address, so the first request is not always the owner's. */
 function Alternatives({ row, isBusy, approve }: Pick<RowProps, "row" | "isBusy"> & Pick<RowActions, "approve">) {
-  const text = useTexts(queueWords);
+  const text = useWords(adminWords).queue;
   const left = row.requests - 1 - row.alternatives.length;
   return (
     <div className="row-alternatives">
@@ -120,7 +120,7 @@ function Alternatives({ row, isBusy, approve }: Pick<RowProps, "row" | "isBusy">
 }
 
 function Earlier({ earlier: { state, decided_at, reason } }: { earlier: EarlierRegistration }) {
-  const text = useTexts(queueWords);
+  const text = useWords(adminWords).queue;
   return (
     <span className="row-earlier">
       <span className={state === "REJECTED" ? "badge badge-bad" : "badge"}>
@@ -137,7 +137,7 @@ function Earlier({ earlier: { state, decided_at, reason } }: { earlier: EarlierR
 }
 
 function Decided({ row, list }: { row: QueueRow; list: "approved" | "rejected" }) {
-  const text = useTexts(queueWords);
+  const text = useWords(adminWords).queue;
   const who = useDecider()(row);
   return (
     <p className="row-decided">
@@ -154,13 +154,14 @@ function Decided({ row, list }: { row: QueueRow; list: "approved" | "rejected" }
 
 /** Tells who decided: a person by name, or whatever else did. */
 export function useDecider(): (decided: { decided_by: string | null; decided_by_name: string | null }) => string {
-  const text = useTexts(queueWords);
+  const text = useWords(adminWords).queue;
+  const automatic: Record<string, string> = text.automatic;
   return ({ decided_by, decided_by_name }) =>
-    decided_by_name?.replace(turning, "") || text.automatic[decided_by ?? ""] || text.somebody;
+    decided_by_name?.replace(turning, "") || automatic[decided_by ?? ""] || text.somebody;
 }
 
 function Actions({ row, list, isBusy, actions }: Omit<RowProps, "isSelected"> & { list: ListName }) {
-  const text = useTexts(queueWords);
+  const text = useWords(adminWords).queue;
   const about = (action: string) => text.about(action, nameOf(row));
   switch (list) {
     case "waiting":

@@ -1,0 +1,8 @@
+import type { AppErrorCode } from "@anteroom/shared/wire/app";
+import type { AuthAction, AuthError } from "@anteroom/shared/wire/faroe";
+
+/** Everything that either server may answer instead of success. */
+export type ErrorCode = AppErrorCode | AuthError<AuthAction> | "internal_error" | "unreachable" | FoundHere;
+
+/** What only pages notice. */
+type FoundHere = "answer_lost" | "cookie_refused" | "not_secure" | "password_too_long" | "passwords_differ";

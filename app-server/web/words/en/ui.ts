@@ -1,0 +1,46 @@
+import type { SameEntries } from "../languages.ts";
+
+export const ui = {
+  shell: {
+    skip: "Skip to the content",
+    main: "Main",
+    signUp: "Sign up",
+    signIn: "Sign in",
+    signOut: "Sign out",
+    administration: "Administration",
+    language: "Language",
+  },
+  page: {
+    loading: "Loading…",
+    missing: "There is no such page",
+    missingMore: "The address may be mistyped, or the page has moved.",
+    home: "Go to the start page",
+    unreachable: "We cannot look just now",
+    again: "Try again",
+  },
+  form: { busy: "One moment…", required: "Fill this in." },
+  password: {
+    show: "Show",
+    hide: "Hide",
+    showLabel: "Show the password",
+    hint: "A few words that mean something to you alone are strong and easy to keep in mind. Pasting is fine.",
+    strength: "Strength",
+    steps: ["very easy to guess", "easy to guess", "better, not yet good", "good", "very good"],
+  },
+  askPassword: {
+    why: "You signed in some time ago. Type your password, so that we know it is you.",
+    password: "Your password",
+    cancel: "Leave it",
+  },
+  broken: { title: "This page stopped working", lead: "Nothing you had saved is lost.", again: "Load it again" },
+  /** Rounded up, so that nobody comes back too early. */
+  tooMany: (seconds: number) => `Too many tries in a short time. Wait ${waitOf(seconds)}, then try again.`,
+} as const;
+
+function waitOf(seconds: number): string {
+  const minutes = Math.ceil(seconds / 60);
+  if (minutes <= 1) return "a minute";
+  return minutes < 60 ? `${minutes} minutes` : "an hour";
+}
+
+export type UiWords = SameEntries<typeof ui>;

@@ -1,0 +1,47 @@
+import type { UiWords } from "../en/ui.ts";
+
+export const ui: UiWords = {
+  shell: {
+    skip: "Naar de inhoud",
+    main: "Hoofdmenu",
+    signUp: "Registreren",
+    signIn: "Aanmelden",
+    signOut: "Afmelden",
+    administration: "Beheer",
+    language: "Taal",
+  },
+  page: {
+    loading: "Laden…",
+    missing: "Deze pagina bestaat niet",
+    missingMore: "Misschien is het adres verkeerd getypt, of is de pagina verhuisd.",
+    home: "Naar de startpagina",
+    unreachable: "We kunnen nu even niet kijken",
+    again: "Probeer het opnieuw",
+  },
+  form: { busy: "Een ogenblik…", required: "Vul dit in." },
+  password: {
+    show: "Toon",
+    hide: "Verberg",
+    showLabel: "Toon het wachtwoord",
+    hint: "Een paar woorden die alleen voor jou iets betekenen zijn sterk en makkelijk te onthouden. Plakken mag.",
+    strength: "Sterkte",
+    steps: ["heel makkelijk te raden", "makkelijk te raden", "beter, nog niet goed", "goed", "heel goed"],
+  },
+  askPassword: {
+    why: "Je hebt je een tijd geleden aangemeld. Vul je wachtwoord in, zodat we weten dat jij het bent.",
+    password: "Je wachtwoord",
+    cancel: "Laat maar",
+  },
+  broken: {
+    title: "Deze pagina doet het niet meer",
+    lead: "Niets van wat je had opgeslagen is verloren.",
+    again: "Laad haar opnieuw",
+  },
+  tooMany: (seconds: number) => `Te veel pogingen in korte tijd. Wacht ${waitOf(seconds)} en probeer het dan opnieuw.`,
+};
+
+function waitOf(seconds: number): string {
+  const minutes = Math.ceil(seconds / 60);
+  if (minutes <= 1) return "een minuut";
+  return minutes < 60 ? `${minutes} minuten` : "een uur";
+}

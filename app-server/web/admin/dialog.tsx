@@ -1,7 +1,8 @@
 import { type ReactNode, useEffect, useId, useRef } from "react";
+import { type Failure, Form, useSubmission } from "../ui/form.tsx";
 import { adminWords } from "../words/admin.ts";
 import { useWords } from "../words/language.tsx";
-import { CrossIcon } from "./parts.tsx";
+import { CrossIcon } from "./icons.tsx";
 
 /** Where the focus goes: to what is to be filled in, else to the button that changes nothing. */
 const firstField = "textarea, input";
@@ -52,5 +53,44 @@ export function Dialog({ title, children, onClose, width = "narrow" }: DialogPro
       </header>
       {children}
     </dialog>
+  );
+}
+
+/** The button that changes nothing. */
+export function CancelButton({ onClose }: { onClose: () => void }) {
+  return (
+    <button type="button" className="button quiet" onClick={onClose}>
+      {useWords(adminWords).dialog.cancel}
+    </button>
+  );
+}
+
+interface ConfirmProps {
+  title: string;
+  lead: string;
+  action: string;
+  tone?: "danger";
+  onConfirm: () => Promise<Failure | undefined>;
+  onClose: () => void;
+}
+
+/** Says what will happen and does it. */
+export function ConfirmDialog({ title, lead, action, tone, onConfirm, onClose }: ConfirmProps) {
+  const submission = useSubmission(async () => {
+    const failure = await onConfirm();
+    if (!failure) onClose();
+    return failure;
+  });
+  return (
+    <Dialog title={title} onClose={onClose}>
+      <Form
+        submission={submission}
+        action={action}
+        {...(tone ? { tone } : {})}
+        more={<CancelButton onClose={onClose} />}
+      >
+        <p>{lead}</p>
+      </Form>
+    </Dialog>
   );
 }

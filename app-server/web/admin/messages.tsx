@@ -1,7 +1,7 @@
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useRef, useState } from "react";
 import { adminWords } from "../words/admin.ts";
 import { useWords } from "../words/language.tsx";
-import { CrossIcon } from "./parts.tsx";
+import { CrossIcon } from "./icons.tsx";
 
 /** What came of something the administrator did, shown at the edge of the page and read out. */
 export interface Message {

@@ -7,14 +7,6 @@ import { errorOf } from "./api.ts";
 
 /** Small things that every page of administration is made of. */
 
-export function CrossIcon() {
-  return (
-    <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
-      <path d="M3 3l10 10M13 3L3 13" stroke="currentColor" strokeWidth="2" strokeLinecap="round" />
-    </svg>
-  );
-}
-
 /** “3 hours ago”, and the exact time for whoever points at it. */
 export function Ago({ time }: { time: number }) {
   const formats = useFormats();
@@ -23,15 +15,6 @@ export function Ago({ time }: { time: number }) {
       {formats.ago(time)}
     </time>
   );
-}
-
-/** A name that somebody chose, kept from turning the text around it. */
-export function Name({
-  of: { firstname, lastname, email },
-}: {
-  of: { firstname: string; lastname: string; email: string };
-}) {
-  return <bdi>{`${firstname} ${lastname}`.trim() || email}</bdi>;
 }
 
 /** A button that shows that its work is under way; it keeps the focus meanwhile and cannot be pressed twice. */

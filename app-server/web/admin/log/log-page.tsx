@@ -5,9 +5,9 @@ import { adminWords } from "../../words/admin.ts";
 import { useFormats, useWords } from "../../words/language.tsx";
 import { ask } from "../api.ts";
 import { useMailType } from "../mail-state.tsx";
+import { useDecider } from "../names.tsx";
 import { usePagedList } from "../paged-list.ts";
 import { Empty, Loaded, MoreButton, SearchField } from "../parts.tsx";
-import { useDecider } from "../queue/row.tsx";
 
 export function DecisionsPage() {
   const text = useWords(adminWords).log;

@@ -6,9 +6,9 @@ import { adminWords } from "../../words/admin.ts";
 import { useWords } from "../../words/language.tsx";
 import { ask } from "../api.ts";
 import { MailBadge } from "../mail-state.tsx";
+import { Name, nameOf } from "../names.tsx";
 import { usePagedList } from "../paged-list.ts";
-import { Ago, Empty, Loaded, MoreButton, Name, SearchField } from "../parts.tsx";
-import { nameOf } from "../queue/row.tsx";
+import { Ago, Empty, Loaded, MoreButton, SearchField } from "../parts.tsx";
 import { PersonPanel } from "./person.tsx";
 
 export function PeoplePage() {

@@ -6,10 +6,11 @@ import { adminWords } from "../../words/admin.ts";
 import { errorWords } from "../../words/errors.ts";
 import { useWords } from "../../words/language.tsx";
 import { call } from "../api.ts";
+import { ConfirmDialog } from "../dialog.tsx";
+import { CrossIcon } from "../icons.tsx";
 import { useSay } from "../messages.tsx";
-import { ActionButton, CrossIcon } from "../parts.tsx";
-import { ConfirmDialog } from "../queue/dialogs.tsx";
-import { nameOf } from "../queue/row.tsx";
+import { nameOf } from "../names.tsx";
+import { ActionButton } from "../parts.tsx";
 
 interface PanelProps {
   person: ListedPerson;

@@ -7,9 +7,9 @@ import { adminWords } from "../../words/admin.ts";
 import { errorWords } from "../../words/errors.ts";
 import { useFormats, useWords } from "../../words/language.tsx";
 import { ask, call } from "../api.ts";
-import { CrossIcon } from "../parts.tsx";
+import { CrossIcon } from "../icons.tsx";
+import { useDecider } from "../names.tsx";
 import { readQueueAgain } from "./data.ts";
-import { useDecider } from "./row.tsx";
 
 /** As many as the server takes in one batch. */
 export const mostInBatch = 1_000;

@@ -7,8 +7,9 @@ import { errorWords } from "../../words/errors.ts";
 import { useFormats, useWords } from "../../words/language.tsx";
 import { call, type QueueRow } from "../api.ts";
 import { useSay } from "../messages.tsx";
+import { nameOf, useDecider } from "../names.tsx";
 import { type ListName, lists, moveBetweenLists, readQueueAgain } from "./data.ts";
-import { listOf, nameOf, useDecider } from "./row.tsx";
+import { listOf } from "./row.tsx";
 
 export interface Decisions {
   /** The ids of those about whom something is under way. */

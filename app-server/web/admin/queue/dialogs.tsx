@@ -4,10 +4,10 @@ import { type Failure, Form, useSubmission } from "../../ui/form.tsx";
 import { adminWords } from "../../words/admin.ts";
 import { useWords } from "../../words/language.tsx";
 import { ask, type QueueRow } from "../api.ts";
-import { Dialog } from "../dialog.tsx";
+import { CancelButton, ConfirmDialog, Dialog } from "../dialog.tsx";
+import { nameOf } from "../names.tsx";
 import { startBatch } from "./batches.tsx";
 import type { Decisions } from "./decide.ts";
-import { nameOf } from "./row.tsx";
 
 /** The dialog that is open. */
 export type Asked =
@@ -43,16 +43,7 @@ export function RejectDialog({ people, onReject, onClose }: RejectProps) {
       width="wide"
       onClose={onClose}
     >
-      <Form
-        submission={submission}
-        action={text.reject}
-        tone="danger"
-        more={
-          <button type="button" className="button quiet" onClick={onClose}>
-            {text.cancel}
-          </button>
-        }
-      >
+      <Form submission={submission} action={text.reject} tone="danger" more={<CancelButton onClose={onClose} />}>
         <ReasonField value={reason} onValue={setReason} />
         <Preview
           email={first.email}
@@ -118,40 +109,6 @@ function Preview({ email, reason, title }: { email: string; reason: string; titl
         </div>
       )}
     </figure>
-  );
-}
-
-interface ConfirmProps extends DialogProps {
-  title: string;
-  lead: string;
-  action: string;
-  tone?: "danger";
-  onConfirm: () => Promise<Failure | undefined>;
-}
-
-/** Says what will happen and does it. */
-export function ConfirmDialog({ title, lead, action, tone, onConfirm, onClose }: ConfirmProps) {
-  const text = useWords(adminWords).queue;
-  const submission = useSubmission(async () => {
-    const failure = await onConfirm();
-    if (!failure) onClose();
-    return failure;
-  });
-  return (
-    <Dialog title={title} onClose={onClose}>
-      <Form
-        submission={submission}
-        action={action}
-        {...(tone ? { tone } : {})}
-        more={
-          <button type="button" className="button quiet" onClick={onClose}>
-            {text.cancel}
-          </button>
-        }
-      >
-        <p>{lead}</p>
-      </Form>
-    </Dialog>
   );
 }
 

@@ -3,7 +3,8 @@ import { adminWords } from "../../words/admin.ts";
 import { useWords } from "../../words/language.tsx";
 import type { QueueRow } from "../api.ts";
 import { MailNote } from "../mail-state.tsx";
-import { ActionButton, Ago, Name } from "../parts.tsx";
+import { Name, nameOf, useDecider } from "../names.tsx";
+import { ActionButton, Ago } from "../parts.tsx";
 import { type ListName, lists } from "./data.ts";
 
 /** What can be done about a row. Each promise ends when it is done, or was refused and that was said. */
@@ -23,14 +24,6 @@ interface RowProps {
   /** Something is under way about it. */
   isBusy: boolean;
   actions: RowActions;
-}
-
-/** Characters that would turn the text around a name. */
-const turning = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
-
-/** For sentences; on its own, a name is shown by `Name`. */
-export function nameOf({ firstname, lastname, email }: { firstname: string; lastname: string; email: string }): string {
-  return `${firstname} ${lastname}`.replace(turning, "").trim() || email;
 }
 
 export function listOf({ state }: Pick<QueueRow, "state">): ListName {
@@ -150,14 +143,6 @@ function Decided({ row, list }: { row: QueueRow; list: "approved" | "rejected" }
       {list === "rejected" && <>. {row.reason ? <q>{row.reason}</q> : text.noReason}</>}
     </p>
   );
-}
-
-/** Tells who decided: a person by name, or whatever else did. */
-export function useDecider(): (decided: { decided_by: string | null; decided_by_name: string | null }) => string {
-  const text = useWords(adminWords).queue;
-  const automatic: Record<string, string> = text.automatic;
-  return ({ decided_by, decided_by_name }) =>
-    decided_by_name?.replace(turning, "") || automatic[decided_by ?? ""] || text.somebody;
 }
 
 function Actions({ row, list, isBusy, actions }: Omit<RowProps, "isSelected"> & { list: ListName }) {

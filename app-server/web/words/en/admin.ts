@@ -15,7 +15,11 @@ export const admin = {
     account: "Your account",
   },
   parts: { again: "Try again", more: "Show more", search: "Search", busy: "One moment…" },
-  dialog: { close: "Close" },
+  dialog: { close: "Close", cancel: "Cancel" },
+  deciders: {
+    automatic: { cli: "the command line", "setup-link": "a setup link" },
+    somebody: "somebody",
+  },
   messages: { dismiss: "Dismiss this message" },
   proof: { title: "Is it you?", goOn: "Go on" },
   mailState: {
@@ -95,8 +99,6 @@ export const admin = {
       approved: (who: string) => `Approved by ${who}`,
       rejected: (who: string) => `Rejected by ${who}`,
     },
-    automatic: { cli: "the command line", "setup-link": "a setup link" },
-    somebody: "somebody",
     noReason: "No reason was given.",
     done: {
       accept: (name: string) => `${name} is approved. The mail with the code is on its way.`,
@@ -121,7 +123,6 @@ export const admin = {
     previewMany: (name: string) => `The mail they get, each in their language; here ${name}’s`,
     previewFailed: "The mail cannot be shown just now. Rejecting works all the same.",
     subject: "Subject",
-    cancel: "Cancel",
     removeTitle: (name: string) => `Take the approval of ${name} back?`,
     removeLead: "The code in their mail stops working, and their request is gone. They may ask again.",
     selected: (count: string) => `${count} selected`,

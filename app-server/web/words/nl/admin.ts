@@ -14,7 +14,11 @@ export const admin: AdminWords = {
     account: "Je account",
   },
   parts: { again: "Probeer opnieuw", more: "Toon meer", search: "Zoeken", busy: "Een ogenblik…" },
-  dialog: { close: "Sluiten" },
+  dialog: { close: "Sluiten", cancel: "Annuleren" },
+  deciders: {
+    automatic: { cli: "de opdrachtregel", "setup-link": "een installatielink" },
+    somebody: "iemand",
+  },
   messages: { dismiss: "Verberg deze melding" },
   proof: { title: "Ben jij het?", goOn: "Ga door" },
   mailState: {
@@ -95,8 +99,6 @@ export const admin: AdminWords = {
       approved: (who: string) => `Goedgekeurd door ${who}`,
       rejected: (who: string) => `Afgewezen door ${who}`,
     },
-    automatic: { cli: "de opdrachtregel", "setup-link": "een installatielink" },
-    somebody: "iemand",
     noReason: "Er is geen reden gegeven.",
     done: {
       accept: (name: string) => `${name} is goedgekeurd. De mail met de code is onderweg.`,
@@ -121,7 +123,6 @@ export const admin: AdminWords = {
     previewMany: (name: string) => `De mail die ze krijgen, elk in de eigen taal; hier die van ${name}`,
     previewFailed: "De mail kan nu niet getoond worden. Afwijzen lukt evengoed.",
     subject: "Onderwerp",
-    cancel: "Annuleren",
     removeTitle: (name: string) => `De goedkeuring van ${name} terugnemen?`,
     removeLead: "De code in de mail werkt dan niet meer, en de aanvraag is weg. Opnieuw aanvragen mag.",
     selected: (count: string) => `${count} geselecteerd`,

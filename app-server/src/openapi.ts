@@ -2,6 +2,7 @@ import type { AppErrorCode, AppRoute } from "@anteroom/shared/wire/app";
 import { z } from "zod";
 import type { Route } from "./http.ts";
 import { routeAnswers } from "./route-answers.ts";
+import { escapeHtml } from "./text.ts";
 
 type Schema = Record<string, unknown>;
 
@@ -205,8 +206,4 @@ function fieldsOf(route: Route): string {
     );
   });
   return items.length > 0 ? `<ul>${items.join("")}</ul>` : "";
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

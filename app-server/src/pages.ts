@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
 import { type Context, Hono } from "hono";
 import type { Settings } from "./settings.ts";
+import { escapeHtml } from "./text.ts";
 
 /** Every address that shows a page. What it shows is decided in the browser. */
 export const pagePaths = [
@@ -122,10 +123,6 @@ function configure(html: string, configuration: { site: string; language: string
     .replace('<meta name="anteroom" content="">', () => `<meta name="anteroom" content="${content}">`)
     .replace("<title>Anteroom</title>", () => `<title>${escapeHtml(configuration.site)}</title>`)
     .replace('<html lang="en">', `<html lang="${configuration.language}">`);
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
 function extensionOf(name: string): string {

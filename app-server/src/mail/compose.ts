@@ -1,7 +1,8 @@
 import type { Handles } from "../registration/handles.ts";
 import type { Settings } from "../settings.ts";
+import { oneLine } from "../text.ts";
 import { isSwitchable, mailKinds } from "./kinds.ts";
-import { cleanValues, oneLine } from "./template-values.ts";
+import { cleanValues } from "./template-values.ts";
 import {
   builtInFolder,
   createEngines,

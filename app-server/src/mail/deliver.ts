@@ -1,5 +1,6 @@
 import { createTransport, type NodemailerError, type SendMailOptions, type SMTPPoolSentMessageInfo } from "nodemailer";
 import type { Settings } from "../settings.ts";
+import { oneLine } from "../text.ts";
 import type { ComposedMail } from "./compose.ts";
 import { createFileDelivery } from "./mail-files.ts";
 import { messageOf } from "./message.ts";
@@ -67,11 +68,11 @@ function createSmtpDelivery(settings: Settings, smtp: SmtpSettings): Delivery {
     try {
       const { response } = await sendInSomeSession(due.id, message, limits);
       lastAccepted = Date.now();
-      return { outcome: { status: "accepted", reply: oneLine(response, mail, smtp) } };
+      return { outcome: { status: "accepted", reply: sayingOf(response, mail, smtp) } };
     } catch (error) {
       if (!isFromRelay(error)) throw error;
       const problem = problemOf(error, smtp);
-      const reason = oneLine(problem.reason, mail, smtp);
+      const reason = sayingOf(problem.reason, mail, smtp);
       if (problem.isFinal) return { outcome: { status: "failed", reason } };
       const advice = error.responseCode === undefined ? {} : { advice: problem.remedy };
       const outcome = { status: "deferred", reason, ...advice } as const;
@@ -179,13 +180,10 @@ function isFromRelay(error: unknown): error is NodemailerError {
 }
 
 /** A relay's answer as one line that may be stored and shown: without the mail's code and without our password. */
-function oneLine(text: string, mail: ComposedMail, smtp: SmtpSettings): string {
+function sayingOf(text: string, mail: ComposedMail, smtp: SmtpSettings): string {
   let clean = text;
   const { auth } = smtp;
   const secrets = [mail.link, mail.code, auth?.password, auth?.oauth?.clientSecret, auth?.oauth?.refreshToken];
   for (const secret of secrets) if (secret) clean = clean.replaceAll(secret, "…");
-  return clean
-    .replace(/[\p{Cc}\p{Cf}\s]+/gu, " ")
-    .trim()
-    .slice(0, 300);
+  return oneLine(clean, 300);
 }

@@ -1,5 +1,5 @@
 import PostalMime, { type Attachment, type Email } from "postal-mime";
-import { oneLine } from "./one-line.ts";
+import { oneLine } from "../text.ts";
 import type { InboundKind } from "./types.ts";
 import { isDeadAddress } from "./verdict.ts";
 

@@ -1,6 +1,6 @@
+import { oneLine } from "../text.ts";
 import { type CodeSeal, domainOf, toDueMail } from "./due-mail.ts";
 import { codeTypes } from "./kinds.ts";
-import { oneLine } from "./one-line.ts";
 import { giveTurnBack } from "./pace.ts";
 import type { MailQueueParts, PostOffice } from "./queue.ts";
 import type { Refusals } from "./refusals.ts";

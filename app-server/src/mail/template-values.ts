@@ -1,4 +1,5 @@
 import { isEmailAddress } from "@anteroom/shared/wire/email-address";
+import { oneLine } from "../text.ts";
 import { type MailType, mailKinds, type ValueKey } from "./kinds.ts";
 import type { Language } from "./types.ts";
 
@@ -46,20 +47,6 @@ export function cleanValues(
     return [key, cleaner(value ?? "", language)];
   });
   return Object.fromEntries(clean.filter(([, value]) => value));
-}
-
-/**
- * One line without control characters, and without those that are not seen but turn text around or hide it (bidi
- * controls, zero width, tags). Emoji and scripts that need joiners keep theirs.
- */
-export function oneLine(value: string, maximum: number): string {
-  const line = value
-    .toWellFormed()
-    .replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, " ")
-    .replace(/(?![\u200c\u200d])\p{Cf}/gu, "")
-    .trim();
-  const letters = Array.from(line.slice(0, 2 * maximum + 2));
-  return letters.length <= maximum ? line : `${letters.slice(0, maximum - 1).join("")}…`;
 }
 
 const mailAddress = /^[<("'“]?[\w.+-]+@[\w-]+(\.[\w-]+)+[>)"'”,;:.!?]?$/;

@@ -2,8 +2,8 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Liquid } from "liquidjs";
+import { escapeHtml, oneLine } from "../text.ts";
 import type { MailType } from "./kinds.ts";
-import { oneLine } from "./template-values.ts";
 import type { Language } from "./types.ts";
 
 export const builtInFolder = fileURLToPath(new URL("../../templates", import.meta.url));
@@ -102,16 +102,4 @@ export function findMissing(
       ...(html.includes(escaped) || words.includes(escaped) ? [] : [{ key, part: "html" as const }]),
     ];
   });
-}
-
-const entities: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&#34;",
-  "'": "&#39;",
-};
-
-function escapeHtml(value: string): string {
-  return value.replace(/[&<>"']/g, (character) => entities[character] ?? character);
 }

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { isEmailAddress } from "@anteroom/shared/wire/email-address";
 import { createTransport, type NodemailerError } from "nodemailer";
 import type { Settings } from "../settings.ts";
+import { escapeHtml, oneLine } from "../text.ts";
 import { createEnvelopes } from "./deliver.ts";
 import { messageOf } from "./message.ts";
 import type { SmtpSettings } from "./settings.ts";
@@ -35,7 +36,7 @@ async function sendTestMail(settings: Settings, smtp: SmtpSettings, address: str
     return { ok: true, dialogue };
   } catch (error) {
     const { reason, remedy } = problemOf(error as NodemailerError, smtp);
-    dialogue.push(`The mail did not get through: ${reason.replace(/\s+/g, " ")}.`, remedy);
+    dialogue.push(`The mail did not get through: ${oneLine(reason)}.`, remedy);
     return { ok: false, dialogue };
   } finally {
     transport.close();
@@ -45,10 +46,6 @@ async function sendTestMail(settings: Settings, smtp: SmtpSettings, address: str
 function testMailTo(address: string, { siteName, frontendOrigin }: Settings) {
   const line = `This is a test of the mail settings of ${siteName} (${frontendOrigin}). It arrived; there is nothing to do.`;
   return { to: address, subject: `Test mail from ${siteName}`, text: `${line}\n`, html: `<p>${escapeHtml(line)}</p>` };
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
 /** Listens to nodemailer's own log. What is said while signing in is left out, whatever the method. */
@@ -63,7 +60,7 @@ function createDialogue() {
   };
   const server = (text: string) => {
     if (!text.startsWith("334")) isSigningIn = false;
-    dialogue.push(...text.split(/\r?\n/).map((line) => `S: ${line}`));
+    dialogue.push(...text.split(/\r?\n/).map((line) => `S: ${oneLine(line)}`));
   };
   const note = (entry: { tnx?: string }, text: string, ...values: unknown[]) => {
     const line = values.reduce<string>((filled, value) => filled.replace("%s", String(value)), text);

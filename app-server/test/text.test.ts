@@ -1,3 +1,4 @@
+import { domainOf } from "@anteroom/shared/wire/email-address";
 import { Liquid } from "liquidjs";
 import { expect, test } from "vitest";
 import { escapeHtml, oneLine } from "../src/text.ts";
@@ -27,4 +28,14 @@ test("mail: words from outside are cut between characters, with an ellipsis", ()
   expect(oneLine("😀".repeat(500))).toBe("😀".repeat(500));
   expect(oneLine("😀".repeat(501))).toBe(`${"😀".repeat(499)}…`);
   expect(oneLine("abcdef", 4)).toBe("abc…");
+});
+
+test.each([
+  ["ada@example.com", "example.com"],
+  ['"ada@home"@example.com', "example.com"],
+  ["nobody", "nobody"],
+  ["ada@", "unknown"],
+  [`ada@${"x".repeat(900)}`, "x".repeat(255)],
+])("mail: whatever is waited for has a domain to be counted under: %s", (address, domain) => {
+  expect(domainOf(address)).toBe(domain);
 });

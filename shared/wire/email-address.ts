@@ -32,6 +32,11 @@ export function spellEmailAddress(text: string): string {
   return address.slice(0, host) + toAsciiDomain(address.slice(host));
 }
 
+/** Where its mail goes. Of anything, for mails wait for addresses that nobody has checked: never empty, never long. */
+export function domainOf(address: string): string {
+  return address.slice(address.lastIndexOf("@") + 1).slice(0, 255) || "unknown";
+}
+
 /** Punycode as browsers make it (UTS 46), which takes the letters in whatever form of Unicode they come. */
 function toAsciiDomain(text: string): string {
   if (isAscii(text)) return text;

@@ -4,11 +4,6 @@ import { isSwitchable } from "./kinds.ts";
 import type { ClaimedMail } from "./store.ts";
 import type { DueMail } from "./types.ts";
 
-/** Where pace and concurrency are counted. */
-export function domainOf(emailNorm: string): string {
-  return emailNorm.slice(emailNorm.lastIndexOf("@") + 1).slice(0, 255) || "unknown";
-}
-
 export type CodeSeal = ReturnType<typeof createCodeSeal>;
 
 /** Codes lie in the database sealed, each bound to its own mail. */

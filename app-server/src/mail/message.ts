@@ -1,3 +1,4 @@
+import { domainOf } from "@anteroom/shared/wire/email-address";
 import type { SendMailOptions } from "nodemailer";
 import type { Settings } from "../settings.ts";
 import type { ComposedMail } from "./compose.ts";
@@ -39,8 +40,4 @@ function listHeaders(mail: ComposedMail, type: string, site: string) {
     "List-Unsubscribe": { prepared: true, value: `<${mail.unsubscribeUrl}>` },
     "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
   };
-}
-
-function domainOf(address: string): string {
-  return address.slice(address.indexOf("@") + 1);
 }

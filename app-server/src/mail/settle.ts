@@ -1,5 +1,6 @@
+import { domainOf } from "@anteroom/shared/wire/email-address";
 import { oneLine } from "../text.ts";
-import { type CodeSeal, domainOf, toDueMail } from "./due-mail.ts";
+import { type CodeSeal, toDueMail } from "./due-mail.ts";
 import { codeTypes } from "./kinds.ts";
 import { giveTurnBack } from "./pace.ts";
 import type { MailQueueParts, PostOffice } from "./queue.ts";

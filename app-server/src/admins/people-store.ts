@@ -1,6 +1,7 @@
-import type { ListedPerson, MailSummary } from "@anteroom/shared/wire/app";
+import type { ListedPerson } from "@anteroom/shared/wire/app";
 import { type Kysely, sql, type Transaction } from "kysely";
 import type { AppDatabase } from "../database.ts";
+import { newestMail } from "../mail/newest.ts";
 import { hasEnded, isLive } from "../registration/moves.ts";
 import { searched } from "../registration/queue-store.ts";
 
@@ -20,7 +21,10 @@ export async function listPeople(db: Db, { search, after, limit, now }: PeopleFi
   let page = db
     .selectFrom("users")
     .select(["users.id as user_id", "email", "firstname", "lastname", "disabled", "created_at"])
-    .select([permissionsAt(now).as("permissions"), newestMail.as("mail")]);
+    .select([
+      permissionsAt(now).as("permissions"),
+      newestMail({ user_id: "users.id", registration_id: "users.registration_id" }).as("mail"),
+    ]);
   if (search) page = page.where(searched("users"), "like", search);
   if (after) page = page.where(sql<boolean>`(created_at, users.id) < (${after.createdAt}, ${after.id})`);
   return page.orderBy("created_at", "desc").orderBy("users.id", "desc").limit(limit).execute();
@@ -29,14 +33,6 @@ export async function listPeople(db: Db, { search, after, limit, now }: PeopleFi
 const permissionsAt = (now: number) => sql<string[]>`array(
   select permission from permissions
   where user_id = users.id and (expires_at is null or expires_at > ${now}) order by permission)`;
-
-/** Of those to the person, whatever their address was. Each index gives its newest, and the newer one is taken. */
-const newestMail = sql<MailSummary | null>`(
-  select json_build_object('type', mails.type, 'status', mails.status, 'reason', mails.reason, 'at', mails.updated_at,
-    'next_try_at', mails.next_try_at)
-  from ((select * from mails where user_id = users.id order by created_at desc, id desc limit 1)
-    union all (select * from mails where registration_id = users.registration_id order by created_at desc, id desc limit 1)
-  ) mails order by mails.created_at desc, mails.id desc limit 1)`;
 
 /** Name and language of whoever waits, was rejected lately or has an account under the address. */
 export async function findPerson(db: Db, emailNorm: string) {

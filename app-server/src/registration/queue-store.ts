@@ -2,12 +2,12 @@ import type {
   AlternativeRequest,
   EarlierRegistration,
   ListedRegistration,
-  MailSummary,
   QueuedRegistration,
 } from "@anteroom/shared/wire/app";
 import { type Kysely, sql } from "kysely";
 import { nameOfUser } from "../admins/log-store.ts";
 import type { AppDatabase } from "../database.ts";
+import { newestMail } from "../mail/newest.ts";
 import type { Language } from "../mail/types.ts";
 import { isIn } from "./moves.ts";
 import { endedStates, liveStates } from "./states.ts";
@@ -51,7 +51,7 @@ export async function listQueue(db: Db, { siteLanguage, ...filter }: QueueFilter
     .select([
       sql<Language>`coalesce(language, ${siteLanguage})`.as("language"),
       nameOfUser(sql`page.decided_by`).as("decided_by_name"),
-      newestMail.as("mail"),
+      newestMail({ registration_id: "page.id" }).as("mail"),
       earlier.as("earlier"),
       sameName.as("same_name"),
       requests.as("requests"),
@@ -100,11 +100,6 @@ function pageOf(db: Db, { states, search, after, limit }: Omit<QueueFilter, "sit
     .orderBy("found.id")
     .limit(limit);
 }
-
-const newestMail = sql<MailSummary | null>`(
-  select json_build_object('type', mails.type, 'status', mails.status, 'reason', mails.reason, 'at', mails.updated_at,
-    'next_try_at', mails.next_try_at)
-  from mails where mails.registration_id = page.id order by mails.created_at desc, mails.id desc limit 1)`;
 
 /** How the address's other registrations ended, and the rejections of this one that were taken back. */
 const earlier = sql<EarlierRegistration[]>`(

@@ -1,7 +1,8 @@
-import type { ListedRegistration, MailSummary } from "@anteroom/shared/wire/app";
-import { type ExpressionBuilder, type Kysely, sql, type Transaction } from "kysely";
+import type { ListedRegistration } from "@anteroom/shared/wire/app";
+import { type Kysely, sql, type Transaction } from "kysely";
 import { findAcceptance, nameOfUser } from "../admins/log-store.ts";
 import type { AppDatabase, RegistrationStateTable } from "../database.ts";
+import { newestMail } from "../mail/newest.ts";
 import type { Language } from "../mail/types.ts";
 import { hasEnded, isIn, isLive, move, moveAndNote } from "./moves.ts";
 import { type FirstState, liveStates, type MoveName, type RegistrationState, transitions } from "./states.ts";
@@ -324,20 +325,6 @@ export async function chooseRequest(trx: Transaction<AppDatabase>, email: string
   return true;
 }
 
-function newestMail(eb: ExpressionBuilder<AppDatabase & { state: RegistrationStateTable }, "newusers" | "state">) {
-  return eb
-    .selectFrom("mails")
-    .select(
-      sql<MailSummary>`json_build_object('type', type, 'status', status, 'reason', mails.reason, 'at', updated_at,
-        'next_try_at', next_try_at)`.as("mail"),
-    )
-    .whereRef("mails.registration_id", "=", "newusers.registration_id")
-    .orderBy("mails.created_at", "desc")
-    .orderBy("mails.id", "desc")
-    .limit(1)
-    .as("newest");
-}
-
 /** Oldest first, at most `limit`, after the given place. */
 export async function listRegistrations(
   db: Db,
@@ -347,7 +334,6 @@ export async function listRegistrations(
   return db
     .selectFrom("newusers")
     .innerJoin("registration_state as state", "state.id", "newusers.registration_id")
-    .leftJoinLateral(newestMail, (join) => join.onTrue())
     .select([
       "newusers.email",
       "newusers.firstname",
@@ -358,7 +344,7 @@ export async function listRegistrations(
       decidedBy.as("decided_by"),
       decidedAt.as("decided_at"),
       "state.reason",
-      "newest.mail",
+      newestMail({ registration_id: "newusers.registration_id" }).as("mail"),
     ])
     .where("state.state", "in", [...states])
     .$narrowType<{ state: ListedRegistration["state"] }>()

@@ -252,8 +252,8 @@ export interface DecidedBefore {
 /** What a person chose about their mails, or what holds because they have chosen nothing. */
 export interface AccountPreferences {
   language: "en" | "nl";
-  /** The mails they may switch off; `approval_request` for administrators only. */
-  mail: Partial<Record<"signin_notification" | "approval_request", boolean>>;
+  /** The mails they may switch off, by their kind. Not everybody has all, and a newer server may have more. */
+  mail: Partial<Record<string, boolean>>;
 }
 
 export interface SessionInfo {

@@ -1,6 +1,7 @@
 import type { AccountPreferences } from "@anteroom/shared/wire/app";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
+import type { SwitchableMailType } from "../../src/mail/kinds.ts";
 import { app, queries } from "../api/client.ts";
 import { AskPassword, atPassword } from "../ui/ask-password.tsx";
 import { type Failure, Form, useSubmission } from "../ui/form.tsx";
@@ -30,8 +31,6 @@ async function readPreferences(): Promise<AccountPreferences> {
   throw new Error(answer.detail);
 }
 
-type Switchable = keyof AccountPreferences["mail"];
-
 function Choices({ preferences }: { preferences: AccountPreferences }) {
   const text = useWords(accountWords).mails;
   const { setLanguage } = useLanguage();
@@ -49,7 +48,7 @@ function Choices({ preferences }: { preferences: AccountPreferences }) {
     return undefined;
   };
   const submission = useSubmission(() => save({}));
-  const mails = Object.entries(chosen.mail) as [Switchable, boolean][];
+  const mails = Object.entries(chosen.mail) as [SwitchableMailType, boolean][];
   return (
     <>
       <Form submission={submission} action={text.save}>
@@ -77,7 +76,7 @@ function Choices({ preferences }: { preferences: AccountPreferences }) {
                 checked={isOn}
                 onChange={() => setChosen({ ...chosen, mail: { ...chosen.mail, [type]: !isOn } })}
               />
-              {text[type]}
+              {text.kinds[type]}
             </label>
           ))}
           <p className="field-hint">{text.more}</p>

@@ -1,3 +1,4 @@
+import type { SwitchableMailType } from "../../../src/mail/kinds.ts";
 import type { SameEntries } from "../languages.ts";
 
 export const account = {
@@ -87,8 +88,10 @@ export const account = {
   mails: {
     language: "Language of pages and mails",
     mails: "Mails you may leave out",
-    signin_notification: "When somebody signs in to my account",
-    approval_request: "When somebody asks for an account",
+    kinds: {
+      signin_notification: "When somebody signs in to my account",
+      approval_request: "When somebody asks for an account",
+    } satisfies Record<SwitchableMailType, string>,
     more: "Mails with codes and about changes of your password or address always come.",
     save: "Save my choices",
     saved: "Your choices are saved.",

@@ -1,4 +1,5 @@
 import type { DecisionAction, MailState } from "@anteroom/shared/wire/app";
+import type { MailType } from "../../../src/mail/kinds.ts";
 import type { SameEntries } from "../languages.ts";
 
 export const admin = {
@@ -53,7 +54,7 @@ export const admin = {
       notices_off: "Notices of sign-ins are off",
       reset_link_sent: "An administrator sent a link",
       approval_request: "Somebody waits for a decision",
-    },
+    } satisfies Record<MailType, string>,
     next: (when: string) => `Next try ${when}.`,
   },
   queue: {

@@ -87,8 +87,10 @@ export const account: AccountWords = {
   mails: {
     language: "Taal van pagina’s en mails",
     mails: "Mails die je kunt missen",
-    signin_notification: "Als iemand zich bij mijn account aanmeldt",
-    approval_request: "Als iemand een account aanvraagt",
+    kinds: {
+      signin_notification: "Als iemand zich bij mijn account aanmeldt",
+      approval_request: "Als iemand een account aanvraagt",
+    },
     more: "Mails met codes en over veranderingen van je wachtwoord of adres komen altijd.",
     save: "Bewaar mijn keuzes",
     saved: "Je keuzes zijn bewaard.",

@@ -2,21 +2,20 @@ import type { PendingEmailChange } from "@anteroom/shared/wire/app";
 import { normalizeCode } from "@anteroom/shared/wire/mailed-code";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { app, queries } from "../api/client.ts";
+import { app, readSessionAgain } from "../api/client.ts";
 import { AddressField, CodeField, type Failure, FailureNote, Form, useSubmission } from "../ui/form.tsx";
 import { PasswordField } from "../ui/password.tsx";
 import { accountWords } from "../words/account.ts";
 import { useFormats, useWords } from "../words/language.tsx";
+import { emailChangeQuery } from "./queries.ts";
 import { Done, focusSection, Section } from "./section.tsx";
-
-const queryKey = ["account", "email-change"];
 
 export function AccountAddress({ email, title }: { email: string; title: string }) {
   const text = useWords(accountWords).address;
   const [changedTo, setChangedTo] = useState("");
-  const { data: pending, refetch } = useQuery({ queryKey, queryFn: readPending });
+  const { data: pending, refetch } = useQuery(emailChangeQuery);
   const confirmed = async (address: string) => {
-    await Promise.all([queries.refetchQueries({ queryKey: ["session"] }), refetch()]);
+    await Promise.all([readSessionAgain(), refetch()]);
     setChangedTo(address);
     focusSection("address");
   };
@@ -38,12 +37,6 @@ export function AccountAddress({ email, title }: { email: string; title: string 
       )}
     </Section>
   );
-}
-
-async function readPending(): Promise<PendingEmailChange | null> {
-  const answer = await app("GET /account/email_change/");
-  if (answer.ok) return answer.values.pending;
-  throw new Error(answer.detail);
 }
 
 function AskForChange({ onAsked }: { onAsked: () => void }) {

@@ -10,25 +10,18 @@ import { accountWords } from "../words/account.ts";
 import { errorWords } from "../words/errors.ts";
 import { useLanguage, useWords } from "../words/language.tsx";
 import { languages, languageTags } from "../words/languages.ts";
+import { preferencesQuery } from "./queries.ts";
 import { Done, Section } from "./section.tsx";
-
-const queryKey = ["account", "preferences"];
 
 export function AccountMails({ title }: { title: string }) {
   const message = useWords(errorWords);
-  const { data, isError } = useQuery({ queryKey, queryFn: readPreferences });
+  const { data, isError } = useQuery(preferencesQuery);
   return (
     <Section id="mails" title={title}>
       {data && <Choices preferences={data} />}
       {!data && (isError ? <p className="note note-bad">{message.unreachable}</p> : <Loading />)}
     </Section>
   );
-}
-
-async function readPreferences(): Promise<AccountPreferences> {
-  const answer = await app("GET /account/preferences/");
-  if (answer.ok) return answer.values;
-  throw new Error(answer.detail);
 }
 
 function Choices({ preferences }: { preferences: AccountPreferences }) {
@@ -42,7 +35,7 @@ function Choices({ preferences }: { preferences: AccountPreferences }) {
     const result = await app("POST /account/preferences/", { ...chosen, ...proof });
     setAsked(!result.ok && (proof.password !== undefined || result.error === "password_needed"));
     if (!result.ok) return result.error === "password_needed" ? undefined : atPassword(result);
-    queries.setQueryData(queryKey, result.values);
+    queries.setQueryData(preferencesQuery.queryKey, result.values);
     setLanguage(result.values.language);
     setSaved(true);
     return undefined;

@@ -1,6 +1,6 @@
 import type { SessionInfo } from "@anteroom/shared/wire/app";
 import { useState } from "react";
-import { app, queries } from "../api/client.ts";
+import { app, readSessionAgain } from "../api/client.ts";
 import { type Failure, Field, Form, useSubmission } from "../ui/form.tsx";
 import { accountWords } from "../words/account.ts";
 import { useWords } from "../words/language.tsx";
@@ -17,7 +17,7 @@ export function AccountNames({ user, title }: { user: SessionInfo["user"]; title
     if (!result.ok) return { error: result.error, ...(result.fields?.[0] ? { field: result.fields[0].field } : {}) };
     setFirstname(result.values.firstname);
     setLastname(result.values.lastname);
-    await queries.refetchQueries({ queryKey: ["session"] });
+    await readSessionAgain();
     setSaved(true);
     return undefined;
   });

@@ -5,6 +5,7 @@ import { type Failure, FailureNote, Form, useSubmission } from "../ui/form.tsx";
 import { findPasswordFault, PasswordField } from "../ui/password.tsx";
 import { accountWords } from "../words/account.ts";
 import { useWords } from "../words/language.tsx";
+import { sessionsQuery } from "./queries.ts";
 import { Done, focusSection, Section } from "./section.tsx";
 
 type User = SessionInfo["user"];
@@ -43,7 +44,7 @@ function ChangePassword({ user, onChanged }: { user: User; onChanged: () => void
     if (next !== again) return { error: "passwords_differ", field: "again" };
     const failure = await changePassword(current, next);
     if (failure) return failure;
-    await queries.refetchQueries({ queryKey: ["account", "sessions"] });
+    await queries.refetchQueries({ queryKey: sessionsQuery.queryKey });
     onChanged();
     return undefined;
   });

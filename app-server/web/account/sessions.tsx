@@ -9,6 +9,7 @@ import { accountWords } from "../words/account.ts";
 import { errorWords } from "../words/errors.ts";
 import { useFormats, useWords } from "../words/language.tsx";
 import { readDevice } from "./device.ts";
+import { sessionsQuery } from "./queries.ts";
 import { Done, focusSection, Section } from "./section.tsx";
 
 /** Which sessions the person wants to end. */
@@ -17,7 +18,7 @@ type Which = "others" | { id: string };
 export function AccountSessions({ title }: { title: string }) {
   const text = useWords(accountWords).sessions;
   const message = useWords(errorWords);
-  const { data, isError, refetch } = useQuery({ queryKey: ["account", "sessions"], queryFn: readSessions });
+  const { data, isError, refetch } = useQuery(sessionsQuery);
   const [asked, setAsked] = useState<Which>();
   const [failure, setFailure] = useState<Failure>();
   const [done, setDone] = useState<Which>();
@@ -68,14 +69,6 @@ export function AccountSessions({ title }: { title: string }) {
       {data && others.length === 0 && !done && <p className="aside">{text.alone}</p>}
     </Section>
   );
-}
-
-/** Null where the auth server does not list them. */
-async function readSessions(): Promise<SessionOverview[] | null> {
-  const answer = await app("GET /account/sessions/");
-  if (answer.ok) return answer.values.sessions;
-  if (answer.error === "not_supported") return null;
-  throw new Error(answer.detail);
 }
 
 async function endSessions(which: Which, password: string | undefined): Promise<Failure | undefined> {

@@ -1,6 +1,6 @@
 import type { AppClientResult, AppFailure, AppRouteInput } from "@anteroom/shared/client/app";
 import type { AppRoute, AppRoutes, QueuedRegistration } from "@anteroom/shared/wire/app";
-import { app, queries } from "../api/client.ts";
+import { app, doubtSession } from "../api/client.ts";
 import type { ErrorCode } from "../api/errors.ts";
 import { untilProven } from "./proof.tsx";
 
@@ -15,7 +15,7 @@ export type QueuePage = AppRoutes["GET /admin/registrations/"]["values"];
  */
 export const call: typeof app = async (route, ...input) => {
   const answer = await send(route, input);
-  if (!answer.ok && answer.error === "missing_permission") void queries.invalidateQueries({ queryKey: ["session"] });
+  if (!answer.ok && answer.error === "missing_permission") doubtSession();
   return answer;
 };
 

@@ -1,7 +1,7 @@
 import { type AppClient, createAppClient } from "@anteroom/shared/client/app";
 import { createAuthClient } from "@anteroom/shared/client/auth";
 import type { SessionInfo } from "@anteroom/shared/wire/app";
-import { QueryClient, useQuery } from "@tanstack/react-query";
+import { QueryClient, queryOptions, useQuery } from "@tanstack/react-query";
 
 /**
  * Both servers, through this origin alone. The session lives in a cookie that scripts cannot read; wherever an action
@@ -19,7 +19,7 @@ export const auth = createAuthClient(location.origin, { path: "/auth/actions", h
 
 /** Another tab may have signed somebody else in: what is done here is done for whom this page shows, or not at all. */
 function namingWhoIsShown(): Record<string, string> {
-  const session = queries.getQueryData<SessionInfo | null>(sessionQuery.queryKey);
+  const session = queries.getQueryData(sessionQuery.queryKey);
   return session ? { "x-acting-as": session.user.user_id } : {};
 }
 
@@ -41,7 +41,7 @@ export function useSessionFailure(): { error: Error; again: () => void } | undef
   return data === undefined && error ? { error, again: () => void refetch() } : undefined;
 }
 
-const sessionQuery = { queryKey: ["session"], queryFn: readSession, staleTime: 30_000 };
+const sessionQuery = queryOptions({ queryKey: ["session"], queryFn: readSession, staleTime: 30_000 });
 
 async function readSession(): Promise<SessionInfo | null> {
   const answer = await askWho("GET /auth/session_info/");
@@ -53,13 +53,21 @@ async function readSession(): Promise<SessionInfo | null> {
 /** A session that has ended meanwhile is noticed by the whole page, not only by the part that was refused. */
 export function noticeSignOut(error: string): void {
   if (error === "another_person_signed_in") void sessionChanged();
-  if (error === "no_session" || error === "invalid_session" || error === "invalid_session_token")
-    void queries.invalidateQueries({ queryKey: ["session"] });
+  if (error === "no_session" || error === "invalid_session" || error === "invalid_session_token") doubtSession();
+}
+
+/** Who is signed in, or what they may do, may have changed: it is asked again. */
+export function doubtSession(): void {
+  void queries.invalidateQueries({ queryKey: sessionQuery.queryKey });
+}
+
+export function readSessionAgain(): Promise<void> {
+  return queries.refetchQueries({ queryKey: sessionQuery.queryKey });
 }
 
 /** After signing in or out, everything that was read belongs to somebody else. */
 export async function sessionChanged(): Promise<SessionInfo | null | undefined> {
-  queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== "session" });
-  await queries.refetchQueries({ queryKey: ["session"] });
-  return queries.getQueryData<SessionInfo | null>(sessionQuery.queryKey);
+  queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== sessionQuery.queryKey[0] });
+  await readSessionAgain();
+  return queries.getQueryData(sessionQuery.queryKey);
 }

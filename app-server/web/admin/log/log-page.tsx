@@ -3,18 +3,16 @@ import { useState } from "react";
 import { Page } from "../../ui/page.tsx";
 import { adminWords } from "../../words/admin.ts";
 import { useFormats, useWords } from "../../words/language.tsx";
-import { ask } from "../api.ts";
 import { useMailType } from "../mail-state.tsx";
 import { useDecider } from "../names.tsx";
 import { usePagedList } from "../paged-list.ts";
 import { Empty, Loaded, MoreButton, SearchField } from "../parts.tsx";
+import { decisionsQuery } from "../queries.ts";
 
 export function DecisionsPage() {
   const text = useWords(adminWords).log;
   const [search, setSearch] = useState("");
-  const { query, rows } = usePagedList(["decisions", search], (after) =>
-    ask("GET /admin/decisions/", { after, search: search || undefined }),
-  );
+  const { query, rows } = usePagedList(decisionsQuery(search));
   return (
     <Page title={text.title} lead={text.lead} width="wide">
       <div className="toolbar">

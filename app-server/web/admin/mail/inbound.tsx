@@ -1,10 +1,10 @@
 import type { ListedInboundMail } from "@anteroom/shared/wire/app";
 import { adminWords } from "../../words/admin.ts";
 import { useWords } from "../../words/language.tsx";
-import { ask } from "../api.ts";
 import { useMailType } from "../mail-state.tsx";
 import { usePagedList } from "../paged-list.ts";
 import { Ago, Loaded, MoreButton } from "../parts.tsx";
+import { inboundMailsQuery } from "../queries.ts";
 
 const looks: Record<ListedInboundMail["kind"], string> = {
   bounce: "badge badge-bad",
@@ -17,9 +17,7 @@ const looks: Record<ListedInboundMail["kind"], string> = {
 /** What arrived at return paths, newest first. */
 export function InboundMails() {
   const text = useWords(adminWords).inbound;
-  const { query, rows } = usePagedList(["mail", "inbound"], (before) =>
-    ask("GET /admin/mails/inbound/", { before, limit: 20 }).then(({ inbound, next }) => ({ rows: inbound, next })),
-  );
+  const { query, rows } = usePagedList(inboundMailsQuery);
   return (
     <section className="section" id="inbound">
       <h2>{text.title}</h2>

@@ -1,29 +1,25 @@
 import type { ListedMail, ListedSuppression, MailState } from "@anteroom/shared/wire/app";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { queries } from "../../api/client.ts";
 import type { ErrorCode } from "../../api/errors.ts";
 import { Page } from "../../ui/page.tsx";
 import { adminWords } from "../../words/admin.ts";
 import { errorWords } from "../../words/errors.ts";
 import { useFormats, useWords } from "../../words/language.tsx";
-import { ask, call } from "../api.ts";
+import { call } from "../api.ts";
 import { MailBadge, useMailType } from "../mail-state.tsx";
 import { useSay } from "../messages.tsx";
 import { usePagedList } from "../paged-list.ts";
 import { ActionButton, Ago, Empty, Loaded, MoreButton } from "../parts.tsx";
+import { mailsQuery, readMailAgain, suppressionsQuery } from "../queries.ts";
 import { InboundMails } from "./inbound.tsx";
 
 const kinds = ["failed", "bounced", "deferred", "queued", "accepted"] as const satisfies readonly MailState[];
 
-const readMailAgain = () => queries.invalidateQueries({ queryKey: ["mail"] });
-
 export function MailPage() {
   const text = useWords(adminWords).mail;
   const [status, setStatus] = useState<MailState>("failed");
-  const { query, rows } = usePagedList(["mail", status], (after) =>
-    ask("GET /admin/mails/", { status, after }).then(({ mails, next }) => ({ rows: mails, next })),
-  );
+  const { query, rows } = usePagedList(mailsQuery(status));
   return (
     <Page title={text.title} lead={text.lead} width="wide">
       <div className="toolbar">
@@ -126,10 +122,7 @@ function AllAtOnce({ status }: { status: MailState }) {
 
 function Suppressions() {
   const text = useWords(adminWords).mail;
-  const query = useQuery({
-    queryKey: ["mail", "suppressions"],
-    queryFn: () => ask("GET /admin/mails/suppressions/"),
-  });
+  const query = useQuery(suppressionsQuery);
   return (
     <section className="section">
       <h2>{text.held}</h2>

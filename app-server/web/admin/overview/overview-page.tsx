@@ -5,13 +5,13 @@ import { Link } from "wouter";
 import { Page } from "../../ui/page.tsx";
 import { adminWords } from "../../words/admin.ts";
 import { useFormats, useLanguage, useWords } from "../../words/language.tsx";
-import { ask } from "../api.ts";
 import { Loaded } from "../parts.tsx";
+import { overviewQuery } from "../queries.ts";
 import { Chart } from "./chart.tsx";
 
 export function OverviewPage() {
   const text = useWords(adminWords).overview;
-  const query = useQuery({ queryKey: ["overview"], queryFn: () => ask("GET /admin/overview/") });
+  const query = useQuery(overviewQuery);
   return (
     <Page title={text.title} lead={text.lead} width="wide">
       <Loaded query={query}>

@@ -4,19 +4,17 @@ import { useSession } from "../../api/client.ts";
 import { Page } from "../../ui/page.tsx";
 import { adminWords } from "../../words/admin.ts";
 import { useWords } from "../../words/language.tsx";
-import { ask } from "../api.ts";
 import { MailBadge } from "../mail-state.tsx";
 import { Name, nameOf } from "../names.tsx";
 import { usePagedList } from "../paged-list.ts";
 import { Ago, Empty, Loaded, MoreButton, SearchField } from "../parts.tsx";
+import { peopleQuery } from "../queries.ts";
 import { PersonPanel } from "./person.tsx";
 
 export function PeoplePage() {
   const text = useWords(adminWords).people;
   const [search, setSearch] = useState("");
-  const { query, rows } = usePagedList(["people", search], (after) =>
-    ask("GET /admin/people/", { after, search: search || undefined }),
-  );
+  const { query, rows } = usePagedList(peopleQuery(search));
   return (
     <Page title={text.title} lead={text.lead} width="wide">
       <div className="toolbar">

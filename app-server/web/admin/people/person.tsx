@@ -1,6 +1,5 @@
 import type { ListedPerson } from "@anteroom/shared/wire/app";
 import { type FormEvent, useId, useState } from "react";
-import { queries } from "../../api/client.ts";
 import type { Failure } from "../../ui/form.tsx";
 import { adminWords } from "../../words/admin.ts";
 import { errorWords } from "../../words/errors.ts";
@@ -11,6 +10,7 @@ import { CrossIcon } from "../icons.tsx";
 import { useSay } from "../messages.tsx";
 import { nameOf } from "../names.tsx";
 import { ActionButton } from "../parts.tsx";
+import { readPeopleAgain } from "../queries.ts";
 
 interface PanelProps {
   person: ListedPerson;
@@ -34,7 +34,7 @@ function useChange({ user_id, ...person }: ListedPerson) {
     if (!answer.ok && answer.error === "password_needed") return answer;
     if (answer.ok) say({ tone: "good", text: done });
     else say({ tone: "bad", text: text.failed(nameOf(person), message[answer.error]) });
-    await queries.invalidateQueries({ queryKey: ["people"] });
+    await readPeopleAgain();
     return answer.ok ? undefined : answer;
   };
 }

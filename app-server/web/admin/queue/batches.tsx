@@ -1,5 +1,5 @@
 import type { FailedBatchItem, ListedBatch } from "@anteroom/shared/wire/app";
-import { useQuery } from "@tanstack/react-query";
+import { queryOptions, useQuery } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { queries } from "../../api/client.ts";
 import type { Failure } from "../../ui/form.tsx";
@@ -42,7 +42,7 @@ export async function startBatch(
   const answer = await call("POST /admin/decide_many/", { decision, emails, ...(reason ? { reason } : {}) });
   if (!answer.ok) return { error: answer.error };
   storeWatched([...readWatched(), answer.values.batch_id]);
-  await queries.invalidateQueries({ queryKey: ["batches"] });
+  await queries.invalidateQueries({ queryKey: batchesQuery.queryKey });
   return undefined;
 }
 
@@ -57,16 +57,18 @@ async function readBatches(): Promise<ListedBatch[]> {
   return latest.filter(({ id, finished_at }) => finished_at === null || watched.includes(id));
 }
 
+const batchesQuery = queryOptions({
+  queryKey: ["batches"],
+  queryFn: readBatches,
+  refetchInterval: ({ state }) => (state.data?.some(({ finished_at }) => finished_at === null) ? pause : false),
+});
+
 const none: ListedBatch[] = [];
 
 /** What is under way, and what came of those begun here. When `begun` grows, it shows itself. */
 export function Batches({ begun }: { begun: number }) {
   const text = useWords(adminWords).batches;
-  const { data = none } = useQuery({
-    queryKey: ["batches"],
-    queryFn: readBatches,
-    refetchInterval: ({ state }) => (state.data?.some(({ finished_at }) => finished_at === null) ? pause : false),
-  });
+  const { data = none } = useQuery(batchesQuery);
   useReadAgainWhenDone(data);
   const section = useRef<HTMLElement>(null);
   useEffect(() => {
@@ -77,7 +79,7 @@ export function Batches({ begun }: { begun: number }) {
   if (data.length === 0) return null;
   const dismiss = (id: string) => {
     storeWatched(readWatched().filter((other) => other !== id));
-    queries.setQueryData<ListedBatch[]>(["batches"], (held) => held?.filter((batch) => batch.id !== id));
+    queries.setQueryData(batchesQuery.queryKey, (held) => held?.filter((batch) => batch.id !== id));
   };
   return (
     <section ref={section} className="batches" tabIndex={-1} aria-label={text.title}>

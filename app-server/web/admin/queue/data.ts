@@ -1,4 +1,4 @@
-import { type InfiniteData, keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
+import { type InfiniteData, keepPreviousData, queryOptions, useInfiniteQuery } from "@tanstack/react-query";
 import { queries } from "../../api/client.ts";
 import { ask, type QueuePage, type QueueRow } from "../api.ts";
 
@@ -84,3 +84,13 @@ function moveCount(counts: QueuePage["counts"], from: ListName, to: ListName | u
 export function readQueueAgain(): Promise<void> {
   return queries.invalidateQueries({ queryKey: ["queue"] });
 }
+
+/** The mail that a rejection with this reason would send. */
+export const rejectionQuery = (email: string, reason: string) =>
+  queryOptions({
+    queryKey: ["preview", email, reason],
+    queryFn: () =>
+      ask("GET /admin/preview_mail/", { type: "registration_rejected", email, reason: reason || undefined }),
+    placeholderData: keepPreviousData,
+    gcTime: 0,
+  });

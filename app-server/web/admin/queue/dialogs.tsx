@@ -3,10 +3,11 @@ import { type ReactNode, useEffect, useId, useState } from "react";
 import { type Failure, Form, useSubmission } from "../../ui/form.tsx";
 import { adminWords } from "../../words/admin.ts";
 import { useWords } from "../../words/language.tsx";
-import { ask, type QueueRow } from "../api.ts";
+import type { QueueRow } from "../api.ts";
 import { CancelButton, ConfirmDialog, Dialog } from "../dialog.tsx";
 import { nameOf } from "../names.tsx";
 import { startBatch } from "./batches.tsx";
+import { rejectionQuery } from "./data.ts";
 import type { Decisions } from "./decide.ts";
 
 /** The dialog that is open. */
@@ -89,13 +90,7 @@ function Preview({ email, reason, title }: { email: string; reason: string; titl
     const timer = setTimeout(() => setSettled(reason), restBeforePreview);
     return () => clearTimeout(timer);
   }, [reason]);
-  const { data, isError } = useQuery({
-    queryKey: ["preview", email, settled],
-    queryFn: () =>
-      ask("GET /admin/preview_mail/", { type: "registration_rejected", email, reason: settled || undefined }),
-    placeholderData: (before) => before,
-    gcTime: 0,
-  });
+  const { data, isError } = useQuery(rejectionQuery(email, settled));
   return (
     <figure className="preview">
       <figcaption>{title}</figcaption>

@@ -15,7 +15,7 @@ export const admin = {
     refusedMore: "If it should, ask an administrator to make you one. Then load this page again.",
     account: "Your account",
   },
-  parts: { again: "Try again", more: "Show more", search: "Search", busy: "One moment…" },
+  parts: { again: "Try again", more: "Show more", busy: "One moment…" },
   dialog: { close: "Close", cancel: "Cancel" },
   deciders: {
     automatic: { cli: "the command line", "setup-link": "a setup link" },

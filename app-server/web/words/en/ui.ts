@@ -18,7 +18,7 @@ export const ui = {
     unreachable: "We cannot look just now",
     again: "Try again",
   },
-  form: { busy: "One moment…", required: "Fill this in." },
+  form: { busy: "One moment…" },
   password: {
     show: "Show",
     hide: "Hide",

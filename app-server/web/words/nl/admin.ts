@@ -13,7 +13,7 @@ export const admin: AdminWords = {
     refusedMore: "Hoort dat wel zo te zijn, vraag dan een beheerder om het recht. Laad deze pagina daarna opnieuw.",
     account: "Je account",
   },
-  parts: { again: "Probeer opnieuw", more: "Toon meer", search: "Zoeken", busy: "Een ogenblik…" },
+  parts: { again: "Probeer opnieuw", more: "Toon meer", busy: "Een ogenblik…" },
   dialog: { close: "Sluiten", cancel: "Annuleren" },
   deciders: {
     automatic: { cli: "de opdrachtregel", "setup-link": "een installatielink" },

@@ -18,7 +18,7 @@ export const ui: UiWords = {
     unreachable: "We kunnen nu even niet kijken",
     again: "Probeer het opnieuw",
   },
-  form: { busy: "Een ogenblik…", required: "Vul dit in." },
+  form: { busy: "Een ogenblik…" },
   password: {
     show: "Toon",
     hide: "Verberg",

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import chromium from "@sparticuz/chromium";
 import { type Browser, chromium as playwright } from "playwright-core";
-import { createComposer } from "../src/mail/compose.ts";
+import { createComposer } from "../src/mail/compose/compose.ts";
 import { exampleValues, type MailType, mailKinds, mailTypes } from "../src/mail/kinds.ts";
 import { type Language, languages } from "../src/mail/types.ts";
 import { createHandles } from "../src/registration/handles.ts";

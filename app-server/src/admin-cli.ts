@@ -153,7 +153,7 @@ function inWords(time: number): string {
 }
 
 async function checkOwnTemplates(): Promise<string[]> {
-  const { checkTemplates } = await import("./mail/check-templates.ts");
+  const { checkTemplates } = await import("./mail/compose/check-templates.ts");
   const { BACKEND_TEMPLATES_DIR, BACKEND_LANGUAGE } = process.env;
   const isLanguage = (text: string | undefined): text is Language => languages.some((language) => language === text);
   const language = isLanguage(BACKEND_LANGUAGE) ? BACKEND_LANGUAGE : "en";

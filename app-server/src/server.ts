@@ -159,7 +159,7 @@ function createPostOffice(context: AppContext) {
 
 async function openPostOffice({ settings, handles, log }: AppContext) {
   const [{ createComposer }, { createDelivery }] = await Promise.all([
-    import("./mail/compose.ts"),
+    import("./mail/compose/compose.ts"),
     import("./mail/deliver.ts"),
   ]);
   const onFault = (fault: string) => log.error({ fault }, "a template is not used as it is");

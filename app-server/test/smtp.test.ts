@@ -10,7 +10,7 @@ import { patiently } from "@anteroom/shared/testing/patience";
 import { dkimVerify } from "mailauth/lib/dkim/verify.js";
 import PostalMime from "postal-mime";
 import { afterAll, beforeAll, expect, test as oneAfterTheOther } from "vitest";
-import type { ComposedMail } from "../src/mail/compose.ts";
+import type { ComposedMail } from "../src/mail/compose/compose.ts";
 import { createDelivery } from "../src/mail/deliver.ts";
 import { createReturnPaths } from "../src/mail/return-path.ts";
 import { testMail } from "../src/mail/test-mail.ts";

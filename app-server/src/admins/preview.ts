@@ -16,7 +16,7 @@ export async function previewMail(context: AppContext, { type, email, reason }: 
   const { settings, handles, clock, db } = context;
   const person = await findPerson(db, normalizeEmailAddress(email));
   // As where mails are sent, what they are made of is loaded when there is one to write.
-  const { createComposer } = await import("../mail/compose.ts");
+  const { createComposer } = await import("../mail/compose/compose.ts");
   const compose = createComposer(settings, handles);
   const { subject, text, html } = await compose({
     id: randomUUID(),

@@ -1,9 +1,9 @@
 import { createTransport, type NodemailerError, type SendMailOptions, type SMTPPoolSentMessageInfo } from "nodemailer";
 import type { Settings } from "../settings.ts";
 import { oneLine } from "../text.ts";
-import type { ComposedMail } from "./compose.ts";
+import type { ComposedMail } from "./compose/compose.ts";
+import { messageOf } from "./compose/message.ts";
 import { createFileDelivery } from "./mail-files.ts";
-import { messageOf } from "./message.ts";
 import { createReturnPaths } from "./return-path.ts";
 import type { SmtpSettings } from "./settings.ts";
 import { connectionOf, problemOf } from "./smtp.ts";

@@ -2,9 +2,9 @@ import { mkdir, rename, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { createTransport } from "nodemailer";
 import type { Settings } from "../settings.ts";
-import type { ComposedMail } from "./compose.ts";
+import type { ComposedMail } from "./compose/compose.ts";
+import { messageOf } from "./compose/message.ts";
 import type { Delivery } from "./deliver.ts";
-import { messageOf } from "./message.ts";
 import type { DueMail } from "./types.ts";
 
 /**

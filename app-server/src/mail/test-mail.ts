@@ -3,8 +3,8 @@ import { isEmailAddress } from "@anteroom/shared/wire/email-address";
 import { createTransport, type NodemailerError } from "nodemailer";
 import type { Settings } from "../settings.ts";
 import { escapeHtml, oneLine } from "../text.ts";
+import { messageOf } from "./compose/message.ts";
 import { createEnvelopes } from "./deliver.ts";
-import { messageOf } from "./message.ts";
 import type { SmtpSettings } from "./settings.ts";
 import { connectionOf, problemOf } from "./smtp.ts";
 

@@ -2,11 +2,11 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Liquid } from "liquidjs";
-import { escapeHtml, oneLine } from "../text.ts";
-import type { MailType } from "./kinds.ts";
-import type { Language } from "./types.ts";
+import { escapeHtml, oneLine } from "../../text.ts";
+import type { MailType } from "../kinds.ts";
+import type { Language } from "../types.ts";
 
-export const builtInFolder = fileURLToPath(new URL("../../templates", import.meta.url));
+export const builtInFolder = fileURLToPath(new URL("../../../templates", import.meta.url));
 
 /** Templates by their name below the folder, such as `password_reset/en.txt`. */
 export type TemplateFiles = Readonly<Record<string, string>>;

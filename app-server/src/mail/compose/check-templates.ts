@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
-import { type MailType, mailKinds, mailTypes } from "./kinds.ts";
+import { type MailType, mailKinds, mailTypes } from "../kinds.ts";
+import { type Language, languages } from "../types.ts";
 import { commonKeys } from "./template-values.ts";
 import {
   builtInFolder,
@@ -11,7 +12,6 @@ import {
   renderMail,
   type TemplateFiles,
 } from "./templates.ts";
-import { type Language, languages } from "./types.ts";
 
 export interface TemplateSources {
   /** The operator's folder. */

@@ -1,8 +1,8 @@
 import { domainOf } from "@anteroom/shared/wire/email-address";
 import type { SendMailOptions } from "nodemailer";
-import type { Settings } from "../settings.ts";
+import type { Settings } from "../../settings.ts";
+import type { DueMail } from "../types.ts";
 import type { ComposedMail } from "./compose.ts";
-import type { DueMail } from "./types.ts";
 
 /** What tells a mail from all others. */
 type Identity = Pick<DueMail, "id" | "createdAt"> & { type: string };

@@ -1,7 +1,9 @@
-import type { Handles } from "../registration/handles.ts";
-import type { Settings } from "../settings.ts";
-import { oneLine } from "../text.ts";
-import { isSwitchable, mailKinds } from "./kinds.ts";
+import type { Handles } from "../../registration/handles.ts";
+import type { Settings } from "../../settings.ts";
+import { oneLine } from "../../text.ts";
+import { isSwitchable, mailKinds } from "../kinds.ts";
+import type { DueMail } from "../types.ts";
+import { createUnsubscribeLinks } from "../unsubscribe.ts";
 import { cleanValues } from "./template-values.ts";
 import {
   builtInFolder,
@@ -14,8 +16,6 @@ import {
   readTemplates,
   renderMail,
 } from "./templates.ts";
-import type { DueMail } from "./types.ts";
-import { createUnsubscribeLinks } from "./unsubscribe.ts";
 
 /** A mail ready to send. */
 export interface ComposedMail {

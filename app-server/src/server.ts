@@ -19,8 +19,8 @@ import { createAuthServer } from "./auth-server.ts";
 import { createCommands } from "./commands.ts";
 import type { AppContext } from "./context.ts";
 import type { AppDatabase } from "./database.ts";
-import type { InboundListener } from "./mail/inbound.ts";
 import { createMailQueue, type PostOffice } from "./mail/queue.ts";
+import type { InboundListener } from "./mail/return/inbound.ts";
 import { createMetrics } from "./metrics.ts";
 import { migrations } from "./migrations/all.ts";
 import { createPrivateApp } from "./private.ts";
@@ -135,7 +135,7 @@ async function openListeners(context: AppContext, clock: AdjustableClock): Promi
 
 /** SMTP and MIME are loaded only where somebody listens for mail. */
 async function openInbound(context: AppContext): Promise<InboundListener> {
-  const { listenForMail } = await import("./mail/inbound.ts");
+  const { listenForMail } = await import("./mail/return/inbound.ts");
   return listenForMail(context);
 }
 

@@ -12,7 +12,7 @@ import PostalMime from "postal-mime";
 import { afterAll, beforeAll, expect, test as oneAfterTheOther } from "vitest";
 import type { ComposedMail } from "../src/mail/compose/compose.ts";
 import { createDelivery } from "../src/mail/deliver.ts";
-import { createReturnPaths } from "../src/mail/return-path.ts";
+import { createReturnPaths } from "../src/mail/return/return-path.ts";
 import { testMail } from "../src/mail/test-mail.ts";
 import type { DueMail } from "../src/mail/types.ts";
 import { readSettings } from "../src/settings.ts";

@@ -4,7 +4,7 @@ import { oneLine } from "../text.ts";
 import type { ComposedMail } from "./compose/compose.ts";
 import { messageOf } from "./compose/message.ts";
 import { createFileDelivery } from "./mail-files.ts";
-import { createReturnPaths } from "./return-path.ts";
+import { createReturnPaths } from "./return/return-path.ts";
 import type { SmtpSettings } from "./settings.ts";
 import { connectionOf, problemOf } from "./smtp.ts";
 import { createLastSteps, createTurns, holdEnd, type LastStep, type Turn } from "./turns.ts";

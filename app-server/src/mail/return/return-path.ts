@@ -1,5 +1,5 @@
 import { deriveKey, equalInConstantTime, hmacSha256 } from "@anteroom/shared/runtime/crypto";
-import type { Settings } from "../settings.ts";
+import type { Settings } from "../../settings.ts";
 
 export type ReturnPaths = ReturnType<typeof createReturnPaths>;
 

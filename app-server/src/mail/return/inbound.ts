@@ -1,9 +1,9 @@
 import type { Socket } from "node:net";
 import { SMTPServer, type SMTPServerOptions } from "smtp-server";
-import type { AppContext } from "../context.ts";
+import type { AppContext } from "../../context.ts";
+import { recordReport } from "../rules.ts";
 import { readReport } from "./delivery-report.ts";
 import { createReturnPaths } from "./return-path.ts";
-import { recordReport } from "./rules.ts";
 
 /** Bytes. A report holds at most the whole of the mail that it is about. */
 const largest = 512 * 1_024;

@@ -1,7 +1,7 @@
 import { openAny } from "@anteroom/shared/runtime/kept-secret";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { SwitchableMailType } from "../src/mail/kinds.ts";
-import { createUnsubscribeLinks } from "../src/mail/unsubscribe.ts";
+import { createUnsubscribeLinks } from "../src/mail/opt-out/unsubscribe.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { readMails, type Stack, startStack } from "./support/stack.ts";
 import { waitUntil } from "./support/wait.ts";

@@ -1,6 +1,6 @@
 import type { AppContext } from "../context.ts";
 import { mailKinds, type SwitchableMailType, switchableMailTypes } from "../mail/kinds.ts";
-import { findPreferences, storeLanguage, storeMailPreference } from "../mail/preferences.ts";
+import { findPreferences, storeLanguage, storeMailPreference } from "../mail/opt-out/preferences.ts";
 import type { Language } from "../mail/types.ts";
 import type { Caller } from "./session.ts";
 

@@ -8,7 +8,7 @@ import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database.ts";
 import { markMailed } from "../registration/opening-store.ts";
 import { isSwitchable, mailKinds } from "./kinds.ts";
-import { isSwitchedOff } from "./preferences.ts";
+import { isSwitchedOff } from "./opt-out/preferences.ts";
 
 /** Reads the body of `POST /email`. Texts and a time; unknown members are ignored. */
 export function readEmailRequest(body: unknown): EmailRequest | string {

@@ -8,7 +8,7 @@ import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database.ts";
 import { limits } from "../limits.ts";
 import { findTokenByCode, isMailedCode } from "../mail/codes.ts";
-import { listApprovers } from "../mail/preferences.ts";
+import { listApprovers } from "../mail/opt-out/preferences.ts";
 import type { Language, MailRequest } from "../mail/types.ts";
 import { authServerUnavailable, type Problem, problem, tooManyRequests } from "../problems.ts";
 import { guessCode } from "./code-guesses.ts";

@@ -613,7 +613,7 @@ export const mutations: readonly Mutation[] = [
       "mail-status#an address that refuses for good",
     ],
   ]),
-  ...app("mail/unsubscribe.ts", "mail-notices", [
+  ...app("mail/opt-out/unsubscribe.ts", "mail-notices", [
     [
       "proof",
       'if (!isSwitchable(type) || !equalInConstantTime(sign(userId, type), Buffer.from(given, "base64url")))',

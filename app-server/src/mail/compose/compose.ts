@@ -2,8 +2,8 @@ import type { Handles } from "../../registration/handles.ts";
 import type { Settings } from "../../settings.ts";
 import { oneLine } from "../../text.ts";
 import { isSwitchable, mailKinds } from "../kinds.ts";
+import { createUnsubscribeLinks } from "../opt-out/unsubscribe.ts";
 import type { DueMail } from "../types.ts";
-import { createUnsubscribeLinks } from "../unsubscribe.ts";
 import { cleanValues } from "./template-values.ts";
 import {
   builtInFolder,

@@ -1,6 +1,6 @@
 import { deriveKey, equalInConstantTime, hmacSha256 } from "@anteroom/shared/runtime/crypto";
-import type { Settings } from "../settings.ts";
-import { isSwitchable, type SwitchableMailType } from "./kinds.ts";
+import type { Settings } from "../../settings.ts";
+import { isSwitchable, type SwitchableMailType } from "../kinds.ts";
 
 /** Whose mails of which kind a link switches off. */
 export interface Unsubscription {

@@ -1,8 +1,8 @@
 import type { Context } from "hono";
 import { z } from "zod";
-import { readPreferredLanguage } from "../accounts/language.ts";
-import { type Call, defineRoute, noBody, type Route } from "../http.ts";
-import { answerProblem, problem } from "../problems.ts";
+import { readPreferredLanguage } from "../../accounts/language.ts";
+import { type Call, defineRoute, noBody, type Route } from "../../http.ts";
+import { answerProblem, problem } from "../../problems.ts";
 import { findPreferences, storeMailPreference } from "./preferences.ts";
 import { createUnsubscribeLinks, type Unsubscription } from "./unsubscribe.ts";
 import { renderUnsubscribePage, type UnsubscribeState, unsubscribePagePolicy } from "./unsubscribe-page.ts";

@@ -7,7 +7,7 @@ import { accountRoutes } from "./accounts/routes.ts";
 import { adminRoutes } from "./admins/routes.ts";
 import type { AppContext } from "./context.ts";
 import { mountRoutes } from "./http.ts";
-import { createDevMailbox } from "./mail/dev-mailbox.ts";
+import { createDevMailbox } from "./mail/dev/dev-mailbox.ts";
 import { unsubscribeRoutes } from "./mail/opt-out/unsubscribe-routes.ts";
 import { mailRoutes } from "./mail/routes.ts";
 import { openApiDocument, renderReference } from "./openapi.ts";

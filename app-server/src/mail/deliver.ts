@@ -3,7 +3,7 @@ import type { Settings } from "../settings.ts";
 import { oneLine } from "../text.ts";
 import type { ComposedMail } from "./compose/compose.ts";
 import { messageOf } from "./compose/message.ts";
-import { createFileDelivery } from "./mail-files.ts";
+import { createFileDelivery } from "./dev/mail-files.ts";
 import { createReturnPaths } from "./return/return-path.ts";
 import type { SmtpSettings } from "./settings.ts";
 import { connectionOf, problemOf } from "./smtp.ts";

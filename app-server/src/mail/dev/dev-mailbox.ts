@@ -6,9 +6,9 @@ import { isLoopback } from "@anteroom/shared/runtime/settings";
 import type { Context } from "hono";
 import { Hono } from "hono";
 import type { MiddlewareHandler } from "hono/types";
-import { answerProblem, notFound, problem } from "../problems.ts";
-import type { Settings } from "../settings.ts";
-import { type MailType, mailTypes } from "./kinds.ts";
+import { answerProblem, notFound, problem } from "../../problems.ts";
+import type { Settings } from "../../settings.ts";
+import { type MailType, mailTypes } from "../kinds.ts";
 
 /** A mail in the folder of those that were not sent. */
 interface WrittenMail {

@@ -1,11 +1,11 @@
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { createTransport } from "nodemailer";
-import type { Settings } from "../settings.ts";
-import type { ComposedMail } from "./compose/compose.ts";
-import { messageOf } from "./compose/message.ts";
-import type { Delivery } from "./deliver.ts";
-import type { DueMail } from "./types.ts";
+import type { Settings } from "../../settings.ts";
+import type { ComposedMail } from "../compose/compose.ts";
+import { messageOf } from "../compose/message.ts";
+import type { Delivery } from "../deliver.ts";
+import type { DueMail } from "../types.ts";
 
 /**
  * Writes mails to a folder instead of sending them. The name comes from the row, so a mail that is delivered twice after

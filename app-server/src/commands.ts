@@ -84,7 +84,7 @@ function mailCommands(context: AppContext): Commands {
     ),
     test_mail: command(z.object({ email: z.string() }), async ({ email }) => {
       // What it is made of is loaded when there is a mail to send, here as elsewhere.
-      const { testMail } = await import("./mail/test-mail.ts");
+      const { testMail } = await import("./mail/send/test-mail.ts");
       return { ...(await testMail(context.settings, email)) };
     }),
   };

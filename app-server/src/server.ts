@@ -19,8 +19,8 @@ import { createAuthServer } from "./auth-server.ts";
 import { createCommands } from "./commands.ts";
 import type { AppContext } from "./context.ts";
 import type { AppDatabase } from "./database.ts";
-import { createMailQueue, type PostOffice } from "./mail/queue.ts";
 import type { InboundListener } from "./mail/return/inbound.ts";
+import { createMailQueue, type PostOffice } from "./mail/send/queue.ts";
 import { createMetrics } from "./metrics.ts";
 import { migrations } from "./migrations/all.ts";
 import { createPrivateApp } from "./private.ts";
@@ -160,7 +160,7 @@ function createPostOffice(context: AppContext) {
 async function openPostOffice({ settings, handles, log }: AppContext) {
   const [{ createComposer }, { createDelivery }] = await Promise.all([
     import("./mail/compose/compose.ts"),
-    import("./mail/deliver.ts"),
+    import("./mail/send/deliver.ts"),
   ]);
   const onFault = (fault: string) => log.error({ fault }, "a template is not used as it is");
   return { compose: createComposer(settings, handles, onFault), delivery: createDelivery(settings) };

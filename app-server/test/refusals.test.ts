@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from "vitest";
-import { createRefusals, type Refusals } from "../src/mail/refusals.ts";
+import { createRefusals, type Refusals } from "../src/mail/send/refusals.ts";
 
 /** Whether so many addresses were refused alike that none of them is believed to be dead. */
 let refusals: Refusals;

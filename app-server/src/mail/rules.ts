@@ -10,7 +10,7 @@ import { oneLine } from "../text.ts";
 import * as store from "./admin-store.ts";
 import { codeTypes } from "./kinds.ts";
 import type { InboundReport } from "./return/delivery-report.ts";
-import { tryFor } from "./schedule.ts";
+import { tryFor } from "./send/schedule.ts";
 import { countBounce, type StoredMail } from "./store.ts";
 import type { InboundKind, InboundOutcome } from "./types.ts";
 

@@ -1101,7 +1101,7 @@ export const mutations: readonly Mutation[] = [
       "people#acc F8: of an approved one",
     ],
   ]),
-  ...app("mail/verdict.ts", "smtp", [
+  ...app("mail/send/verdict.ts", "smtp", [
     [
       "permission",
       " || otherReason.test(words)) return false;",
@@ -1127,14 +1127,14 @@ export const mutations: readonly Mutation[] = [
       "smtp#M-31: what a relay refuses for good",
     ],
   ]),
-  ...app("mail/refusals.ts", "refusals", [
+  ...app("mail/send/refusals.ts", "refusals", [
     ["limit", "const tooManyAlike = 5;", "const tooManyAlike = 6;"],
     ["expiry", "now - since > shortTime", "false"],
     ["ownership", "alike.set(emailNorm, id);", "alike.set(id, id);"],
     ["once", "accepted: () => alike.clear()", "accepted: () => undefined"],
     ["limit", "< remindAfter) return false;", "<= remindAfter) return false;"],
   ]),
-  ...app("mail/settle.ts", "mail-status#an address that refuses for good three times", [
+  ...app("mail/send/settle.ts", "mail-status#an address that refuses for good three times", [
     [
       "limit",
       `const isRefusal = outcome.status === "failed" && isTried(row);`,

@@ -4,7 +4,7 @@ import { createTransport } from "nodemailer";
 import type { Settings } from "../../settings.ts";
 import type { ComposedMail } from "../compose/compose.ts";
 import { messageOf } from "../compose/message.ts";
-import type { Delivery } from "../deliver.ts";
+import type { Delivery } from "../send/deliver.ts";
 import type { DueMail } from "../types.ts";
 
 /**

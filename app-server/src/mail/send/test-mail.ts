@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { isEmailAddress } from "@anteroom/shared/wire/email-address";
 import { createTransport, type NodemailerError } from "nodemailer";
-import type { Settings } from "../settings.ts";
-import { escapeHtml, oneLine } from "../text.ts";
-import { messageOf } from "./compose/message.ts";
+import type { Settings } from "../../settings.ts";
+import { escapeHtml, oneLine } from "../../text.ts";
+import { messageOf } from "../compose/message.ts";
+import type { SmtpSettings } from "../settings.ts";
 import { createEnvelopes } from "./deliver.ts";
-import type { SmtpSettings } from "./settings.ts";
 import { connectionOf, problemOf } from "./smtp.ts";
 
 export interface TestMailResult {

@@ -1,14 +1,14 @@
 import { createTransport, type NodemailerError, type SendMailOptions, type SMTPPoolSentMessageInfo } from "nodemailer";
-import type { Settings } from "../settings.ts";
-import { oneLine } from "../text.ts";
-import type { ComposedMail } from "./compose/compose.ts";
-import { messageOf } from "./compose/message.ts";
-import { createFileDelivery } from "./dev/mail-files.ts";
-import { createReturnPaths } from "./return/return-path.ts";
-import type { SmtpSettings } from "./settings.ts";
+import type { Settings } from "../../settings.ts";
+import { oneLine } from "../../text.ts";
+import type { ComposedMail } from "../compose/compose.ts";
+import { messageOf } from "../compose/message.ts";
+import { createFileDelivery } from "../dev/mail-files.ts";
+import { createReturnPaths } from "../return/return-path.ts";
+import type { SmtpSettings } from "../settings.ts";
+import type { DeliveryOutcome, DueMail } from "../types.ts";
 import { connectionOf, problemOf } from "./smtp.ts";
 import { createLastSteps, createTurns, holdEnd, type LastStep, type Turn } from "./turns.ts";
-import type { DeliveryOutcome, DueMail } from "./types.ts";
 
 /** Takes composed mails to where mails go. Whatever a relay does is an outcome; only bugs and broken disks throw. */
 export interface Delivery {

@@ -1,13 +1,13 @@
 import { domainOf } from "@anteroom/shared/wire/email-address";
-import { oneLine } from "../text.ts";
+import { oneLine } from "../../text.ts";
+import { codeTypes } from "../kinds.ts";
+import * as store from "../store.ts";
+import type { DeliveryOutcome } from "../types.ts";
 import { type CodeSeal, toDueMail } from "./due-mail.ts";
-import { codeTypes } from "./kinds.ts";
 import { giveTurnBack } from "./pace.ts";
 import type { MailQueueParts, PostOffice } from "./queue.ts";
 import type { Refusals } from "./refusals.ts";
 import { nextTry } from "./schedule.ts";
-import * as store from "./store.ts";
-import type { DeliveryOutcome } from "./types.ts";
 
 export interface SettleParts extends MailQueueParts {
   codes: CodeSeal;

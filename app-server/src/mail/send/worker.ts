@@ -1,11 +1,11 @@
 import { inNameOf } from "@anteroom/shared/runtime/request-scope";
 import type { JobWithMetadata, PgBoss } from "pg-boss";
 import { z } from "zod";
-import { mailKinds } from "./kinds.ts";
+import { mailKinds } from "../kinds.ts";
+import * as store from "../store.ts";
 import { everyDomain, takeTurns } from "./pace.ts";
 import { queueName } from "./queue.ts";
 import { type SettleParts, settle } from "./settle.ts";
-import * as store from "./store.ts";
 
 /** Mails under way at once, not counting slow ones, and all of them: some more than delivery keeps connections. */
 const mailsAtOnce = 12;

@@ -1,8 +1,8 @@
 import { connect, type Socket } from "node:net";
 import { domainToASCII } from "node:url";
 import type { NodemailerError, SMTPPoolOptions } from "nodemailer";
-import type { Settings } from "../settings.ts";
-import type { SmtpSettings } from "./settings.ts";
+import type { Settings } from "../../settings.ts";
+import type { SmtpSettings } from "../settings.ts";
 import { isDeadAddress, withoutAddresses } from "./verdict.ts";
 
 /** How the relay is spoken to, for nodemailer. `timeout` covers connecting and the greeting. */

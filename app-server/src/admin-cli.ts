@@ -3,7 +3,8 @@ import { parseArgs } from "node:util";
 import { CallFailed, createPeer } from "@anteroom/shared/runtime/private-calls";
 import { defaultPrivateHost } from "@anteroom/shared/runtime/settings";
 import type { ListedMail } from "@anteroom/shared/wire/app";
-import { type Language, languages, mailStatuses } from "./mail/types.ts";
+import { type Language, languages } from "./languages.ts";
+import { mailStatuses } from "./mail/types.ts";
 
 const usage = `Usage: npm run admin -- COMMAND [ADDRESS]
 

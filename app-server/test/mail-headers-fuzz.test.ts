@@ -5,10 +5,11 @@ import fc from "fast-check";
 import { createTransport } from "nodemailer";
 import PostalMime from "postal-mime";
 import { expect, test } from "vitest";
+import { languages } from "../src/languages.ts";
 import { createComposer } from "../src/mail/compose/compose.ts";
 import { messageOf } from "../src/mail/compose/message.ts";
 import { mailTypes } from "../src/mail/kinds.ts";
-import { type DueMail, languages } from "../src/mail/types.ts";
+import type { DueMail } from "../src/mail/types.ts";
 import { createHandles } from "../src/registration/handles.ts";
 import { readSettings } from "../src/settings.ts";
 

@@ -1,7 +1,7 @@
 import type { AppContext } from "../context.ts";
+import type { Language } from "../languages.ts";
 import { mailKinds, type SwitchableMailType, switchableMailTypes } from "../mail/kinds.ts";
 import { findPreferences, storeLanguage, storeMailPreference } from "../mail/opt-out/preferences.ts";
-import type { Language } from "../mail/types.ts";
 import type { Caller } from "./session.ts";
 
 export interface ShownPreferences {

@@ -1,5 +1,5 @@
 import type { EmailType } from "@anteroom/shared/wire/email";
-import type { Language } from "./types.ts";
+import type { Language } from "../languages.ts";
 
 /** What templates show of one mail and not of all mails, each with an example for pictures and tests. */
 const examples = {

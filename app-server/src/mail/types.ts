@@ -1,3 +1,4 @@
+import type { Language } from "../languages.ts";
 import type { MailType } from "./kinds.ts";
 
 export const mailStatuses = ["queued", "accepted", "deferred", "failed", "bounced"] as const;
@@ -21,10 +22,6 @@ export const inboundOutcomes = ["bounced", "delayed", "noted", "known", "unknown
  * come back before; `unknown_mail`: it is not kept any more.
  */
 export type InboundOutcome = (typeof inboundOutcomes)[number];
-
-export const languages = ["en", "nl"] as const;
-
-export type Language = (typeof languages)[number];
 
 /** A mail to be sent, as the rules ask for it. */
 export interface MailRequest {

@@ -7,8 +7,8 @@ import type {
 import { type Kysely, sql } from "kysely";
 import { nameOfUser } from "../admins/log-store.ts";
 import type { AppDatabase } from "../database.ts";
+import type { Language } from "../languages.ts";
 import { newestMail } from "../mail/newest.ts";
-import type { Language } from "../mail/types.ts";
 import { isIn } from "./moves.ts";
 import { endedStates, liveStates } from "./states.ts";
 import { decidedAt, decidedBy } from "./store.ts";

@@ -2,8 +2,8 @@ import type { ListedRegistration } from "@anteroom/shared/wire/app";
 import { type Kysely, sql, type Transaction } from "kysely";
 import { findAcceptance, nameOfUser } from "../admins/log-store.ts";
 import type { AppDatabase, RegistrationStateTable } from "../database.ts";
+import type { Language } from "../languages.ts";
 import { newestMail } from "../mail/newest.ts";
-import type { Language } from "../mail/types.ts";
 import { hasEnded, isIn, isLive, move, moveAndNote } from "./moves.ts";
 import { type FirstState, liveStates, type MoveName, type RegistrationState, transitions } from "./states.ts";
 

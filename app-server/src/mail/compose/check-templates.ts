@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
+import { type Language, languages } from "../../languages.ts";
 import { type MailType, mailKinds, mailTypes } from "../kinds.ts";
-import { type Language, languages } from "../types.ts";
 import { commonKeys } from "./template-values.ts";
 import {
   builtInFolder,

@@ -1,7 +1,7 @@
 import { isEmailAddress } from "@anteroom/shared/wire/email-address";
+import type { Language } from "../../languages.ts";
 import { oneLine } from "../../text.ts";
 import { type MailType, mailKinds, type ValueKey } from "../kinds.ts";
-import type { Language } from "../types.ts";
 
 /**
  * What every template may show. `link` is where the mail's button leads; a type without one leaves it out. `codeLink` is

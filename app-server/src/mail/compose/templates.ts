@@ -2,9 +2,9 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Liquid } from "liquidjs";
+import type { Language } from "../../languages.ts";
 import { escapeHtml, oneLine } from "../../text.ts";
 import type { MailType } from "../kinds.ts";
-import type { Language } from "../types.ts";
 
 export const builtInFolder = fileURLToPath(new URL("../../../templates", import.meta.url));
 

@@ -1,7 +1,7 @@
 import { type Kysely, sql, type Transaction } from "kysely";
 import type { AppDatabase } from "../../database.ts";
+import type { Language } from "../../languages.ts";
 import { mailKinds, type SwitchableMailType, switchableMailTypes } from "../kinds.ts";
-import type { Language } from "../types.ts";
 
 type Db = Kysely<AppDatabase> | Transaction<AppDatabase>;
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { html, raw } from "hono/html";
+import type { Language } from "../../languages.ts";
 import { mailKinds, type SwitchableMailType } from "../kinds.ts";
-import type { Language } from "../types.ts";
 
 /** What the page behind an unsubscribe link tells: what holds, and whether that is news. */
 export type UnsubscribeState = "on" | "switchedOff" | "switchedOn" | "off" | "notValid";

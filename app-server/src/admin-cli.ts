@@ -4,7 +4,7 @@ import { CallFailed, createPeer } from "@anteroom/shared/runtime/private-calls";
 import { defaultPrivateHost } from "@anteroom/shared/runtime/settings";
 import type { ListedMail } from "@anteroom/shared/wire/app";
 import { type Language, languages } from "./languages.ts";
-import { mailStatuses } from "./mail/types.ts";
+import { mailStatuses } from "./mail/statuses.ts";
 
 const usage = `Usage: npm run admin -- COMMAND [ADDRESS]
 

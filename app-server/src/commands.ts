@@ -7,7 +7,7 @@ import { findAdministrator } from "./admins/store.ts";
 import type { AppContext } from "./context.ts";
 import { listMails } from "./mail/admin-store.ts";
 import * as mail from "./mail/rules.ts";
-import { mailStatuses } from "./mail/types.ts";
+import { mailStatuses } from "./mail/statuses.ts";
 import type { Problem } from "./problems.ts";
 import * as decisions from "./registration/decisions.ts";
 import { listedStates } from "./registration/states.ts";

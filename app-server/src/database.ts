@@ -4,7 +4,7 @@ import type { AppErrorCode, DecisionAction } from "@anteroom/shared/wire/app";
 import type { Generated, GeneratedAlways, JSONColumnType } from "kysely";
 import type { Language } from "./languages.ts";
 import type { MailType, SwitchableMailType } from "./mail/kinds.ts";
-import type { InboundKind, InboundOutcome, MailStatus } from "./mail/types.ts";
+import type { InboundKind, InboundOutcome, MailStatus } from "./mail/statuses.ts";
 import type { RegistrationState } from "./registration/states.ts";
 
 /** All times are unix seconds. Table names are those of the source document. */

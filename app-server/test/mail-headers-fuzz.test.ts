@@ -9,7 +9,7 @@ import { languages } from "../src/languages.ts";
 import { createComposer } from "../src/mail/compose/compose.ts";
 import { messageOf } from "../src/mail/compose/message.ts";
 import { mailTypes } from "../src/mail/kinds.ts";
-import type { DueMail } from "../src/mail/types.ts";
+import type { DueMail } from "../src/mail/request.ts";
 import { createHandles } from "../src/registration/handles.ts";
 import { readSettings } from "../src/settings.ts";
 

@@ -11,10 +11,10 @@ import { dkimVerify } from "mailauth/lib/dkim/verify.js";
 import PostalMime from "postal-mime";
 import { afterAll, beforeAll, expect, test as oneAfterTheOther } from "vitest";
 import type { ComposedMail } from "../src/mail/compose/compose.ts";
+import type { DueMail } from "../src/mail/request.ts";
 import { createReturnPaths } from "../src/mail/return/return-path.ts";
 import { createDelivery } from "../src/mail/send/deliver.ts";
 import { testMail } from "../src/mail/send/test-mail.ts";
-import type { DueMail } from "../src/mail/types.ts";
 import { readSettings } from "../src/settings.ts";
 import { makeCertificate } from "./support/certificates.ts";
 import {

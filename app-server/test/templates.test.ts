@@ -8,7 +8,7 @@ import { checkTemplates } from "../src/mail/compose/check-templates.ts";
 import { createComposer } from "../src/mail/compose/compose.ts";
 import { builtInFolder, createEngines, readTemplates } from "../src/mail/compose/templates.ts";
 import { exampleValues, type MailType, mailKinds, mailTypes } from "../src/mail/kinds.ts";
-import type { DueMail } from "../src/mail/types.ts";
+import type { DueMail } from "../src/mail/request.ts";
 import { createHandles } from "../src/registration/handles.ts";
 import { readSettings } from "../src/settings.ts";
 

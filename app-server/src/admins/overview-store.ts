@@ -1,7 +1,7 @@
 import type { MailState, Overview } from "@anteroom/shared/wire/app";
 import { type Kysely, sql } from "kysely";
 import type { AppDatabase } from "../database.ts";
-import { mailStatuses } from "../mail/types.ts";
+import { mailStatuses } from "../mail/statuses.ts";
 import { isIn } from "../registration/moves.ts";
 import { endedStates, liveStates, waitingStates } from "../registration/states.ts";
 

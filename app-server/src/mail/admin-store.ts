@@ -2,8 +2,8 @@ import type { ListedInboundMail, ListedMail, ListedSuppression } from "@anteroom
 import { type Insertable, type Kysely, sql, type Transaction } from "kysely";
 import type { AppDatabase, InboundMailTable } from "../database.ts";
 import type { MailType } from "./kinds.ts";
+import type { InboundOutcome, MailStatus } from "./statuses.ts";
 import { type DueRow, isSuppressed, type StoredMail, wake } from "./store.ts";
-import type { InboundOutcome, MailStatus } from "./types.ts";
 
 /** The statements by which administrators see mails and send them again, and on what came back. */
 

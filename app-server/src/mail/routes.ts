@@ -5,7 +5,7 @@ import { defineRoute, noBody, type Route } from "../http.ts";
 import { answerOutcome, answerProblem, problem } from "../problems.ts";
 import * as store from "./admin-store.ts";
 import * as rules from "./rules.ts";
-import { mailStatuses } from "./types.ts";
+import { mailStatuses } from "./statuses.ts";
 
 const mostListed = 1_000;
 

@@ -11,8 +11,8 @@ import * as store from "./admin-store.ts";
 import { codeTypes } from "./kinds.ts";
 import type { InboundReport } from "./return/delivery-report.ts";
 import { tryFor } from "./send/schedule.ts";
+import type { InboundKind, InboundOutcome } from "./statuses.ts";
 import { countBounce, type StoredMail } from "./store.ts";
-import type { InboundKind, InboundOutcome } from "./types.ts";
 
 /** What an administrator may do about mails, and what happens when one comes back. */
 

@@ -1,7 +1,7 @@
 import { type Kysely, type Selectable, sql, type Transaction } from "kysely";
 import type { AppDatabase, MailTable, TokenTable } from "../database.ts";
 import { codeTypes } from "./kinds.ts";
-import type { DeliveryOutcome } from "./types.ts";
+import type { DeliveryOutcome } from "./request.ts";
 
 /** The statements of the queue: mails from their cause to their outcome, and which addresses get none. */
 

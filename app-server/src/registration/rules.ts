@@ -10,7 +10,7 @@ import type { Language } from "../languages.ts";
 import { limits } from "../limits.ts";
 import { findTokenByCode, isMailedCode } from "../mail/codes.ts";
 import { listApprovers } from "../mail/opt-out/preferences.ts";
-import type { MailRequest } from "../mail/types.ts";
+import type { MailRequest } from "../mail/request.ts";
 import { authServerUnavailable, type Problem, problem, tooManyRequests } from "../problems.ts";
 import { guessCode } from "./code-guesses.ts";
 import { cannotOpen } from "./decisions.ts";

@@ -3,7 +3,7 @@ import type { Settings } from "../../settings.ts";
 import { oneLine } from "../../text.ts";
 import { isSwitchable, mailKinds } from "../kinds.ts";
 import { createUnsubscribeLinks } from "../opt-out/unsubscribe.ts";
-import type { DueMail } from "../types.ts";
+import type { DueMail } from "../request.ts";
 import { cleanValues } from "./template-values.ts";
 import {
   builtInFolder,

@@ -1,7 +1,7 @@
 import { domainOf } from "@anteroom/shared/wire/email-address";
 import type { SendMailOptions } from "nodemailer";
 import type { Settings } from "../../settings.ts";
-import type { DueMail } from "../types.ts";
+import type { DueMail } from "../request.ts";
 import type { ComposedMail } from "./compose.ts";
 
 /** What tells a mail from all others. */

@@ -4,8 +4,8 @@ import { createTransport } from "nodemailer";
 import type { Settings } from "../../settings.ts";
 import type { ComposedMail } from "../compose/compose.ts";
 import { messageOf } from "../compose/message.ts";
+import type { DueMail } from "../request.ts";
 import type { Delivery } from "../send/deliver.ts";
-import type { DueMail } from "../types.ts";
 
 /**
  * Writes mails to a folder instead of sending them. The name comes from the row, so a mail that is delivered twice after

@@ -4,9 +4,9 @@ import { oneLine } from "../../text.ts";
 import type { ComposedMail } from "../compose/compose.ts";
 import { messageOf } from "../compose/message.ts";
 import { createFileDelivery } from "../dev/mail-files.ts";
+import type { DeliveryOutcome, DueMail } from "../request.ts";
 import { createReturnPaths } from "../return/return-path.ts";
 import type { SmtpSettings } from "../settings.ts";
-import type { DeliveryOutcome, DueMail } from "../types.ts";
 import { connectionOf, problemOf } from "./smtp.ts";
 import { createLastSteps, createTurns, holdEnd, type LastStep, type Turn } from "./turns.ts";
 

@@ -1,8 +1,8 @@
 import { deriveKey, seal, unseal } from "@anteroom/shared/runtime/crypto";
 import type { Settings } from "../../settings.ts";
 import { isSwitchable } from "../kinds.ts";
+import type { DueMail } from "../request.ts";
 import type { ClaimedMail } from "../store.ts";
-import type { DueMail } from "../types.ts";
 
 export type CodeSeal = ReturnType<typeof createCodeSeal>;
 

@@ -1,8 +1,8 @@
 import { domainOf } from "@anteroom/shared/wire/email-address";
 import { oneLine } from "../../text.ts";
 import { codeTypes } from "../kinds.ts";
+import type { DeliveryOutcome } from "../request.ts";
 import * as store from "../store.ts";
-import type { DeliveryOutcome } from "../types.ts";
 import { type CodeSeal, toDueMail } from "./due-mail.ts";
 import { giveTurnBack } from "./pace.ts";
 import type { MailQueueParts, PostOffice } from "./queue.ts";

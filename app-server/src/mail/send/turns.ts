@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import type { DeliveryOutcome } from "../types.ts";
+import type { DeliveryOutcome } from "../request.ts";
 
 /** What a turn came to, and what that means for those who wait behind it. */
 export interface Turn {

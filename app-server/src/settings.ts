@@ -6,7 +6,7 @@ import {
   readCommonSettings,
 } from "@anteroom/shared/runtime/settings";
 import { readMailSettings } from "./mail/settings.ts";
-import { readPolicy } from "./policy.ts";
+import { readPolicy } from "./policy/settings.ts";
 
 export type Settings = ReturnType<typeof readSettings>;
 

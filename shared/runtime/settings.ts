@@ -65,6 +65,7 @@ export function createSettingsReader(environment: Environment) {
     flag: (name: string, fallback: boolean) => read(name, parseFlag, fallback, "true or false"),
     choice: <T extends string>(name: string, choices: readonly T[], fallback: T): T =>
       read(name, (text) => choices.find((choice) => choice === text), fallback, `one of ${choices.join(", ")}`),
+    list: (name: string, fallback: string): readonly string[] => read(name, split, split(fallback), "a list"),
     /** Seconds, written as in `90s`, `20m`, `24h`, `90d`. */
     duration: (name: string, fallback: string) =>
       read(name, parseDuration, parseDuration(fallback) ?? 0, "a duration such as 90s, 20m, 24h or 90d"),
@@ -183,7 +184,7 @@ function integerBetween(minimum: number, maximum: number) {
   };
 }
 
-function parseFlag(text: string): boolean | undefined {
+export function parseFlag(text: string): boolean | undefined {
   return { true: true, on: true, false: false, off: false }[text.toLowerCase()];
 }
 

@@ -1,6 +1,6 @@
 import { type Kysely, sql, type Transaction } from "kysely";
 import type { AppDatabase } from "../database.ts";
-import { openingLease } from "../policy.ts";
+import { openingLease } from "../policy/timing.ts";
 import { isLive, move, moveAndNote, movedColumns, moveIf, noteMove } from "./moves.ts";
 
 /** The statements of opening a sign-up, a step that spans both servers (opening.ts). */

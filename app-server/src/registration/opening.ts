@@ -4,7 +4,7 @@ import { returnToken, takeToken } from "@anteroom/shared/runtime/rate-limits";
 import { findUser } from "../accounts/store.ts";
 import type { AppContext } from "../context.ts";
 import { limits } from "../limits.ts";
-import { callbackGrace, openingLease, takeoverDelay } from "../policy.ts";
+import { callbackGrace, openingLease, takeoverDelay } from "../policy/timing.ts";
 import { endForAccount, endSignup, endSignupOf } from "./ending.ts";
 import * as openings from "./opening-store.ts";
 import * as store from "./store.ts";

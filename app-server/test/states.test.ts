@@ -1,7 +1,5 @@
-import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { patiently } from "@anteroom/shared/testing/patience";
-import { signupDoc, withStates } from "@anteroom/shared/testing/states-picture";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
@@ -24,11 +22,6 @@ beforeAll(async () => {
 });
 
 afterAll(() => stack?.stop());
-
-test("C3: docs/signup-flow.md shows every transition as the table has it", () => {
-  const text = readFileSync(signupDoc, "utf8");
-  expect(text).toBe(withStates(text));
-});
 
 test("C3: the database knows the states of the table and no others, and what they say of approval and verification", async () => {
   const rowIn = (state: string, facts: object) => {

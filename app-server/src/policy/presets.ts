@@ -31,6 +31,7 @@ export const presets = {
     username: "required",
     loginIdentifier: "username",
     captcha: "signup",
+    // Some terms have to be accepted; whose they are, the operator says.
     termsVersion: "1",
     confirmOnGet: "on",
     signupTtl: "2d",

@@ -1001,10 +1001,10 @@ export const mutations: readonly Mutation[] = [
     ["expiry", "one.userDisabledCounter === other.userDisabledCounter", "true"],
   ]),
   // Every bucket stands in docs/security.md, which is held to the code.
-  ...faultsOf("app-server/src/limits.ts", testIn(""), "shared/test/limits-table", [
+  ...faultsOf("app-server/src/limits.ts", testIn(""), "shared/test/tables", [
     ["limit", `kind: "email_change_user",\n    capacity: 5`, `kind: "email_change_user",\n    capacity: 6`],
   ]),
-  ...faultsOf("auth-server/src/limits.ts", testIn(""), "shared/test/limits-table", [
+  ...faultsOf("auth-server/src/limits.ts", testIn(""), "shared/test/tables", [
     ["limit", `kind: "site_mails",\n    capacity: 20`, `kind: "site_mails",\n    capacity: 21`],
     ["limit", `kind: "codes",\n    capacity: 50_000`, `kind: "codes",\n    capacity: 50_001`],
     ["limit", `kind: "update_mails_by_user",\n    capacity: 5`, `kind: "update_mails_by_user",\n    capacity: 6`],

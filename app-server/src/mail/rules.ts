@@ -8,7 +8,7 @@ import { type Decision, resendSignupEmail } from "../registration/decisions.ts";
 import { sendCode } from "../registration/opening.ts";
 import { oneLine } from "../text.ts";
 import * as store from "./admin-store.ts";
-import { codeTypes } from "./kinds.ts";
+import { mailKinds } from "./kinds.ts";
 import type { InboundReport } from "./return/delivery-report.ts";
 import { tryFor } from "./send/schedule.ts";
 import type { InboundKind, InboundOutcome } from "./statuses.ts";
@@ -36,9 +36,9 @@ export async function replayMail(
     return refuse(
       problem(409, "address_suppressed", `Nothing is sent to ${mail.email} since its mails came back. Clear it first.`),
     );
-  if (mail.type === "signup_verification") return mailCodeAnew(context, mail, actor);
-  if (codeTypes.includes(mail.type))
-    return refuse(problem(409, "code_gone", "Its code is gone; the person can ask for a new one."));
+  const { code } = mailKinds[mail.type];
+  if (code?.opens === "registration") return mailCodeAnew(context, mail, actor);
+  if (code) return refuse(problem(409, "code_gone", "Its code is gone; the person can ask for a new one."));
   const isQueued = await context.db.transaction().execute(async (trx) => {
     const now = context.clock.now();
     const due = await store.requeue(trx, id, { now, tryUntil: now + tryFor });

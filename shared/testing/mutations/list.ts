@@ -613,6 +613,10 @@ export const mutations: readonly Mutation[] = [
       "mail-status#an address that refuses for good",
     ],
   ]),
+  ...app("accounts/preferences.ts", "mail-notices", [
+    ["permission", "audience === undefined || permissions.includes(audience)", "permissions"],
+    ["proof", "return unwanted.some((type) => found?.mail[type] === true);", "return false;", "fresh-proof"],
+  ]),
   ...app("mail/opt-out/unsubscribe.ts", "mail-notices", [
     [
       "proof",

@@ -6,13 +6,14 @@ import type { MiddlewareHandler } from "hono/types";
 import { accountRoutes } from "./accounts/routes.ts";
 import { adminRoutes } from "./admins/routes.ts";
 import type { AppContext } from "./context.ts";
+import { answerRefusal } from "./http/errors.ts";
 import { mountRoutes } from "./http.ts";
 import { createDevMailbox } from "./mail/dev/dev-mailbox.ts";
 import { unsubscribeRoutes } from "./mail/opt-out/unsubscribe-routes.ts";
 import { mailRoutes } from "./mail/routes.ts";
 import { openApiDocument, renderReference } from "./openapi.ts";
+import { refusalOf } from "./outcome.ts";
 import { createPages } from "./pages.ts";
-import { answerProblem, databaseUnavailable, notFound, problem } from "./problems.ts";
 import { decisionRoutes, registrationRoutes } from "./registration/routes.ts";
 import { recordRefusals } from "./security-events.ts";
 
@@ -53,12 +54,11 @@ export function createPublicApp(context: AppContext, checkReadiness: () => Promi
 
 /** What every app of this server answers to the unknown and the unforeseen. */
 export function withErrors(app: Hono, context: AppContext): Hono {
-  app.notFound((http) => answerProblem(http, notFound));
+  app.notFound((http) => answerRefusal(http, refusalOf("not_found")));
   app.onError((error, http) => {
     if (isBrokenOff(http.env)) context.log.debug({ path: http.req.path }, "a request was broken off");
     else context.log.error({ err: error, path: http.req.path }, "request failed");
-    if (isOutage(error)) return answerProblem(http, databaseUnavailable);
-    return answerProblem(http, problem(500, "internal_error", "Something went wrong on our side. Try again later."));
+    return answerRefusal(http, refusalOf(isOutage(error) ? "database_unavailable" : "internal_error"));
   });
   return app;
 }
@@ -80,7 +80,7 @@ function limitBodyTo(mostBytes: number): MiddlewareHandler {
   const detail = `The request is larger than ${mostBytes / 1024} kB.`;
   const countBody = bodyLimit({
     maxSize: mostBytes,
-    onError: (http) => answerProblem(http, problem(413, "body_too_large", detail)),
+    onError: (http) => answerRefusal(http, refusalOf("body_too_large", { values: { detail } })),
   });
   return (http, next) => {
     const { method } = http.req;
@@ -114,7 +114,7 @@ function onlyFrom(origins: ReadonlySet<string>): MiddlewareHandler {
     }
     const isForeign = from === undefined ? http.req.header("sec-fetch-site") === "cross-site" : !isTrusted;
     if (isForeign && http.req.method !== "GET" && http.req.method !== "HEAD")
-      return answerProblem(http, problem(403, "invalid_origin", "Invalid origin!"));
+      return answerRefusal(http, refusalOf("invalid_origin"));
     return next();
   };
 }

@@ -5,10 +5,11 @@ import { grantAdmin } from "./admins/rules.ts";
 import { createSetupLink } from "./admins/setup.ts";
 import { findAdministrator } from "./admins/store.ts";
 import type { AppContext } from "./context.ts";
+import { detailOf } from "./http/errors.ts";
 import { listMails } from "./mail/admin-store.ts";
 import * as mail from "./mail/rules.ts";
 import { mailStatuses } from "./mail/statuses.ts";
-import type { Problem } from "./problems.ts";
+import { codeOf, type Refusal } from "./outcome.ts";
 import * as decisions from "./registration/decisions.ts";
 import { listedStates } from "./registration/states.ts";
 import { listRegistrations } from "./registration/store.ts";
@@ -38,7 +39,7 @@ function operatorCommands(context: AppContext): Commands {
     })),
     accept: command(z.object({ email: z.string() }), async ({ email }) => {
       const result = await decisions.acceptRegistration(context, email, "cli");
-      return result.ok ? { message: result.values.message } : failure(result.problem);
+      return result.ok ? { message: result.values.message } : failure(result.refusal);
     }),
     reject: command(z.object({ email: z.string(), reason: z.string().default("") }), async ({ email, reason }) =>
       done(await decisions.rejectRegistration(context, { address: email, reason, actor: "cli" })),
@@ -107,10 +108,10 @@ export function command<T>(
   };
 }
 
-function done(result: decisions.Decision<{ message: string }>): CommandResult {
-  return result.ok ? result.values : failure(result.problem);
+function done(result: decisions.Decided): CommandResult {
+  return result.ok ? result.values : failure(result.refusal);
 }
 
-function failure(reason: Problem): CommandResult {
-  return { error: reason.detail, code: reason.code, ...reason.members };
+function failure(refusal: Refusal): CommandResult {
+  return { error: detailOf(refusal), code: codeOf(refusal), ...refusal.members };
 }

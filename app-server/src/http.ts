@@ -7,7 +7,8 @@ import { requireFreshProof } from "./accounts/fresh-proof.ts";
 import { type Caller, findCaller } from "./accounts/session.ts";
 import type { Session } from "./auth-server.ts";
 import type { AppContext } from "./context.ts";
-import { answerProblem, authServerUnavailable, type Problem, problem, tooManyRequests } from "./problems.ts";
+import { answerRefusal } from "./http/errors.ts";
+import { type Outcome, type Refusal, type Refused, refusalOf, refuse, tooManyRequests } from "./outcome.ts";
 import type { RouteErrors } from "./route-answers.ts";
 
 /** What a route's handler is given. `caller` is who is signed in, on routes that ask for it. */
@@ -65,30 +66,29 @@ export function mountRoutes(hono: Hono, app: AppContext, routes: readonly Route[
   for (const route of routes) hono.on(route.method, route.path, (http) => serve(http, app, route));
   for (const [path, served] of Map.groupBy(routes, ({ path }) => path)) {
     const allow = served.map(({ method }) => method).join(", ");
-    hono.all(path, (http) => answerProblem(http, { ...methodNotAllowed, headers: { allow } }));
+    hono.all(path, (http) => answerRefusal(http, refusalOf("method_not_allowed"), { allow }));
   }
 }
-
-const methodNotAllowed = problem(405, "method_not_allowed", "This is done with another method.");
 
 async function serve(http: Context, app: AppContext, route: Route): Promise<Response> {
   http.set("route", route.path);
   const refused = await checkIpLimit(app, route);
-  if (refused) return answerProblem(http, refused);
+  if (refused) return answerRefusal(http, refused);
   try {
     const admitted = await admit(http, app, route);
-    if ("status" in admitted) return answerProblem(http, admitted);
-    const body = route.method === "GET" ? { values: {} } : await readBody(http, route);
-    if ("status" in body) return answerProblem(http, body);
+    if (!admitted.ok) return answerRefusal(http, admitted.refusal);
+    const body = route.method === "GET" ? nothing : await readBody(http, route);
+    if (!body.ok) return answerRefusal(http, body.refusal);
     const query = check(route.query ?? noBody, http.req.query());
-    if ("status" in query) return answerProblem(http, query);
-    const unproven = route.needsProof && (await checkProof(http, app, admitted.session, body.values));
-    if (unproven) return answerProblem(http, unproven);
-    return await route.handle({ http, app, ...admitted, body: body.values as never, query: query.values as never });
+    if (!query.ok) return answerRefusal(http, query.refusal);
+    const unproven = route.needsProof && (await checkProof(http, app, admitted.values.session, body.values));
+    if (unproven) return answerRefusal(http, unproven);
+    const call = { http, app, ...admitted.values, body: body.values, query: query.values };
+    return await route.handle(call as Call<never, never>);
   } catch (error) {
     if (!(error instanceof CallFailed)) throw error;
     app.log.error({ err: error, path: route.path }, "the auth server did not answer");
-    return answerProblem(http, authServerUnavailable);
+    return answerRefusal(http, refusalOf("auth_server_unavailable"));
   }
 }
 
@@ -96,36 +96,32 @@ const nobody: Caller = { userId: "", email: "", firstname: "", lastname: "", per
 
 type Admitted = Pick<Call<unknown>, "caller" | "session">;
 
-const anyone: Admitted = { caller: nobody, session: { userId: "", createdAt: 0, expiresAt: null } };
+const anyone: Outcome<Admitted> = {
+  ok: true,
+  values: { caller: nobody, session: { userId: "", createdAt: 0, expiresAt: null } },
+};
 
 /** Whom a page shows as signed in: it acts for nobody else, though the browser's cookie may be another's by now. */
 const actingAs = "x-acting-as";
 
-const anotherPerson = problem(
-  409,
-  "another_person_signed_in",
-  "Somebody else is signed in in this browser now. Nothing was changed.",
-);
-
-async function admit(http: Context, app: AppContext, route: Route): Promise<Admitted | Problem> {
+async function admit(http: Context, app: AppContext, route: Route): Promise<Outcome<Admitted>> {
   const { access, usesSession } = route;
   const shown = http.req.header(actingAs);
   if (access === "anyone" && !(usesSession && shown)) return anyone;
   const found = await findCaller(http, app);
-  if (shown && found.status === "valid" && found.caller.userId !== shown) return anotherPerson;
+  if (shown && found.status === "valid" && found.caller.userId !== shown) return refuse("another_person_signed_in");
   if (access === "anyone") return anyone;
-  if (found.status === "none") return problem(401, "no_session", "Unauthorized: No session");
-  if (found.status === "invalid") return problem(401, "invalid_session", "Invalid session");
-  if (access === "admin" && !found.caller.permissions.includes("admin"))
-    return problem(403, "missing_permission", "Missing permissions: admin");
-  return { caller: found.caller, session: found.session };
+  if (found.status === "none") return refuse("no_session");
+  if (found.status === "invalid") return refuse("invalid_session");
+  if (access === "admin" && !found.caller.permissions.includes("admin")) return refuse("missing_permission");
+  return { ok: true, values: { caller: found.caller, session: found.session } };
 }
 
-function checkProof(http: Context, app: AppContext, session: Session, values: unknown): Promise<Problem | undefined> {
+function checkProof(http: Context, app: AppContext, session: Session, values: unknown): Promise<Refusal | undefined> {
   return requireFreshProof(http, app, session, (values as { password?: string }).password);
 }
 
-async function checkIpLimit(app: AppContext, route: Route): Promise<Problem | undefined> {
+async function checkIpLimit(app: AppContext, route: Route): Promise<Refusal | undefined> {
   if (!route.ipLimit || !app.settings.ipLimits) return undefined;
   const now = app.clock.now();
   const tokens = tokensOfCaller(route.ipLimit, currentRequest()?.caller ?? "");
@@ -136,11 +132,13 @@ async function checkIpLimit(app: AppContext, route: Route): Promise<Problem | un
   return isAllowed ? undefined : tooManyRequests(route.ipLimit.interval);
 }
 
+const nothing: Outcome<unknown> = { ok: true, values: {} };
+
 /** Missing fields and broken JSON are 400, as the source document has it; fields of a wrong kind are 422. */
-async function readBody(http: Context, { body: schema, either = [] }: Route): Promise<{ values: unknown } | Problem> {
-  if (Object.keys(schema.shape).length === 0) return { values: {} };
+async function readBody(http: Context, { body: schema, either = [] }: Route): Promise<Outcome<unknown>> {
+  if (Object.keys(schema.shape).length === 0) return nothing;
   const json = parseObject(await http.req.text());
-  if (json === undefined) return problem(400, "invalid_request", "Invalid request: the body must be a JSON object.");
+  if (json === undefined) return refuse("invalid_request");
   const isMissing = (name: string) => json[name] === undefined || json[name] === null || json[name] === "";
   const required = Object.keys(schema.shape).filter((name) => !schema.shape[name].safeParse(undefined).success);
   const missing = required.filter(isMissing);
@@ -150,18 +148,18 @@ async function readBody(http: Context, { body: schema, either = [] }: Route): Pr
 }
 
 /** `error` is the source document's text, which names every field that the route needs. */
-function missingFields(missing: readonly string[], needed: readonly string[]): Problem {
+function missingFields(missing: readonly string[], needed: readonly string[]): Refused {
   const errors = missing.map((field) => ({ field, message: "This is needed." }));
   const error = `Missing ${needed.join(" or ")}`;
-  return problem(400, "missing_field", `Missing ${missing.join(" and ")}.`, { error, errors });
+  return refuse("missing_field", { values: { fields: missing.join(" and ") }, members: { error, errors } });
 }
 
-function check(schema: z.ZodObject, given: Record<string, unknown>): { values: unknown } | Problem {
+function check(schema: z.ZodObject, given: Record<string, unknown>): Outcome<unknown> {
   const parsed = schema.safeParse(given);
-  if (parsed.success) return { values: parsed.data };
+  if (parsed.success) return { ok: true, values: parsed.data };
   const errors = parsed.error.issues.map((issue) => ({ field: issue.path.join("."), message: issue.message }));
   const detail = errors.map(({ field, message }) => `${field}: ${message}`).join(" ");
-  return problem(422, "invalid_field", detail, { errors });
+  return refuse("invalid_field", { values: { detail }, members: { errors } });
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {

@@ -3,8 +3,9 @@ import { textArguments } from "@anteroom/shared/wire/invocation";
 import type { Context } from "hono";
 import { z } from "zod";
 import type { AppContext } from "../context.ts";
+import { answerRefusal } from "../http/errors.ts";
 import { type Call, defineRoute } from "../http.ts";
-import { answerProblem, authServerUnavailable, problem } from "../problems.ts";
+import { refusalOf } from "../outcome.ts";
 import { rememberDevice } from "./device.ts";
 import { endLeftSession, replaceSession } from "./on-behalf.ts";
 import { clearSessionCookie, findCaller, readSessionCookie } from "./session.ts";
@@ -48,14 +49,14 @@ export const actionRoute = defineRoute({
   handle: carryOut,
 });
 
-const noSuchAction = problem(400, "invalid_request", "There is no such action with these arguments.");
+const noSuchAction = refusalOf("invalid_request/action");
 
 async function carryOut({ http, app, body: { action, arguments: given } }: Call<z.output<typeof body>>) {
   const args = served.includes(action as AuthAction) ? readArguments(http, action as AuthAction, given) : undefined;
-  if (args === undefined) return answerProblem(http, noSuchAction);
+  if (args === undefined) return answerRefusal(http, noSuchAction);
   const answer = await app.authServer.relay(action, args);
-  if (answer === "busy") return answerProblem(http, authServerUnavailable);
-  if (answer === "not_taken") return answerProblem(http, noSuchAction);
+  if (answer === "busy") return answerRefusal(http, refusalOf("auth_server_unavailable"));
+  if (answer === "not_taken") return answerRefusal(http, noSuchAction);
   if (!answer.ok) {
     if (answer.error_code === "invalid_session_token") clearSessionCookie(http);
     return http.json(answer);

@@ -1,16 +1,12 @@
 import type { Kysely, Transaction } from "kysely";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database.ts";
-import { type Problem, problem } from "../problems.ts";
+import { type Refusal, refusalOf } from "../outcome.ts";
 import { deletePasswordLinks } from "./link-store.ts";
-import { problemOf, takeStep } from "./on-behalf.ts";
+import { takeStep, whyRefused } from "./on-behalf.ts";
 import * as store from "./store.ts";
 
-const lastAdministrator = problem(
-  409,
-  "last_administrator",
-  "You are the last administrator. Make somebody else one before you go.",
-);
+const lastAdministrator = refusalOf("last_administrator/self");
 
 /** Deletes the account of whoever is signed in. The password is asked for, and all sessions end. */
 export async function deleteAccount(
@@ -18,19 +14,19 @@ export async function deleteAccount(
   userId: string,
   session_token: string,
   password: string,
-): Promise<Problem | undefined> {
+): Promise<Refusal | undefined> {
   if (await isLastAdministrator(context, userId)) return lastAdministrator;
   const begun = await takeStep(context, "create_user_deletion", { session_token });
-  if (!begun.ok) return problemOf(begun.error);
+  if (!begun.ok) return whyRefused(begun.error);
   const named = { session_token, user_deletion_token: String(begun.values.user_deletion_token) };
   const verified = await takeStep(context, "verify_user_deletion_user_password", { ...named, password });
   if (!verified.ok) {
     await takeStep(context, "delete_user_deletion", named);
-    return problemOf(verified.error);
+    return whyRefused(verified.error);
   }
   const completed = await takeStep(context, "complete_user_deletion", named);
   if (completed.ok) return undefined;
-  return (await isLastAdministrator(context, userId)) ? lastAdministrator : problemOf(completed.error);
+  return (await isLastAdministrator(context, userId)) ? lastAdministrator : whyRefused(completed.error);
 }
 
 async function isLastAdministrator({ db, clock }: AppContext, userId: string): Promise<boolean> {

@@ -8,12 +8,11 @@ import type { Transaction } from "kysely";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database.ts";
 import { limits } from "../limits.ts";
-import { type Problem, problem, tooManyRequests } from "../problems.ts";
+import { type Outcome, type Refusal, refuse, refuseFor, tooManyRequests } from "../outcome.ts";
 import { endForAccount, endSignupOf } from "../registration/ending.ts";
 import type { Ended } from "../registration/store.ts";
 import * as links from "./link-store.ts";
-import { answerAfter, checkPassword, type Outcome, problemOf, refused, sessionIdOf, takeStep } from "./on-behalf.ts";
-import { incorrectCode, linkNotValid } from "./password-links.ts";
+import { answerAfter, checkPassword, refused, sessionIdOf, takeStep, whyRefused } from "./on-behalf.ts";
 import type { Caller } from "./session.ts";
 import * as store from "./store.ts";
 
@@ -44,19 +43,18 @@ export async function requestEmailChange(
   { email, password }: { email: string; password: string },
 ): Promise<Outcome<PendingChange>> {
   const emailNorm = normalizeEmailAddress(email);
-  if (emailNorm === normalizeEmailAddress(caller.email))
-    return { ok: false, problem: problem(422, "address_unchanged", "This is the address of your account already.") };
+  if (emailNorm === normalizeEmailAddress(caller.email)) return refuse("address_unchanged");
   const isKnown = await checkPassword(context, session_token, password);
-  if (isKnown) return { ok: false, problem: isKnown };
+  if (isKnown) return refuseFor(isKnown);
   const startedAt = Date.now();
   const now = context.clock.now();
   if (
     !(await takeToken(context.db, limits.changesPerUser, caller.userId, now)) ||
     !(await takeToken(context.db, limits.changesPerAddress, emailNorm, now))
   )
-    return { ok: false, problem: tooManyRequests(limits.changesPerUser.interval) };
+    return refuseFor(tooManyRequests(limits.changesPerUser.interval));
   const refusal = await openChange(context, caller, session_token, email.trim());
-  if (refusal) return { ok: false, problem: refusal };
+  if (refusal) return refuseFor(refusal);
   await answerAfter(requestAnswerAfter, startedAt);
   return { ok: true, values: { email: email.trim(), expires_at: now + context.settings.policy.emailVerifyTtl } };
 }
@@ -66,10 +64,10 @@ async function openChange(
   { userId }: Caller,
   session_token: string,
   email: string,
-): Promise<Problem | undefined> {
+): Promise<Refusal | undefined> {
   const { db } = context;
   const standing = await store.readStanding(db, userId);
-  if (standing === undefined) return problemOf("invalid_session_token");
+  if (standing === undefined) return whyRefused("invalid_session_token");
   const link = newLink(context, { email, userId, standing, sessionId: sessionIdOf(session_token) });
   if (!(await claimInTurn(context, link))) return undefined;
   try {
@@ -77,7 +75,7 @@ async function openChange(
     const created = await takeStep(context, "create_user_email_address_update", args);
     if (!created.ok && created.error !== "email_address_already_used") {
       await links.deleteLink(db, link.id);
-      return problemOf(created.error);
+      return whyRefused(created.error);
     }
   } catch (error) {
     await links.deleteLink(db, link.id);
@@ -139,11 +137,10 @@ export async function confirmEmail(
   const now = clock.now();
   const named = "token" in by ? { tokenHash: handles.hashToken(by.token) } : by;
   const link = await links.findLink(db, "email_change", named, now);
-  if (!link) return { ok: false, problem: linkNotValid };
+  if (!link) return refuse("link_not_valid");
   if (!(await takeToken(db, limits.changeCodeAttempts, link.id, now))) return refused("rate_limited");
   const mac = handles.codeMac(link.id, code);
-  if (!equalInConstantTime(mac, link.code_mac ?? Buffer.alloc(mac.length)))
-    return { ok: false, problem: incorrectCode };
+  if (!equalInConstantTime(mac, link.code_mac ?? Buffer.alloc(mac.length))) return refuse("incorrect_code");
   if (link.used_at !== null) return { ok: true, values: { email: link.email, already: true } };
   try {
     const { ended, ...outcome } = await db.transaction().execute((trx) => change(context, trx, link));
@@ -152,7 +149,7 @@ export async function confirmEmail(
   } catch (error) {
     if (!isUniqueViolation(error)) throw error;
     await links.deleteLink(db, link.id);
-    return { ok: false, problem: problem(409, "address_in_use", "This address cannot be used. Take another one.") };
+    return refuse("address_in_use/change");
   }
 }
 
@@ -167,7 +164,7 @@ async function change(
   if (!(await links.markLinkUsed(trx, link.id, now))) return { ok: true, values: { email: link.email, already: true } };
   if (!user || user.disabled || user.standing !== link.standing) {
     await links.deleteLink(trx, link.id);
-    return { ok: false, problem: linkNotValid };
+    return refuse("link_not_valid");
   }
   const isChanged = await store.updateEmailAddress(trx, {
     userId: user.id,

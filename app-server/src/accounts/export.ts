@@ -1,9 +1,10 @@
 import type { AccountExport } from "@anteroom/shared/wire/app";
 import type { AppContext } from "../context.ts";
 import { listMailsOf } from "../mail/admin-store.ts";
+import type { Outcome } from "../outcome.ts";
 import { findPendingChange } from "./email-change.ts";
-import { type Outcome, problemOf } from "./on-behalf.ts";
-import { listSessions, notSupported } from "./own-sessions.ts";
+import { refused } from "./on-behalf.ts";
+import { listSessions } from "./own-sessions.ts";
 import { readPreferences } from "./preferences.ts";
 import type { Caller } from "./session.ts";
 import * as store from "./store.ts";
@@ -19,9 +20,9 @@ export async function exportAccount(
 ): Promise<Outcome<AccountExport>> {
   const { db, clock } = context;
   const sessions = await listSessions(context, sessionToken);
-  if (!sessions.ok && sessions.problem !== notSupported) return sessions;
+  if (!sessions.ok && sessions.refusal.reason !== "not_supported") return sessions;
   const [user, preferences] = [await store.findUser(db, { id: caller.userId }), await readPreferences(context, caller)];
-  if (!user || !preferences) return { ok: false, problem: problemOf("invalid_session_token") };
+  if (!user || !preferences) return refused("invalid_session_token");
   const { userId: user_id, ...shown } = caller;
   context.events.record("sensitive_read", { user: user_id, action: "export" });
   return {

@@ -3,15 +3,13 @@ import type { Context } from "hono";
 import { getCookie, setCookie } from "hono/cookie";
 import type { Session } from "../auth-server.ts";
 import type { AppContext } from "../context.ts";
-import { type Problem, problem } from "../problems.ts";
+import { type Refusal, refusalOf } from "../outcome.ts";
 import { checkPassword, sessionIdOf, sessionTokenOf } from "./on-behalf.ts";
 
 /** Seconds for which a password that was shown stands for what destroys, grants or hides something. */
 const proofLasts = 900;
 
 const cookieName = "proof";
-
-const passwordNeeded = problem(403, "password_needed", "Type your password: you showed it some time ago.");
 
 /**
  * Whether the person at the browser has shown the password of this session lately, by signing in or since: a session that
@@ -22,9 +20,9 @@ export async function requireFreshProof(
   app: AppContext,
   session: Session,
   password: string | undefined,
-): Promise<Problem | undefined> {
+): Promise<Refusal | undefined> {
   const now = app.clock.now();
-  if (password === undefined) return isFresh(http, app, session, now) ? undefined : passwordNeeded;
+  if (password === undefined) return isFresh(http, app, session, now) ? undefined : refusalOf("password_needed");
   const sessionToken = sessionTokenOf(http);
   const refusal = await checkPassword(app, sessionToken, password);
   if (!refusal) writeProof(http, `${now}.${proofOf(app, sessionToken, now)}`);

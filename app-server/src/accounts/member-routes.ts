@@ -8,15 +8,16 @@ import {
   newPasswordField,
   passwordField,
 } from "../fields.ts";
+import { answerDone, answerOutcome, answerRefusal, answerValues } from "../http/errors.ts";
 import { type Call, defineRoute, noBody, type Route } from "../http.ts";
 import { limits } from "../limits.ts";
-import { answerProblem, type Problem, problem } from "../problems.ts";
+import { refusalOf } from "../outcome.ts";
 import { deleteAccount } from "./deletion.ts";
 import { rememberDevice } from "./device.ts";
 import { confirmEmail, findPendingChange, requestEmailChange } from "./email-change.ts";
 import { exportAccount } from "./export.ts";
 import { deleteEmailChanges } from "./link-store.ts";
-import { type Outcome, sessionTokenOf } from "./on-behalf.ts";
+import { sessionTokenOf } from "./on-behalf.ts";
 import { endSessions, listSessions } from "./own-sessions.ts";
 import { choosePassword, readPasswordLink, requestPasswordLink } from "./password-links.ts";
 import { clearSessionCookie, findCaller } from "./session.ts";
@@ -37,7 +38,7 @@ const passwordLinkRoutes: readonly Route[] = [
     handle: async ({ http, app, body: { email, token = "" } }) => {
       const to = email ? { email } : { token };
       const refusal = await requestPasswordLink(app, to);
-      if (refusal) return answerProblem(http, refusal);
+      if (refusal) return answerRefusal(http, refusal);
       return http.json({ success: true, message: "If there is an account with this address, a mail is on its way." });
     },
   }),
@@ -47,7 +48,7 @@ const passwordLinkRoutes: readonly Route[] = [
     summary: "Whose password a mailed link is for, while it is good. Changes nothing.",
     access: "anyone",
     body: z.object({ token: handleField }),
-    handle: async ({ http, app, body }) => answer(http, await readPasswordLink(app, body.token)),
+    handle: async ({ http, app, body }) => answerValues(http, await readPasswordLink(app, body.token)),
   }),
   defineRoute({
     method: "POST",
@@ -65,7 +66,7 @@ const passwordLinkRoutes: readonly Route[] = [
     handle: async ({ http, app, body: { token, email = "", code, password } }) => {
       const by = token ? { token } : { email };
       const chosen = await choosePassword(app, { by, code, password });
-      if (!chosen.ok) return answerProblem(http, chosen.problem);
+      if (!chosen.ok) return answerRefusal(http, chosen.refusal);
       if (chosen.values.userId !== undefined) await rememberDevice(http, app, chosen.values.userId);
       return http.json({ success: true });
     },
@@ -88,7 +89,7 @@ const emailChangeRoutes: readonly Route[] = [
     access: "user",
     body: z.object({ email: newAddressField, password: passwordField }),
     handle: async ({ http, app, caller, body }) =>
-      answer(http, await requestEmailChange(app, caller, sessionTokenOf(http), body)),
+      answerValues(http, await requestEmailChange(app, caller, sessionTokenOf(http), body)),
   }),
   defineRoute({
     method: "POST",
@@ -113,10 +114,10 @@ const emailChangeRoutes: readonly Route[] = [
 ];
 
 async function confirm({ http, app, body }: Call<{ token?: string | undefined; code: string }>): Promise<Response> {
-  if (body.token) return answerWithSuccess(http, await confirmEmail(app, { token: body.token }, body.code));
+  if (body.token) return answerOutcome(http, await confirmEmail(app, { token: body.token }, body.code));
   const found = await findCaller(http, app);
-  if (found.status !== "valid") return answerProblem(http, problem(401, "no_session", "Unauthorized: No session"));
-  return answerWithSuccess(http, await confirmEmail(app, { userId: found.caller.userId }, body.code));
+  if (found.status !== "valid") return answerRefusal(http, refusalOf("no_session"));
+  return answerOutcome(http, await confirmEmail(app, { userId: found.caller.userId }, body.code));
 }
 
 const sessionRoutes: readonly Route[] = [
@@ -128,7 +129,7 @@ const sessionRoutes: readonly Route[] = [
     body: noBody,
     handle: async ({ http, app }) => {
       const listed = await listSessions(app, sessionTokenOf(http));
-      return listed.ok ? http.json({ sessions: listed.values }) : answerProblem(http, listed.problem);
+      return listed.ok ? http.json({ sessions: listed.values }) : answerRefusal(http, listed.refusal);
     },
   }),
   defineRoute({
@@ -140,9 +141,8 @@ const sessionRoutes: readonly Route[] = [
     handle: async ({ http, app, caller, body }) => {
       const which = { sessionId: body.session_id };
       const ended = await endSessions(app, caller.userId, sessionTokenOf(http), { which, password: body.password });
-      if (!ended.ok) return answerProblem(http, ended.problem);
-      if (ended.values.ended === 0)
-        return answerProblem(http, problem(404, "not_found", "This session has ended already."));
+      if (!ended.ok) return answerRefusal(http, ended.refusal);
+      if (ended.values.ended === 0) return answerRefusal(http, refusalOf("not_found/session"));
       return http.json({ success: true });
     },
   }),
@@ -153,10 +153,7 @@ const sessionRoutes: readonly Route[] = [
     access: "user",
     body: z.object({ password: passwordField.optional() }),
     handle: async ({ http, app, caller, body: { password } }) =>
-      answerWithSuccess(
-        http,
-        await endSessions(app, caller.userId, sessionTokenOf(http), { which: "others", password }),
-      ),
+      answerOutcome(http, await endSessions(app, caller.userId, sessionTokenOf(http), { which: "others", password })),
   }),
 ];
 
@@ -184,7 +181,7 @@ export const memberRoutes: readonly Route[] = [
     body: noBody,
     handle: async ({ http, app, caller }) => {
       const exported = await exportAccount(app, caller, sessionTokenOf(http));
-      if (!exported.ok) return answerProblem(http, exported.problem);
+      if (!exported.ok) return answerRefusal(http, exported.refusal);
       return http.body(`${JSON.stringify(exported.values, undefined, 2)}\n`, 200, {
         "content-type": "application/json",
         "content-disposition": 'attachment; filename="account.json"',
@@ -204,15 +201,3 @@ export const memberRoutes: readonly Route[] = [
     },
   }),
 ];
-
-function answer(http: Call<unknown>["http"], outcome: Outcome<object>): Response {
-  return outcome.ok ? http.json(outcome.values) : answerProblem(http, outcome.problem);
-}
-
-function answerWithSuccess(http: Call<unknown>["http"], outcome: Outcome<object>): Response {
-  return outcome.ok ? http.json({ success: true, ...outcome.values }) : answerProblem(http, outcome.problem);
-}
-
-function answerDone(http: Call<unknown>["http"], refusal: Problem | undefined): Response {
-  return refusal ? answerProblem(http, refusal) : http.json({ success: true });
-}

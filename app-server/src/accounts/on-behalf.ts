@@ -2,10 +2,8 @@ import type { Cause } from "@anteroom/shared/runtime/private-calls";
 import type { AuthAction } from "@anteroom/shared/wire/faroe";
 import type { Context } from "hono";
 import type { AppContext } from "../context.ts";
-import { authServerUnavailable, type Problem, problem, tooManyRequests } from "../problems.ts";
+import { type Refusal, type Refused, refusalOf, refuseFor, tooManyRequests } from "../outcome.ts";
 import { readSessionCookie, writeSessionCookie } from "./session.ts";
-
-export type Outcome<T> = { ok: true; values: T } | { ok: false; problem: Problem };
 
 export type Step = { ok: true; values: Record<string, unknown> } | { ok: false; error: string };
 
@@ -27,38 +25,34 @@ export async function takeStep(
 }
 
 /** What members are told of a refusal. Codes that no member can cause are a fault of ours. */
-export function problemOf(error: string): Problem {
+export function whyRefused(error: string): Refusal {
   switch (error) {
     case "busy":
     case "internal_error":
-      return authServerUnavailable;
+      return refusalOf("auth_server_unavailable");
     case "rate_limited":
       return tooManyRequests(60);
     case "invalid_session_token":
-      return problem(401, "invalid_session", "Invalid session");
+      return refusalOf("invalid_session");
     case "incorrect_password":
-      return problem(403, "incorrect_password", "This password is not right.");
+      return refusalOf("incorrect_password");
     case "password_locked":
-      return problem(
-        403,
-        "password_locked",
-        "Wrong passwords were tried too often. Choose a new one by a mailed link.",
-      );
+      return refusalOf("password_locked");
     case "invalid_password_length":
     case "weak_password":
-      return problem(422, error, "This password cannot be used. Choose another one.");
+      return refusalOf(error);
     case "internal_conflict":
-      return problem(409, "internal_conflict", "Something else changed at the same time. Try again.");
+      return refusalOf("internal_conflict");
     case "email_address_not_allowed":
     case "invalid_email_address":
-      return problem(422, "email_address_not_allowed", "This address cannot be used here.");
+      return refusalOf("email_address_not_allowed/change");
     default:
       throw new Error(`The auth server refused with ${error}.`);
   }
 }
 
-export function refused(error: string): { ok: false; problem: Problem } {
-  return { ok: false, problem: problemOf(error) };
+export function refused(error: string): Refused {
+  return refuseFor(whyRefused(error));
 }
 
 /**
@@ -69,13 +63,13 @@ export async function checkPassword(
   app: AppContext,
   session_token: string,
   password: string,
-): Promise<Problem | undefined> {
+): Promise<Refusal | undefined> {
   const begun = await takeStep(app, "create_user_password_update", { session_token });
-  if (!begun.ok) return problemOf(begun.error);
+  if (!begun.ok) return whyRefused(begun.error);
   const named = { session_token, user_password_update_token: String(begun.values.user_password_update_token) };
   const verified = await takeStep(app, "verify_user_password_update_user_password", { ...named, password });
   await takeStep(app, "delete_user_password_update", named);
-  return verified.ok ? undefined : problemOf(verified.error);
+  return verified.ok ? undefined : whyRefused(verified.error);
 }
 
 /** Ends a session that nobody will use any more. What was done before it stands, also when this does not succeed. */

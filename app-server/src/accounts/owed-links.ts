@@ -25,7 +25,7 @@ export async function sendOwedLinks(context: AppContext): Promise<void> {
     // No visitor's request, but one that the auth server can name when it hands over the mail.
     const refusal = await inNameOf(randomId(), () => sendPasswordLink(context, email));
     if (refusal) {
-      context.log.warn({ code: refusal.code }, "a link for a new password could not be sent; it is tried again");
+      context.log.warn({ reason: refusal.reason }, "a link for a new password could not be sent; it is tried again");
       continue;
     }
     await context.db.deleteFrom("owed_links").where("email", "=", email).execute();

@@ -1,25 +1,16 @@
 import type { SessionOverview } from "@anteroom/shared/wire/faroe";
 import type { AppContext } from "../context.ts";
-import { problem } from "../problems.ts";
+import { type Outcome, refuse, refuseFor } from "../outcome.ts";
 import { deleteEmailChanges } from "./link-store.ts";
-import { checkPassword, type Outcome, problemOf, refused, takeStep } from "./on-behalf.ts";
+import { checkPassword, refused, takeStep } from "./on-behalf.ts";
 
 /** Seconds after signing in during which other sessions can be ended without the password. */
 const recently = 600;
 
-const passwordNeeded = problem(403, "password_needed", "Type your password: you signed in some time ago.");
-
-/** An original Faroe lists no sessions and ends none but the caller's own. */
-export const notSupported = problem(
-  501,
-  "not_supported",
-  "The auth server of this site does not list sessions. A new password ends all of them.",
-);
-
-/** All sessions of the person at the browser; the newest use first. */
+/** All sessions of the person at the browser; the newest use first. An original Faroe lists none, and ends none but the caller's own. */
 export async function listSessions(app: AppContext, session_token: string): Promise<Outcome<SessionOverview[]>> {
   const listed = await takeStep(app, "list_sessions", { session_token });
-  if (!listed.ok) return listed.error === "not_taken" ? { ok: false, problem: notSupported } : refused(listed.error);
+  if (!listed.ok) return listed.error === "not_taken" ? refuse("not_supported") : refused(listed.error);
   const sessions = listed.values.sessions as SessionOverview[];
   return { ok: true, values: sessions.sort((one, other) => other.last_active_at - one.last_active_at) };
 }
@@ -38,15 +29,15 @@ export async function endSessions(
   if (!listed.ok) return listed;
   const current = listed.values.find((session) => session.current);
   const isRecent = current !== undefined && app.clock.now() - current.created_at < recently;
-  if (password === undefined && !isRecent) return { ok: false, problem: passwordNeeded };
+  if (password === undefined && !isRecent) return refuse("password_needed/signed_in");
   const wrong = password === undefined ? undefined : await checkPassword(app, session_token, password);
-  if (wrong) return { ok: false, problem: wrong };
+  if (wrong) return refuseFor(wrong);
   const ids = listed.values
     .filter((session) => (which === "others" ? !session.current : session.id === which.sessionId))
     .map(({ id }) => id);
   for (const session_id of ids) {
     const ended = await takeStep(app, "end_session", { session_token, session_id });
-    if (!ended.ok && ended.error !== "session_not_found") return { ok: false, problem: problemOf(ended.error) };
+    if (!ended.ok && ended.error !== "session_not_found") return refused(ended.error);
   }
   if (ids.length > 0) await deleteEmailChanges(app.db, userId, ids);
   return { ok: true, values: { ended: ids.length } };

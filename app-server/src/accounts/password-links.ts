@@ -3,27 +3,16 @@ import { type Cause, causedByLink, causedBySite } from "@anteroom/shared/runtime
 import { currentRequest } from "@anteroom/shared/runtime/request-scope";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { AppContext } from "../context.ts";
-import { authServerUnavailable, type Problem, problem, tooManyRequests } from "../problems.ts";
+import { type Outcome, type Refusal, refusalOf, refuse, refuseFor, tooManyRequests } from "../outcome.ts";
 import { guessCode } from "../registration/code-guesses.ts";
 import * as store from "./link-store.ts";
-import { answerAfter, endLeftSession, type Outcome, problemOf, refused, type Step, takeStep } from "./on-behalf.ts";
+import { answerAfter, endLeftSession, refused, type Step, takeStep, whyRefused } from "./on-behalf.ts";
 
 /**
  * New passwords by a mailed link. The auth server mails the temporary password before it returns its token, so the link is
  * made first, with a handle of this server's own; the token is kept sealed behind the handle. For an address without an
  * account everything happens in the same way but for the mail.
  */
-
-export const linkNotValid = problem(404, "link_not_valid", "This link has expired or was used already.");
-const linkExpired = problem(404, "link_expired", "This link has expired. A new one can be sent to the same address.");
-const linkSuperseded = problem(404, "link_superseded", "There is a newer mail with a link like this one. Use that.");
-export const incorrectCode = problem(422, "incorrect_code", "This code is not right.");
-
-const notRightForAddress = problem(
-  422,
-  "incorrect_code",
-  "This code is not right for this address, or wrong ones were tried too often. The link in the mail works without the address.",
-);
 
 /** Milliseconds after which whoever names an address alone is answered, whatever was found: more than any needs. */
 const linkAnswerAfter = 160;
@@ -35,14 +24,15 @@ const linkAnswerAfter = 160;
 export async function requestPasswordLink(
   context: AppContext,
   to: { email: string } | { token: string },
-): Promise<Problem | undefined> {
+): Promise<Refusal | undefined> {
   const startedAt = Date.now();
   const address = "email" in to ? to.email : (await findExpired(context, to.token))?.email;
-  const refusal = address === undefined ? linkNotValid : await sendPasswordLink(context, address, causedByLink);
+  const refusal =
+    address === undefined ? refusalOf("link_not_valid") : await sendPasswordLink(context, address, causedByLink);
   await answerAfter(linkAnswerAfter, startedAt);
   // The caller's own requests are counted before (limits.linksPerCaller). When others had many mails sent, the link that
   // was mailed last works; whether there is one is nobody's to know.
-  return refusal?.code === "rate_limited" ? undefined : refusal;
+  return refusal?.reason === "rate_limited" ? undefined : refusal;
 }
 
 /**
@@ -56,7 +46,7 @@ export async function sendPasswordLink(
   context: AppContext,
   address: string,
   cause: Cause = causedBySite,
-): Promise<Problem | undefined> {
+): Promise<Refusal | undefined> {
   const { db, handles } = context;
   const link = newLink(context, address);
   if (!(await store.claimLink(db, link))) return cause === causedBySite ? tooManyRequests(1) : undefined;
@@ -64,7 +54,7 @@ export async function sendPasswordLink(
   if (!reset.ok) {
     await store.deleteLink(db, link.id);
     // Faroe itself tells unknown and disabled addresses; this server does not.
-    return ["user_not_found", "user_disabled"].includes(reset.error) ? undefined : problemOf(reset.error);
+    return ["user_not_found", "user_disabled"].includes(reset.error) ? undefined : whyRefused(reset.error);
   }
   const { user_password_reset: shown, user_password_reset_token: token } = reset.values;
   await store.openLink(db, link, {
@@ -112,7 +102,7 @@ export async function readPasswordLink(
   token: string,
 ): Promise<Outcome<{ email: string; expires_at: number }>> {
   const link = await findByToken(context, token);
-  if (!link) return { ok: false, problem: await whyNot(context, token) };
+  if (!link) return refuseFor(await whyNot(context, token));
   const named = { user_password_reset_token: tokenOf(context, link) };
   const reset = await takeStep(context, "get_user_password_reset", named);
   if (!reset.ok) return endOrRefuse(context, link, reset.error);
@@ -120,13 +110,13 @@ export async function readPasswordLink(
 }
 
 /** Whoever opens the older of two mails is sent to the newer one: asking again would end that one too. */
-async function whyNot(context: AppContext, token: string): Promise<Problem> {
-  return (await findExpired(context, token)) ? linkExpired : whyNotUsed(context, token);
+async function whyNot(context: AppContext, token: string): Promise<Refusal> {
+  return (await findExpired(context, token)) ? refusalOf("link_expired") : whyNotUsed(context, token);
 }
 
-async function whyNotUsed(context: AppContext, token: string): Promise<Problem> {
+async function whyNotUsed(context: AppContext, token: string): Promise<Refusal> {
   const isOlder = await store.isSuperseded(context.db, "password_reset", context.handles.hashToken(token));
-  return isOlder ? linkSuperseded : linkNotValid;
+  return refusalOf(isOlder ? "link_superseded" : "link_not_valid");
 }
 
 export interface PasswordChoice {
@@ -153,9 +143,9 @@ type Shown = Outcome<store.AccountLink>;
 
 async function showCodeOfLink(context: AppContext, token: string, code: string): Promise<Shown> {
   const link = await findByToken(context, token);
-  if (!link) return { ok: false, problem: await whyNotUsed(context, token) };
-  const problem = await showCode(context, link, code, causedByLink);
-  return problem ? { ok: false, problem } : { ok: true, values: link };
+  if (!link) return refuseFor(await whyNotUsed(context, token));
+  const refusal = await showCode(context, link, code, causedByLink);
+  return refusal ? refuseFor(refusal) : { ok: true, values: link };
 }
 
 /**
@@ -166,14 +156,14 @@ async function showTypedCode(context: AppContext, email: string, code: string): 
   const startedAt = Date.now();
   const guess = await guessCode(context, `link to ${normalizeEmailAddress(email)}`, async () => {
     const link = await findByAddress(context, email);
-    const problem = link ? await showCode(context, link, code) : incorrectCode;
-    if (link && !problem) return { ok: true, values: link } satisfies Shown;
-    return problem === authServerUnavailable ? ({ ok: false, problem } satisfies Shown) : undefined;
+    const refusal = link ? await showCode(context, link, code) : refusalOf("incorrect_code");
+    if (link && !refusal) return { ok: true, values: link } satisfies Shown;
+    return refusal?.reason === "auth_server_unavailable" ? (refuseFor(refusal) satisfies Shown) : undefined;
   });
   if (guess.is === "right" && guess.value.ok) return guess.value;
   await answerAfter(linkAnswerAfter, startedAt);
   if (guess.is === "right") return guess.value;
-  return { ok: false, problem: guess.is === "refused" ? guess.problem : notRightForAddress };
+  return guess.is === "refused" ? refuseFor(guess.refusal) : refuse("incorrect_code/address");
 }
 
 async function setPassword(
@@ -202,14 +192,15 @@ async function showCode(
   link: store.AccountLink,
   code: string,
   cause?: Cause,
-): Promise<Problem | undefined> {
+): Promise<Refusal | undefined> {
   const args = { user_password_reset_token: tokenOf(context, link), temporary_password: code };
   const verified = await takeStep(context, "verify_user_password_reset_temporary_password", args, cause);
   if (verified.ok) return undefined;
-  if (verified.error !== "user_first_factor_already_verified") return refusal(context, link, verified.error);
+  if (verified.error !== "user_first_factor_already_verified")
+    return (await endOrRefuse(context, link, verified.error)).refusal;
   const guess = await guessCode(context, link.id, async () => isRight(context, link, code) || undefined);
-  if (guess.is === "refused") return guess.problem;
-  return guess.is === "right" ? undefined : incorrectCode;
+  if (guess.is === "refused") return guess.refusal;
+  return guess.is === "right" ? undefined : refusalOf("incorrect_code");
 }
 
 /** The code was shown before, and yet must be shown each time. */
@@ -218,20 +209,16 @@ function isRight({ handles }: AppContext, link: store.AccountLink, code: string)
   return equalInConstantTime(mac, link.code_mac ?? Buffer.alloc(mac.length));
 }
 
-async function refusal(context: AppContext, link: store.AccountLink, error: string): Promise<Problem> {
-  return (await endOrRefuse(context, link, error)).problem;
-}
-
 /** What another has begun with the same link only they can end; the person may ask for a new link at any time. */
 const isOver = ["invalid_user_password_reset_token", "new_password_already_set"];
 
 async function endOrRefuse(context: AppContext, link: store.AccountLink, error: string) {
   if (isOver.includes(error)) {
     if (error === "invalid_user_password_reset_token") await store.deleteLink(context.db, link.id);
-    return { ok: false, problem: linkNotValid } as const;
+    return refuse("link_not_valid");
   }
   if (error === "incorrect_temporary_password" || error === "user_first_factor_already_verified")
-    return { ok: false, problem: incorrectCode } as const;
+    return refuse("incorrect_code");
   return refused(error);
 }
 

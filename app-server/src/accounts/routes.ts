@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { handleField, languageField, proofField } from "../fields.ts";
+import { answerRefusal } from "../http/errors.ts";
 import { type Call, defineRoute, noBody, type Route } from "../http.ts";
 import { switchableMailTypes } from "../mail/kinds.ts";
-import { answerProblem, problem } from "../problems.ts";
+import { refusalOf } from "../outcome.ts";
 import { actionRoute } from "./actions.ts";
 import { requireFreshProof } from "./fresh-proof.ts";
 import { memberRoutes } from "./member-routes.ts";
@@ -42,7 +43,7 @@ export const accountRoutes: readonly Route[] = [
     body: z.object({ session_token: handleField }),
     handle: async ({ http, app, body }) => {
       const found = await findCallerByToken(app, body.session_token);
-      if (found.status !== "valid") return answerProblem(http, problem(401, "invalid_session", "Invalid session"));
+      if (found.status !== "valid") return answerRefusal(http, refusalOf("invalid_session"));
       await replaceSession(http, app, body.session_token, { expires_at: found.session.expiresAt });
       return http.json({ success: true });
     },
@@ -85,7 +86,7 @@ export const accountRoutes: readonly Route[] = [
       const { http, app, session, body, caller } = call;
       if (await silencesNotices(app, caller.userId, body)) {
         const refusal = await requireFreshProof(http, app, session, body.password);
-        if (refusal) return answerProblem(http, refusal);
+        if (refusal) return answerRefusal(http, refusal);
       }
       await changePreferences(app, caller, body);
       return answerPreferences(call);
@@ -95,5 +96,5 @@ export const accountRoutes: readonly Route[] = [
 
 async function answerPreferences({ http, app, caller }: Call<unknown>): Promise<Response> {
   const preferences = await readPreferences(app, caller);
-  return preferences ? http.json(preferences) : answerProblem(http, problem(401, "invalid_session", "Invalid session"));
+  return preferences ? http.json(preferences) : answerRefusal(http, refusalOf("invalid_session"));
 }

@@ -1,8 +1,9 @@
 import { randomId } from "@anteroom/shared/runtime/crypto";
+import type { AppErrorCode } from "@anteroom/shared/wire/app";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import { listAdministrators } from "../accounts/store.ts";
 import type { AppContext } from "../context.ts";
-import type { Problem } from "../problems.ts";
+import { codeOf, type Refusal, refusalOf } from "../outcome.ts";
 import { acceptRegistration, rejectRegistration } from "../registration/decisions.ts";
 import * as store from "./batch-store.ts";
 import { hasDecided } from "./log-store.ts";
@@ -66,18 +67,16 @@ async function decide(context: AppContext, item: store.ClaimedItem): Promise<sto
       decision === "accept"
         ? await acceptRegistration(context, email, actor)
         : await rejectRegistration(context, { address: email, reason: reason ?? "", actor });
-    return result.ok ? { state: "done" } : afterRefusal(context, item, result.problem);
+    return result.ok ? { state: "done" } : afterRefusal(context, item, result.refusal);
   } catch (error) {
     context.log.error({ err: error, batch: item.batchId }, "a decision of a batch failed");
-    return afterRefusal(context, item, { code: "internal_error" });
+    return afterRefusal(context, item, refusalOf("internal_error"));
   }
 }
 
-function afterRefusal(
-  { clock }: AppContext,
-  { attempts }: store.ClaimedItem,
-  { code, members = {} }: Pick<Problem, "code" | "members">,
-): store.ItemOutcome {
+function afterRefusal({ clock }: AppContext, { attempts }: store.ClaimedItem, refusal: Refusal): store.ItemOutcome {
+  const { members = {} } = refusal;
+  const code = codeOf(refusal);
   const mayPass =
     code === "internal_error" ||
     code === "signup_outcome_unknown" ||
@@ -87,7 +86,7 @@ function afterRefusal(
   return failed(code, members);
 }
 
-function failed(error: Problem["code"], { decided_by_name, decided_at }: Problem["members"] & object = {}) {
+function failed(error: AppErrorCode, { decided_by_name, decided_at }: Record<string, unknown> = {}) {
   return {
     state: "failed",
     error,

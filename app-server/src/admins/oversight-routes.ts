@@ -8,8 +8,9 @@ import {
   reasonField,
   searchField,
 } from "../fields.ts";
+import { answerRefusal } from "../http/errors.ts";
 import { defineRoute, noBody, type Route } from "../http.ts";
-import { answerProblem, problem } from "../problems.ts";
+import { refusalOf } from "../outcome.ts";
 import { toPattern } from "../registration/queue-store.ts";
 import { findBatch, listBatches } from "./batch-store.ts";
 import { requestBatch } from "./batches.ts";
@@ -55,9 +56,7 @@ export const oversightRoutes: readonly Route[] = [
     handle: async ({ http, app, query: { id } }) => {
       if (id === undefined) return http.json({ batches: await listBatches(app.db, 20) });
       const batch = await findBatch(app.db, id);
-      return batch
-        ? http.json(batch)
-        : answerProblem(http, problem(404, "batch_not_found", "There is no such batch of decisions."));
+      return batch ? http.json(batch) : answerRefusal(http, refusalOf("batch_not_found"));
     },
   }),
   defineRoute({

@@ -6,8 +6,8 @@ import { sendPasswordLink } from "../accounts/password-links.ts";
 import { findUser, listAdministratorAddresses, lockAdministrators, lockUser } from "../accounts/store.ts";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase, UserTable } from "../database.ts";
-import { type Problem, problem } from "../problems.ts";
-import type { Decision } from "../registration/decisions.ts";
+import { type Outcome, type Refusal, refusalOf, refuse, refuseFor } from "../outcome.ts";
+import type { Decided } from "../registration/decisions.ts";
 import { eventsOfDecisions } from "../security-events.ts";
 import { logDecision } from "./log-store.ts";
 import * as store from "./people-store.ts";
@@ -20,37 +20,27 @@ export interface PersonDecision {
 }
 
 type User = Selectable<UserTable>;
-type Done = Decision<{ message: string }>;
-
-const userNotFound = problem(404, "user_not_found", "There is no user with this id.");
-const ownAccount = problem(409, "own_account", "This is your own account. Another administrator can do this.");
-const lastAdministrator = problem(
-  409,
-  "last_administrator",
-  "This is the last administrator. Make somebody else one first.",
-);
-const noLongerAdministrator = problem(403, "missing_permission", "Missing permissions: admin");
 
 /** The account is closed until it is enabled again; its sessions end at once. */
-export async function disableUser(context: AppContext, decision: PersonDecision): Promise<Done> {
+export async function disableUser(context: AppContext, decision: PersonDecision): Promise<Decided> {
   const result = await decide(context, decision, "disable_user", async (trx, user) => {
-    if (user.disabled) return problem(409, "invalid_transition", "This account is disabled already.");
+    if (user.disabled) return refusalOf("invalid_transition/disabled");
     await store.storeDisabled(trx, user.id, true);
     return undefined;
   });
   return result.ok ? afterwards(context, result.values, "is disabled") : result;
 }
 
-export async function enableUser(context: AppContext, decision: PersonDecision): Promise<Done> {
+export async function enableUser(context: AppContext, decision: PersonDecision): Promise<Decided> {
   const result = await decide(context, decision, "enable_user", async (trx, user) => {
-    if (!user.disabled) return problem(409, "invalid_transition", "This account is not disabled.");
+    if (!user.disabled) return refusalOf("invalid_transition/not_disabled");
     await store.storeDisabled(trx, user.id, false);
     return undefined;
   });
   return result.ok ? { ok: true, values: { message: `${result.values.email} can sign in again.` } } : result;
 }
 
-export async function endSessions(context: AppContext, decision: PersonDecision): Promise<Done> {
+export async function endSessions(context: AppContext, decision: PersonDecision): Promise<Decided> {
   const result = await decide(context, decision, "end_sessions", async (trx, user) => {
     await store.storeSessionsEnded(trx, user.id);
     return undefined;
@@ -58,7 +48,7 @@ export async function endSessions(context: AppContext, decision: PersonDecision)
   return result.ok ? afterwards(context, result.values, "is signed out everywhere") : result;
 }
 
-export async function deleteUser(context: AppContext, decision: PersonDecision): Promise<Done> {
+export async function deleteUser(context: AppContext, decision: PersonDecision): Promise<Decided> {
   const result = await decide(context, decision, "delete_user", async (trx, user) => {
     await eraseUser(trx, user);
     return undefined;
@@ -67,15 +57,15 @@ export async function deleteUser(context: AppContext, decision: PersonDecision):
 }
 
 /** Administrators neither see nor set passwords: the person is mailed a link. */
-export async function sendResetLink(context: AppContext, decision: PersonDecision): Promise<Done> {
+export async function sendResetLink(context: AppContext, decision: PersonDecision): Promise<Decided> {
   const user = await findUser(context.db, { id: decision.userId });
-  if (!user) return refuse(userNotFound);
-  if (user.disabled) return refuse(problem(409, "invalid_transition", "This account is disabled. Enable it first."));
+  if (!user) return refuse("user_not_found");
+  if (user.disabled) return refuse("invalid_transition/disabled_first");
   // Before the mail, which the auth server causes and no transaction of ours can hold together with the entry.
   const noted = await decide(context, decision, "send_reset_link", async () => undefined);
   if (!noted.ok) return noted;
   const refusal = await sendPasswordLink(context, user.email_norm);
-  if (refusal) return refuse(refusal);
+  if (refusal) return refuseFor(refusal);
   await tellOtherAdministrators(context, decision.actor, user);
   return { ok: true, values: { message: `A link for a new password is on its way to ${user.email}.` } };
 }
@@ -107,20 +97,20 @@ async function decide(
   context: AppContext,
   { userId, actor }: PersonDecision,
   action: keyof typeof eventsOfDecisions,
-  carryOut: (trx: Transaction<AppDatabase>, user: User) => Promise<Problem | undefined>,
-): Promise<Decision<User>> {
-  const result = await context.db.transaction().execute(async (trx): Promise<Decision<User>> => {
+  carryOut: (trx: Transaction<AppDatabase>, user: User) => Promise<Refusal | undefined>,
+): Promise<Outcome<User>> {
+  const result = await context.db.transaction().execute(async (trx): Promise<Outcome<User>> => {
     const now = context.clock.now();
     const administrators = await lockAdministrators(trx, now);
-    if (!administrators.includes(actor)) return refuse(noLongerAdministrator);
+    if (!administrators.includes(actor)) return refuse("missing_permission");
     const user = await lockUser(trx, userId);
-    if (!user) return refuse(userNotFound);
+    if (!user) return refuse("user_not_found");
     if (removals.includes(action) && administrators.includes(userId)) {
-      if (administrators.length === 1) return refuse(lastAdministrator);
-      if (userId === actor) return refuse(ownAccount);
+      if (administrators.length === 1) return refuse("last_administrator");
+      if (userId === actor) return refuse("own_account");
     }
     const refusal = await carryOut(trx, user);
-    if (refusal) return refuse(refusal);
+    if (refusal) return refuseFor(refusal);
     await logDecision(trx, { actor, action, subject: user.email_norm, userId: user.id, now });
     return { ok: true, values: user };
   });
@@ -132,7 +122,7 @@ async function decide(
  * The counters have ended the sessions already, or there is no user; but the auth server may trust its last look at the
  * user for some seconds, unless it is told.
  */
-async function afterwards(context: AppContext, { id, email }: User, what: string): Promise<Done> {
+async function afterwards(context: AppContext, { id, email }: User, what: string): Promise<Decided> {
   try {
     await context.authServer.revokeUserSessions(id);
     return { ok: true, values: { message: `${email} ${what}.` } };
@@ -141,8 +131,4 @@ async function afterwards(context: AppContext, { id, email }: User, what: string
     context.log.warn({ err: error, user: id }, "the auth server was not told that a user's sessions have ended");
     return { ok: true, values: { message: `${email} ${what}. Open sessions may last some seconds longer.` } };
   }
-}
-
-function refuse<T>(reason: Problem): Decision<T> {
-  return { ok: false, problem: reason };
 }

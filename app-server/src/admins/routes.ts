@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { readPreferredLanguage } from "../accounts/language.ts";
 import { handleField, nameField, newAddressField, permissionField, proofField } from "../fields.ts";
+import { answerDone, answerRefusal } from "../http/errors.ts";
 import { type Call, defineRoute, type Route } from "../http.ts";
 import { limits } from "../limits.ts";
-import { answerProblem } from "../problems.ts";
 import { oversightRoutes } from "./oversight-routes.ts";
 import { peopleRoutes } from "./people-routes.ts";
 import { addPermission, type PermissionChange, removePermission } from "./rules.ts";
@@ -31,11 +31,11 @@ export const adminRoutes: readonly Route[] = [
     handle: async ({ http, app, body }) => {
       const { setup_token, ...request } = body;
       const result = await setUpAdministrator(app, setup_token, { ...request, language: readPreferredLanguage(http) });
-      if (!result.ok) return answerProblem(http, result.problem);
+      if (!result.ok) return answerRefusal(http, result.refusal);
       return http.json({
         success: true,
         message: "A mail with your code is on its way.",
-        registration_token: result.registrationToken,
+        registration_token: result.values,
       });
     },
   }),
@@ -47,8 +47,7 @@ export const adminRoutes: readonly Route[] = [
     access: "admin",
     body: permissionBody,
     handle: async (call) => {
-      const refusal = await addPermission(call.app, changeOf(call));
-      return refusal ? answerProblem(call.http, refusal) : call.http.json({ success: true });
+      return answerDone(call.http, await addPermission(call.app, changeOf(call)));
     },
   }),
   defineRoute({
@@ -59,8 +58,7 @@ export const adminRoutes: readonly Route[] = [
     access: "admin",
     body: permissionBody,
     handle: async (call) => {
-      const refusal = await removePermission(call.app, changeOf(call));
-      return refusal ? answerProblem(call.http, refusal) : call.http.json({ success: true });
+      return answerDone(call.http, await removePermission(call.app, changeOf(call)));
     },
   }),
   ...peopleRoutes,

@@ -3,7 +3,7 @@ import type { Selectable } from "kysely";
 import { findUser } from "../accounts/store.ts";
 import type { AppContext } from "../context.ts";
 import type { UserTable } from "../database.ts";
-import { type Problem, problem } from "../problems.ts";
+import { type Outcome, type Refusal, refusalOf, refuse } from "../outcome.ts";
 import { logDecision } from "./log-store.ts";
 import * as store from "./store.ts";
 
@@ -13,14 +13,13 @@ export interface PermissionChange {
   actor: string;
 }
 
-const adminIsSeparate = problem(403, "admin_not_grantable", "Cannot add admin permission", {
-  hint: "Administrators are made with: npm run admin -- grant-admin ADDRESS",
-});
+const adminIsSeparate = { hint: "Administrators are made with: npm run admin -- grant-admin ADDRESS" };
 
-export async function addPermission(context: AppContext, change: PermissionChange): Promise<Problem | undefined> {
+export async function addPermission(context: AppContext, change: PermissionChange): Promise<Refusal | undefined> {
   const { userId, permission, actor } = change;
-  const user = await findChanged(context, change);
-  if ("status" in user) return user;
+  const found = await findChanged(context, change);
+  if (!found.ok) return found.refusal;
+  const user = found.values;
   const now = context.clock.now();
   await context.db.transaction().execute(async (trx) => {
     const expiresAt = permission === "member" ? now + context.settings.policy.permissionTtl : null;
@@ -38,10 +37,11 @@ export async function addPermission(context: AppContext, change: PermissionChang
   return undefined;
 }
 
-export async function removePermission(context: AppContext, change: PermissionChange): Promise<Problem | undefined> {
+export async function removePermission(context: AppContext, change: PermissionChange): Promise<Refusal | undefined> {
   const { userId, permission, actor } = change;
-  const user = await findChanged(context, change);
-  if ("status" in user) return user;
+  const found = await findChanged(context, change);
+  if (!found.ok) return found.refusal;
+  const user = found.values;
   const isRevoked = await context.db.transaction().execute(async (trx) => {
     if (!(await store.revokePermission(trx, userId, permission))) return false;
     const now = context.clock.now();
@@ -60,16 +60,16 @@ export async function removePermission(context: AppContext, change: PermissionCh
 }
 
 /** Whose permissions change, unless they must not. */
-async function findChanged(context: AppContext, change: PermissionChange): Promise<Selectable<UserTable> | Problem> {
-  if (change.permission === "admin") return adminIsSeparate;
+async function findChanged(context: AppContext, change: PermissionChange): Promise<Outcome<Selectable<UserTable>>> {
+  if (change.permission === "admin") return refuse("admin_not_grantable", { members: adminIsSeparate });
   const user = await findUser(context.db, { id: change.userId });
-  return user ?? problem(404, "user_not_found", "There is no user with this id.");
+  return user ? { ok: true, values: user } : refuse("user_not_found");
 }
 
 /** For the command line, whose user owns the machine anyway. */
-export async function grantAdmin(context: AppContext, address: string): Promise<Problem | undefined> {
+export async function grantAdmin(context: AppContext, address: string): Promise<Refusal | undefined> {
   const user = await findUser(context.db, { emailNorm: normalizeEmailAddress(address) });
-  if (!user) return problem(404, "user_not_found", `There is no user with the address ${address}.`);
+  if (!user) return refusalOf("user_not_found/address", { values: { email: address } });
   const now = context.clock.now();
   const by = { actor: "cli", action: "grant_permission", detail: "admin", now } as const;
   await context.db.transaction().execute(async (trx) => {

@@ -4,7 +4,7 @@ import type { Transaction } from "kysely";
 import { findUser, listAdministrators } from "../accounts/store.ts";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database.ts";
-import { type Problem, problem } from "../problems.ts";
+import { type Outcome, type Refusal, refusalOf, refuseFor } from "../outcome.ts";
 import { renewOpening } from "../registration/opening.ts";
 import type { RegistrationRequest } from "../registration/rules.ts";
 import * as registrations from "../registration/store.ts";
@@ -28,20 +28,19 @@ export async function createSetupLink(context: AppContext, purpose: "first" | "a
 /** Thrown to undo everything, so that the link stays good: a mistake does not cost it. */
 class AddressIsTaken extends Error {}
 
-export type SetupResult = { ok: true; registrationToken: string } | { ok: false; problem: Problem };
-
+/** The registration token, unless there is a reason against it. */
 export async function setUpAdministrator(
   context: AppContext,
   setupToken: string,
   request: RegistrationRequest,
-): Promise<SetupResult> {
+): Promise<Outcome<string>> {
   const email = normalizeEmailAddress(request.email);
   const registrationId = randomId();
   const registrationToken = context.handles.registrationToken(registrationId);
-  const work = context.db.transaction().execute(async (trx): Promise<Problem | undefined> => {
+  const work = context.db.transaction().execute(async (trx): Promise<Refusal | undefined> => {
     const now = context.clock.now();
     // First of all: whoever has no good link is told nothing of the address.
-    if (!(await store.takeSetupLink(trx, sha256(setupToken), now))) return linkNotValid;
+    if (!(await store.takeSetupLink(trx, sha256(setupToken), now))) return refusalOf("setup_link_not_valid");
     const { isUser } = await registrations.findClaimsOnAddress(trx, email, now);
     if (isUser || (await registrations.findForDecision(trx, email))?.state === "OPEN") throw new AddressIsTaken();
     await registrations.replaceLiveRegistration(trx, email);
@@ -67,10 +66,10 @@ export async function setUpAdministrator(
     return undefined;
   });
   const refusal = await work.catch((error: unknown) => {
-    if (error instanceof AddressIsTaken) return addressInUse;
+    if (error instanceof AddressIsTaken) return refusalOf("address_in_use/set_up");
     throw error;
   });
-  if (refusal) return { ok: false, problem: refusal };
+  if (refusal) return refuseFor(refusal);
   context.events.record("authz_change", {
     address: email,
     by: "setup-link",
@@ -78,7 +77,7 @@ export async function setUpAdministrator(
     outcome: "admin",
   });
   await renewOpening(context, registrationId);
-  return { ok: true, registrationToken };
+  return { ok: true, values: registrationToken };
 }
 
 /** A link may have got into the wrong hands; those who are administrators already can still act. */
@@ -94,16 +93,3 @@ async function tellAdministrators(
     await context.mail.enqueue(trx, { type: "setup_link_used", email: administrator.email, userId, values });
   }
 }
-
-const addressInUse = problem(
-  409,
-  "address_in_use",
-  "This address has an account or an open sign-up already. Take another one, or grant that account the permission " +
-    "with: npm run admin -- grant-admin ADDRESS",
-);
-
-const linkNotValid = problem(
-  410,
-  "setup_link_not_valid",
-  "This link was used already or is too old. Make a new one with: npm run admin -- setup-link",
-);

@@ -1,8 +1,9 @@
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import { z } from "zod";
 import { addressField, handleField } from "../fields.ts";
+import { answerOutcome, answerRefusal } from "../http/errors.ts";
 import { defineRoute, noBody, type Route } from "../http.ts";
-import { answerOutcome, answerProblem, problem } from "../problems.ts";
+import { refusalOf } from "../outcome.ts";
 import * as store from "./admin-store.ts";
 import * as rules from "./rules.ts";
 import { mailStatuses } from "./statuses.ts";
@@ -54,7 +55,10 @@ export const mailRoutes: readonly Route[] = [
     either: ["id", "all"],
     handle: async ({ http, app, body: { id, all }, caller }) => {
       if (id !== undefined && all)
-        return answerProblem(http, problem(422, "invalid_field", "all: Name one mail, or all of them."));
+        return answerRefusal(
+          http,
+          refusalOf("invalid_field", { values: { detail: "all: Name one mail, or all of them." } }),
+        );
       if (id === undefined) return http.json({ success: true, ...(await rules.replayAll(app, caller.userId)) });
       const result = await rules.replayMail(app, id, caller.userId);
       return answerOutcome(http, result);

@@ -3,8 +3,8 @@ import type { Transaction } from "kysely";
 import { logDecision } from "../admins/log-store.ts";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database.ts";
-import { type Problem, problem } from "../problems.ts";
-import { type Decision, resendSignupEmail } from "../registration/decisions.ts";
+import { codeOf, type Refused, refuse } from "../outcome.ts";
+import { type Decided, resendSignupEmail } from "../registration/decisions.ts";
 import { sendCode } from "../registration/opening.ts";
 import { oneLine } from "../text.ts";
 import * as store from "./admin-store.ts";
@@ -23,22 +23,15 @@ export function isMailId(text: string): boolean {
 }
 
 /** Sends a mail once more that was given up or came back. */
-export async function replayMail(
-  context: AppContext,
-  id: string,
-  actor: string,
-): Promise<Decision<{ message: string }>> {
+export async function replayMail(context: AppContext, id: string, actor: string): Promise<Decided> {
   const mail = isMailId(id) ? await store.findForReplay(context.db, id, context.clock.now()) : undefined;
-  if (!mail) return refuse(problem(404, "mail_not_found", "There is no such mail."));
+  if (!mail) return refuse("mail_not_found");
   const { status } = mail;
-  if (status !== "failed" && status !== "bounced") return refuse(notGivenUp(status));
-  if (mail.is_suppressed)
-    return refuse(
-      problem(409, "address_suppressed", `Nothing is sent to ${mail.email} since its mails came back. Clear it first.`),
-    );
+  if (status !== "failed" && status !== "bounced") return notGivenUp(status);
+  if (mail.is_suppressed) return refuse("address_suppressed", { values: { email: mail.email } });
   const { code } = mailKinds[mail.type];
   if (code?.opens === "registration") return mailCodeAnew(context, mail, actor);
-  if (code) return refuse(problem(409, "code_gone", "Its code is gone; the person can ask for a new one."));
+  if (code) return refuse("code_gone");
   const isQueued = await context.db.transaction().execute(async (trx) => {
     const now = context.clock.now();
     const due = await store.requeue(trx, id, { now, tryUntil: now + tryFor });
@@ -48,13 +41,11 @@ export async function replayMail(
     await logDecision(trx, { actor, action: "replay_mail", ...whose, detail: mail.type, now });
     return true;
   });
-  return isQueued
-    ? { ok: true, values: { message: `The mail to ${mail.email} is queued.` } }
-    : refuse(notGivenUp("queued"));
+  return isQueued ? { ok: true, values: { message: `The mail to ${mail.email} is queued.` } } : notGivenUp("queued");
 }
 
-function notGivenUp(status: string): Problem {
-  return problem(409, "invalid_transition", `A mail that is ${status} is not sent again.`, { state: status });
+function notGivenUp(status: string): Refused {
+  return refuse("invalid_transition/mail", { values: { status }, members: { state: status } });
 }
 
 /** A new mail with a code that works takes the place of those that did not arrive. */
@@ -62,7 +53,7 @@ async function mailCodeAnew(
   context: AppContext,
   mail: Pick<StoredMail, "type" | "email" | "email_norm">,
   actor: string,
-): Promise<Decision<{ message: string }>> {
+): Promise<Decided> {
   const result = await resendSignupEmail(context, mail.email, actor, sendCode);
   if (result.ok) await store.deleteReplaced(context.db, mail);
   return result;
@@ -84,8 +75,10 @@ export async function replayAll(context: AppContext, actor: string): Promise<Rep
     const result = await replayMail(context, id, actor);
     if (result.ok) replayed.queued++;
     // Another of this person's was replayed just now, and this one replaced with it.
-    else if (result.problem.code !== "mail_not_found")
-      replayed.refused[result.problem.code] = (replayed.refused[result.problem.code] ?? 0) + 1;
+    else if (result.refusal.reason !== "mail_not_found") {
+      const code = codeOf(result.refusal);
+      replayed.refused[code] = (replayed.refused[code] ?? 0) + 1;
+    }
   }
   return replayed;
 }
@@ -98,11 +91,7 @@ export async function retryDeferred(context: AppContext): Promise<number> {
 }
 
 /** Lets mails go to an address again that came back so often that nothing was sent there any more. */
-export async function clearAddress(
-  context: AppContext,
-  address: string,
-  actor: string,
-): Promise<Decision<{ message: string }>> {
+export async function clearAddress(context: AppContext, address: string, actor: string): Promise<Decided> {
   const email = normalizeEmailAddress(address);
   const isCleared = await context.db.transaction().execute(async (trx) => {
     if (!(await store.clearSuppression(trx, email))) return false;
@@ -110,7 +99,7 @@ export async function clearAddress(
     return true;
   });
   if (isCleared) return { ok: true, values: { message: `Mails go to ${email} again.` } };
-  return refuse(problem(404, "address_not_suppressed", `No mail to ${email} has come back.`));
+  return refuse("address_not_suppressed", { values: { email } });
 }
 
 /** Writes down what arrived for a mail, understood or not, and what it changed: all of it or nothing. */
@@ -152,8 +141,4 @@ async function applyReport(
   const limit = settings.bounceLimit;
   if (isDead) await countBounce(trx, { id: mailId, emailNorm: mail.email_norm, reason, limit, now });
   return "bounced";
-}
-
-function refuse<T>(reason: Problem): Decision<T> {
-  return { ok: false, problem: reason };
 }

@@ -9,9 +9,9 @@ import { returnTokens, runInTurn, type Token, takingToken } from "@anteroom/shar
 import { currentRequest } from "@anteroom/shared/runtime/request-scope";
 import type { AppContext } from "../context.ts";
 import { codesWithoutCallers, guessLimits, limits } from "../limits.ts";
-import { type Problem, tooManyRequests } from "../problems.ts";
+import { type Refusal, tooManyRequests } from "../outcome.ts";
 
-export type Guess<T> = { is: "right"; value: T } | { is: "wrong" } | { is: "refused"; problem: Problem };
+export type Guess<T> = { is: "right"; value: T } | { is: "wrong" } | { is: "refused"; refusal: Refusal };
 
 /**
  * A guess at a mailed code, which `look` compares. It is paid for before it is looked at, so that guesses made at once
@@ -28,7 +28,7 @@ export async function guessCode<T>(
   const { guesses, token } = priceOf(context, subject);
   const now = clock.now();
   if (!(await runInTurn(db, [...guesses.map((guess) => countingGuess(guess, now)), takingToken(token, now)])))
-    return { is: "refused", problem: tooManyRequests((await secondsToWait(db, guesses, now)) || token.limit.interval) };
+    return { is: "refused", refusal: tooManyRequests((await secondsToWait(db, guesses, now)) || token.limit.interval) };
   const value = await look();
   if (value === undefined) return { is: "wrong" };
   await forgettingGuesses(db, guesses).execute();

@@ -5,7 +5,7 @@ import type { Transaction } from "kysely";
 import { logDecision, type NewDecision } from "../admins/log-store.ts";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database.ts";
-import { type Problem, problem, tooManyRequests } from "../problems.ts";
+import { type Outcome, type Reason, type Refusal, type Refused, refusalOf, refuse, refuseFor } from "../outcome.ts";
 import { withdraw } from "./ending.ts";
 import { noToken } from "./handles.ts";
 import { newClaim, type OpeningResult, openSignup, renewOpening, sendCodeOnce, waitForOpening } from "./opening.ts";
@@ -13,7 +13,7 @@ import * as openings from "./opening-store.ts";
 import * as store from "./store.ts";
 
 /** What an administrator may decide about a registration. `actor` is a user id, or `cli`. */
-export type Decision<T> = { ok: true; values: T } | { ok: false; problem: Problem };
+export type Decided = Outcome<{ message: string }>;
 
 /** `signupToken` is null when the mail is out but its sign-up must be opened once more; that happens by itself. */
 export type Acceptance = { signupToken: string | null; message: string };
@@ -30,18 +30,18 @@ export async function acceptRegistration(
   address: string,
   actor: string,
   registrationId?: string,
-): Promise<Decision<Acceptance>> {
+): Promise<Outcome<Acceptance>> {
   const email = normalizeEmailAddress(address);
   if (registrationId !== undefined && !(await choose(context, email, registrationId)))
-    return refuse(await changedSince(context, registrationId));
+    return refuseFor(await changedSince(context, registrationId));
   const claim = await claimAcceptance(context, email, actor);
   if (claim) return toAcceptance(await openSignup(context, claim), email);
   const row = await store.findForDecision(context.db, email);
-  if (!row) return refuse(problem(400, "registration_not_found", `Email ${email} not found in newuser table`));
+  if (!row) return refuse("registration_not_found/newusers", { values: { email } });
   if (row.state !== "REJECTED" && isAnothers(row, actor)) return afterAnother(context, row, actor);
   switch (row.state) {
     case "REJECTED":
-      return refuse(await rejectedAlready(context, email));
+      return refuseFor(await rejectedAlready(context, email));
     case "OPEN":
       return openedAlready(context, row);
     case "ACCEPTED":
@@ -55,7 +55,7 @@ function choose({ db }: AppContext, email: string, registrationId: string): Prom
   return db.transaction().execute((trx) => store.chooseRequest(trx, email, registrationId));
 }
 
-async function changedSince(context: AppContext, registrationId: string): Promise<Problem> {
+async function changedSince(context: AppContext, registrationId: string): Promise<Refusal> {
   const row = await store.findById(context.db, registrationId);
   return row?.state === "REJECTED" ? rejectedAlready(context, row.email) : changed;
 }
@@ -72,11 +72,7 @@ function isAnothers({ decidedBy, state }: store.Registration, actor: string): bo
 const programs = ["cli", "setup-link", "test"];
 
 /** Another administrator was quicker; their attempt may still fail, and then it is everybody's to decide again. */
-async function afterAnother(
-  context: AppContext,
-  row: store.Registration,
-  actor: string,
-): Promise<Decision<Acceptance>> {
+async function afterAnother(context: AppContext, row: store.Registration, actor: string): Promise<Outcome<Acceptance>> {
   if (row.state === "ACCEPTING") {
     const result = await afterOthers(context, row, actor);
     const decided = result.ok ? await store.findForDecision(context.db, row.email) : row;
@@ -85,21 +81,20 @@ async function afterAnother(
   return refuseTransition(context, row.email, "accepted");
 }
 
-async function rejectedAlready(context: AppContext, email: string): Promise<Problem> {
+async function rejectedAlready(context: AppContext, email: string): Promise<Refusal> {
   const standing = await store.findStanding(context.db, email);
-  const detail = "This registration was rejected. Reopen it first.";
-  return problem(409, "registration_rejected", detail, standing && decidedBefore(standing));
+  return refusalOf("registration_rejected", standing && { members: decidedBefore(standing) });
 }
 
 /** Takes over the outcome of whoever is accepting, or accepts anew when they died before anything had happened. */
-async function afterOthers(context: AppContext, row: store.Registration, actor: string): Promise<Decision<Acceptance>> {
+async function afterOthers(context: AppContext, row: store.Registration, actor: string): Promise<Outcome<Acceptance>> {
   const result = await waitForOpening(context, row.id);
   if (result.outcome !== "lost") return toAcceptance(result, row.email);
   const claim = await claimAcceptance(context, row.email, actor);
   return toAcceptance(claim ? await openSignup(context, claim) : result, row.email);
 }
 
-async function openedAlready(context: AppContext, row: store.Registration): Promise<Decision<Acceptance>> {
+async function openedAlready(context: AppContext, row: store.Registration): Promise<Outcome<Acceptance>> {
   const isExpired = row.signupExpiresAt !== null && row.signupExpiresAt <= context.clock.now();
   if (!row.signupToken || !isExpired) {
     const signupToken = row.signupToken && context.handles.unsealSignupToken(row.id, row.signupToken);
@@ -110,46 +105,45 @@ async function openedAlready(context: AppContext, row: store.Registration): Prom
   return toAcceptance(await renewOpening(context, row.id), row.email);
 }
 
-function toAcceptance(result: OpeningResult, email: string): Decision<Acceptance> {
+function toAcceptance(result: OpeningResult, email: string): Outcome<Acceptance> {
   switch (result.outcome) {
     case "opened":
       return { ok: true, values: { signupToken: result.signupToken, message: `Registration of ${email} accepted.` } };
     case "refused":
-      return refuse(cannotOpen(result.error));
+      return refuseFor(cannotOpen(result.error));
     case "unknown":
-      return refuse(
-        problem(500, "signup_outcome_unknown", "Faroe signup failed", {
+      return refuse("signup_outcome_unknown", {
+        members: {
           error_code: "internal_error",
           hint: "No answer came in time. Within a minute the acceptance is completed or undone by itself; look again then.",
-        }),
-      );
+        },
+      });
     case "lost":
-      return refuse(changed);
+      return refuseFor(changed);
   }
 }
 
-const changed = problem(
-  409,
-  "registration_changed",
-  "The registration changed meanwhile. Look at it again and decide anew.",
-);
+const changed = refusalOf("registration_changed");
 
 /** Seconds until the auth server sends one more mail to an address that the site has sent many. */
 const siteMailInterval = 180;
 
-/** Why no sign-up was opened. What no other try can mend has words of its own. */
-export function cannotOpen(errorCode: string): Problem {
+/** No other try can mend these. */
+const isFinal: readonly Reason[] = ["address_in_use", "email_address_not_allowed"];
+
+/** Why no sign-up was opened. */
+export function cannotOpen(errorCode: string): Refusal {
   const members = { error: "Faroe signup failed", error_code: errorCode };
   switch (errorCode) {
     case "email_address_already_used":
-      return problem(409, "address_in_use", "An account has this address meanwhile, so the request is over.", members);
+      return refusalOf("address_in_use", { members });
     case "email_address_not_allowed":
     case "invalid_email_address":
-      return problem(409, "email_address_not_allowed", "No account can be opened for this address.", members);
+      return refusalOf("email_address_not_allowed", { members });
     case "rate_limited":
-      return { ...tooManyRequests(siteMailInterval), members };
+      return refusalOf("rate_limited", { members, retryAfter: siteMailInterval });
     default:
-      return problem(500, "signup_failed", "Faroe signup failed", members);
+      return refusalOf("signup_failed", { members });
   }
 }
 
@@ -163,7 +157,7 @@ export async function resendSignupEmail(
   address: string,
   actor: string,
   send = sendCodeOnce,
-): Promise<Decision<{ message: string }>> {
+): Promise<Decided> {
   const email = normalizeEmailAddress(address);
   const row = await store.findForDecision(context.db, email);
   const sent = { ok: true, values: { message: `The code for ${email} is on its way again.` } } as const;
@@ -176,27 +170,27 @@ export async function resendSignupEmail(
     const token = context.handles.unsealSignupToken(row.id, row.signupToken);
     const result = await send(context, row.id, () => context.authServer.sendCode(token, causedBySite));
     if (result.ok) return sent;
-    if (result.error !== "invalid_signup_token") return refuse(cannotResend(result.error));
+    if (result.error !== "invalid_signup_token") return refuseFor(cannotResend(result.error));
     await openings.storeSignupGone(context.db, row.id, row.signupToken);
   } else if (row?.state !== "ACCEPTED") {
-    return refuse(problem(404, "signup_not_found", `No signup token found for ${email}`));
+    return refuse("signup_not_found", { values: { email } });
   }
   const renewed = await renewOpening(context, row.id);
   if (renewed.outcome === "opened") return sent;
-  return refuse(cannotResend(renewed.outcome === "refused" ? renewed.error : "internal_error"));
+  return refuseFor(cannotResend(renewed.outcome === "refused" ? renewed.error : "internal_error"));
 }
 
-function cannotResend(errorCode: string): Problem {
-  const reason = cannotOpen(errorCode);
-  if (reason.status === 409) return reason;
-  return problem(400, "resend_failed", "The code could not be sent again.", { error_code: errorCode });
+function cannotResend(errorCode: string): Refusal {
+  const refusal = cannotOpen(errorCode);
+  if (isFinal.includes(refusal.reason)) return refusal;
+  return refusalOf("resend_failed", { members: { error_code: errorCode } });
 }
 
 /** REQUESTED → REJECTED, with a reason that is kept and mailed. Everything else is refused and unchanged. */
 export async function rejectRegistration(
   context: AppContext,
   decision: { address: string; reason: string; actor: string },
-): Promise<Decision<{ message: string }>> {
+): Promise<Decided> {
   const email = normalizeEmailAddress(decision.address);
   const { policy } = context.settings;
   const now = context.clock.now();
@@ -221,11 +215,7 @@ export async function rejectRegistration(
 }
 
 /** REJECTED → REQUESTED. */
-export async function reopenRegistration(
-  context: AppContext,
-  address: string,
-  actor: string,
-): Promise<Decision<{ message: string }>> {
+export async function reopenRegistration(context: AppContext, address: string, actor: string): Promise<Decided> {
   const email = normalizeEmailAddress(address);
   const expiresAt = context.clock.now() + context.settings.policy.registrationTtl;
   const isReopened = await context.db.transaction().execute(async (trx) => {
@@ -239,11 +229,7 @@ export async function reopenRegistration(
 }
 
 /** An administrator takes a registration away; the applicant's own way is `withdrawRegistration`. */
-export async function deleteRegistration(
-  context: AppContext,
-  address: string,
-  actor: string,
-): Promise<Decision<{ message: string }>> {
+export async function deleteRegistration(context: AppContext, address: string, actor: string): Promise<Decided> {
   const email = normalizeEmailAddress(address);
   const row = await store.findForDecision(context.db, email);
   const decision = { actor, action: "delete_registration", subject: email } as const;
@@ -257,11 +243,11 @@ function log(context: AppContext, trx: Transaction<AppDatabase>, decision: Omit<
 }
 
 /** Too late: says what became of the registration, and who decided that and when. */
-async function refuseTransition<T>(context: AppContext, email: string, verb: string): Promise<Decision<T>> {
+async function refuseTransition(context: AppContext, email: string, verb: string): Promise<Refused> {
   const standing = await store.findStanding(context.db, email);
-  if (!standing) return refuse(problem(404, "registration_not_found", `There is no registration of ${email}.`));
-  const detail = `A registration that is ${standing.state} cannot be ${verb}.`;
-  return refuse(problem(409, "invalid_transition", detail, decidedBefore(standing)));
+  if (!standing) return refuse("registration_not_found/address", { values: { email } });
+  const values = { state: standing.state, verb };
+  return refuse("invalid_transition", { values, members: decidedBefore(standing) });
 }
 
 function decidedBefore({ state, ...standing }: store.Standing) {
@@ -271,8 +257,4 @@ function decidedBefore({ state, ...standing }: store.Standing) {
     decided_by_name: standing.decidedByName,
     decided_at: standing.decidedAt,
   } satisfies DecidedBefore;
-}
-
-function refuse<T>(reason: Problem): Decision<T> {
-  return { ok: false, problem: reason };
 }

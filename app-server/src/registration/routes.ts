@@ -13,9 +13,9 @@ import {
   requestKeyField,
   searchField,
 } from "../fields.ts";
+import { answerOutcome, answerRefusal, answerValues } from "../http/errors.ts";
 import { defineRoute, noBody, type Route } from "../http.ts";
 import { limits } from "../limits.ts";
-import { answerOutcome, answerProblem } from "../problems.ts";
 import * as decisions from "./decisions.ts";
 import * as queue from "./queue-store.ts";
 import * as rules from "./rules.ts";
@@ -41,7 +41,7 @@ export const registrationRoutes: readonly Route[] = [
     handle: async ({ http, app, body: { request_key: requestKey, ...body } }) => {
       const language = body.language ?? readPreferredLanguage(http);
       const result = await rules.requestRegistration(app, { ...body, language, requestKey });
-      if (!result.ok) return answerProblem(http, result.problem);
+      if (!result.ok) return answerRefusal(http, result.refusal);
       return http.json({
         success: true,
         message: "Your registration waits for an administrator. You will get a mail when it was approved.",
@@ -58,7 +58,7 @@ export const registrationRoutes: readonly Route[] = [
     body: z.object({ registration_token: handleField, code: codeField.optional() }),
     handle: async ({ http, app, body }) => {
       const result = await rules.registrationStatus(app, body.registration_token, body.code);
-      return result.ok ? http.json(result.values) : answerProblem(http, result.problem);
+      return answerValues(http, result);
     },
   }),
   defineRoute({
@@ -70,7 +70,7 @@ export const registrationRoutes: readonly Route[] = [
     body: z.object({ email: addressField, code: codeField }),
     handle: async ({ http, app, body }) => {
       const result = await rules.lookupRegistration(app, body.email, body.code);
-      return result.ok ? http.json(result.values) : answerProblem(http, result.problem);
+      return answerValues(http, result);
     },
   }),
   defineRoute({
@@ -82,7 +82,7 @@ export const registrationRoutes: readonly Route[] = [
     body: z.object({ registration_token: handleField }),
     handle: async ({ http, app, body }) => {
       const result = await rules.renewSignup(app, body.registration_token);
-      if (!result.ok) return answerProblem(http, result.problem);
+      if (!result.ok) return answerRefusal(http, result.refusal);
       return http.json({ success: true, signup_token: result.values.signupToken, email: result.values.email });
     },
   }),
@@ -94,7 +94,7 @@ export const registrationRoutes: readonly Route[] = [
     body: z.object({ registration_token: handleField, code: handleField.optional() }),
     handle: async ({ http, app, body }) => {
       const result = await rules.withdrawRegistration(app, body.registration_token, body.code);
-      if (!result.ok) return answerProblem(http, result.problem);
+      if (!result.ok) return answerRefusal(http, result.refusal);
       return http.json({ success: true, message: "Your registration was withdrawn." });
     },
   }),
@@ -147,7 +147,7 @@ export const decisionRoutes: readonly Route[] = [
     body: z.object({ email: addressField, registration_id: handleField.optional() }),
     handle: async ({ http, app, body, caller }) => {
       const result = await decisions.acceptRegistration(app, body.email, caller.userId, body.registration_id);
-      if (!result.ok) return answerProblem(http, result.problem);
+      if (!result.ok) return answerRefusal(http, result.refusal);
       return http.json({
         success: true,
         message: result.values.message,

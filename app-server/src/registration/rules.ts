@@ -11,15 +11,13 @@ import { limits } from "../limits.ts";
 import { findTokenByCode, isMailedCode } from "../mail/codes.ts";
 import { listApprovers } from "../mail/opt-out/preferences.ts";
 import type { MailRequest } from "../mail/request.ts";
-import { authServerUnavailable, type Problem, problem, tooManyRequests } from "../problems.ts";
+import { type Outcome, type Refusal, refusalOf, refuse, refuseFor, tooManyRequests } from "../outcome.ts";
 import { guessCode } from "./code-guesses.ts";
 import { cannotOpen } from "./decisions.ts";
 import { withdraw } from "./ending.ts";
 import { renewOpening, sendCodeOnce } from "./opening.ts";
 import * as openings from "./opening-store.ts";
 import * as store from "./store.ts";
-
-export type Result<T> = { ok: true; values: T } | { ok: false; problem: Problem };
 
 export interface RegistrationRequest {
   email: string;
@@ -46,18 +44,14 @@ const answerAfterPerApprover = 5;
  * a user is told by mail, once a day at most. A further request for a waiting address is shown beside the first to
  * administrators, who may approve either, and takes its place should the first end: who came first may be anybody.
  */
-export async function requestRegistration(context: AppContext, request: RegistrationRequest): Promise<Result<string>> {
+export async function requestRegistration(context: AppContext, request: RegistrationRequest): Promise<Outcome<string>> {
   const startedAt = Date.now();
   const person = { ...request, email: normalizeEmailAddress(request.email) };
   const approvers = await listApprovers(context.db, context.clock.now());
   const outcome = await context.db.transaction().execute((trx) => register(context, trx, person, approvers));
   const answerAt = startedAt + answerAfter + answerAfterPerApprover * approvers.length;
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, answerAt - Date.now())));
-  if (outcome.duplicate)
-    return {
-      ok: false,
-      problem: problem(400, "already_registered", `User with e-mail already exists in ${outcome.duplicate} table`),
-    };
+  if (outcome.duplicate) return refuse("already_registered", { values: { table: outcome.duplicate } });
   return { ok: true, values: context.handles.registrationToken(outcome.registrationId) };
 }
 
@@ -117,10 +111,8 @@ function idOf({ handles }: AppContext, { email, requestKey }: RegistrationReques
   return requestKey === undefined ? randomId() : handles.requestId(email, requestKey);
 }
 
-const unknownToken = problem(404, "registration_not_found", "Registration token not found");
-const rejectedAlready = problem(409, "invalid_transition", "This registration was decided against already.", {
-  state: "REJECTED",
-});
+const unknownToken = refusalOf("registration_not_found");
+const rejectedAlready = refusalOf("invalid_transition/rejected", { members: { state: "REJECTED" } });
 
 /**
  * What the holder of a registration token may know. Every call for an open sign-up gets a sign-up token of its own
@@ -132,7 +124,7 @@ export async function registrationStatus(
   context: AppContext,
   token: string,
   code: string | undefined,
-): Promise<Result<RegistrationStatus>> {
+): Promise<Outcome<RegistrationStatus>> {
   const row = await store.findByToken(context.db, context.handles.hashToken(token));
   switch (row?.state) {
     case "REQUESTED":
@@ -149,12 +141,10 @@ export async function registrationStatus(
     case "REJECTED":
       return { ok: true, values: { email: row.email, accepted: false, signup_token: null, state: "rejected" } };
     default:
-      if (row && code !== undefined && (await isTaken(context, row, code))) return { ok: false, problem: addressInUse };
-      return { ok: false, problem: unknownToken };
+      if (row && code !== undefined && (await isTaken(context, row, code))) return refuse("address_in_use/own_request");
+      return refuseFor(unknownToken);
   }
 }
-
-const addressInUse = problem(409, "address_in_use", "An account has this address meanwhile, so your request is over.");
 
 /** Told to nobody but the owner of the mailbox, who shows the code. */
 async function isTaken(context: AppContext, { email }: store.Registration, code: string): Promise<boolean> {
@@ -198,12 +188,12 @@ export async function lookupRegistration(
   context: AppContext,
   address: string,
   code: string,
-): Promise<Result<{ found: true; token: string } | { found: false }>> {
+): Promise<Outcome<{ found: true; token: string } | { found: false }>> {
   // No guess, so nothing to pay for.
   if (!isVerificationCode(code)) return { ok: true, values: { found: false } };
   const email = normalizeEmailAddress(address);
   const guess = await guessCode(context, email, () => findTokenByCode(context, email, code));
-  if (guess.is === "refused") return { ok: false, problem: guess.problem };
+  if (guess.is === "refused") return refuseFor(guess.refusal);
   if (guess.is === "wrong") return { ok: true, values: { found: false } };
   return { ok: true, values: { found: true, token: context.handles.registrationToken(guess.value) } };
 }
@@ -215,24 +205,23 @@ export async function lookupRegistration(
 export async function renewSignup(
   context: AppContext,
   token: string,
-): Promise<Result<{ signupToken: string | null; email: string }>> {
+): Promise<Outcome<{ signupToken: string | null; email: string }>> {
   const row = await store.findByToken(context.db, context.handles.hashToken(token));
-  if (!row || row.state === "WITHDRAWN" || row.state === "EXPIRED") return { ok: false, problem: unknownToken };
-  if (row.state !== "OPEN" && row.state !== "ACCEPTED")
-    return { ok: false, problem: problem(400, "registration_not_accepted", "Registration not accepted") };
+  if (!row || row.state === "WITHDRAWN" || row.state === "EXPIRED") return refuseFor(unknownToken);
+  if (row.state !== "OPEN" && row.state !== "ACCEPTED") return refuse("registration_not_accepted");
   const failure = await mailAgain(context, row);
-  if (failure) return { ok: false, problem: failure };
+  if (failure) return refuseFor(failure);
   const renewed = await store.findById(context.db, row.id);
   const signupToken = renewed ? (await ownToken(context, renewed, undefined)).signup_token : null;
   return { ok: true, values: { signupToken, email: row.email } };
 }
 
-async function mailAgain(context: AppContext, row: store.Registration): Promise<Problem | undefined> {
+async function mailAgain(context: AppContext, row: store.Registration): Promise<Refusal | undefined> {
   if (row.state === "OPEN" && row.signupToken) {
     const signup = context.handles.unsealSignupToken(row.id, row.signupToken);
     const sent = await sendCodeOnce(context, row.id, () => context.authServer.sendCode(signup));
     if (sent.ok || sent.error === "email_address_already_verified") return undefined;
-    if (sent.error !== "invalid_signup_token") return toProblem(sent.error);
+    if (sent.error !== "invalid_signup_token") return renewalRefusal(sent.error);
     await openings.storeSignupGone(context.db, row.id, row.signupToken);
   }
   const result = await renewOpening(context, row.id);
@@ -240,22 +229,19 @@ async function mailAgain(context: AppContext, row: store.Registration): Promise<
     case "opened":
       return undefined;
     case "refused":
-      return toProblem(result.error);
+      return renewalRefusal(result.error);
     case "unknown":
-      return authServerUnavailable;
+      return refusalOf("auth_server_unavailable");
     case "lost":
       return unknownToken;
   }
 }
 
-function toProblem(errorCode: string): Problem {
+function renewalRefusal(errorCode: string): Refusal {
   if (errorCode === "rate_limited") return tooManyRequests(1_800);
   // That an account has the address is told to whoever shows the code, and not to everybody with the token.
   return errorCode === "email_address_already_used" ? unknownToken : cannotOpen(errorCode);
 }
-
-const codeNeeded = problem(403, "code_needed", "This registration was approved: withdrawing it takes the mailed code.");
-const incorrectCode = problem(422, "incorrect_code", "This code is not right.");
 
 /**
  * The applicant changes their mind. Decoys can be withdrawn too, so that nothing gives them away. What was approved
@@ -265,23 +251,23 @@ export async function withdrawRegistration(
   context: AppContext,
   token: string,
   code: string | undefined,
-): Promise<Result<undefined>> {
+): Promise<Outcome<undefined>> {
   const row = await store.findByToken(context.db, context.handles.hashToken(token));
-  if (!row) return { ok: false, problem: unknownToken };
+  if (!row) return refuseFor(unknownToken);
   if (await withdraw(context, { registrationId: row.id, ending: "withdraw" })) return { ok: true, values: undefined };
   const state = (await store.findById(context.db, row.id))?.state;
   if (state !== "ACCEPTING" && state !== "ACCEPTED" && state !== "OPEN")
-    return { ok: false, problem: state === "REJECTED" ? rejectedAlready : unknownToken };
+    return refuseFor(state === "REJECTED" ? rejectedAlready : unknownToken);
   const refusal = await refuseCode(context, row.email, code);
-  if (refusal) return { ok: false, problem: refusal };
+  if (refusal) return refuseFor(refusal);
   if (await withdraw(context, { registrationId: row.id, ending: "withdrawByCode" }))
     return { ok: true, values: undefined };
-  return { ok: false, problem: unknownToken };
+  return refuseFor(unknownToken);
 }
 
-async function refuseCode(context: AppContext, email: string, code: string | undefined): Promise<Problem | undefined> {
-  if (code === undefined) return codeNeeded;
+async function refuseCode(context: AppContext, email: string, code: string | undefined): Promise<Refusal | undefined> {
+  if (code === undefined) return refusalOf("code_needed");
   const guess = await guessMailedCode(context, email, code);
-  if (guess.is === "refused") return guess.problem;
-  return guess.is === "right" ? undefined : incorrectCode;
+  if (guess.is === "refused") return guess.refusal;
+  return guess.is === "right" ? undefined : refusalOf("incorrect_code");
 }

@@ -6,7 +6,8 @@ import { isLoopback } from "@anteroom/shared/runtime/settings";
 import type { Context } from "hono";
 import { Hono } from "hono";
 import type { MiddlewareHandler } from "hono/types";
-import { answerProblem, notFound, problem } from "../../problems.ts";
+import { answerRefusal } from "../../http/errors.ts";
+import { refusalOf } from "../../outcome.ts";
 import type { Settings } from "../../settings.ts";
 import { type MailType, mailTypes } from "../kinds.ts";
 
@@ -94,7 +95,7 @@ export function createDevMailbox(settings: Pick<Settings, "emailsDir" | "siteNam
 const onlyThisMachine: MiddlewareHandler = async (http, next) => {
   const url = URL.parse(`http://${http.req.header("host") ?? ""}`);
   if (!url || !isLoopback(url.hostname.replace(/^\[|\]$/g, "")))
-    return answerProblem(http, problem(403, "invalid_origin", "The mailbox is there for localhost only."));
+    return answerRefusal(http, refusalOf("invalid_origin/mailbox"));
   http.header("Cross-Origin-Resource-Policy", "same-origin");
   http.header("Cross-Origin-Opener-Policy", "same-origin");
   return next();
@@ -107,11 +108,12 @@ async function answerAsset(http: Context, { file, type }: (typeof assets)[keyof 
 
 async function answerView(http: Context, folder: string): Promise<Response> {
   const view = http.req.param("view") ?? "";
-  if (!Object.hasOwn(views, view)) return answerProblem(http, notFound);
+  if (!Object.hasOwn(views, view)) return answerRefusal(http, refusalOf("not_found"));
   const { ending, type } = views[view as keyof typeof views];
   const name = `${http.req.param("id")}.${ending}`;
   // Only what is in the folder by this very name: nothing that is asked for becomes a path.
-  if (!idOf(name, ending) || !(await listFiles(folder)).includes(name)) return answerProblem(http, notFound);
+  if (!idOf(name, ending) || !(await listFiles(folder)).includes(name))
+    return answerRefusal(http, refusalOf("not_found"));
   const content = await readFile(join(folder, name), "utf8");
   const shown = view === "html" ? openLinksOutside(content) : view === "text" ? parseMail(content).text : content;
   return http.body(shown, 200, { "content-type": type, "content-security-policy": mailPolicy });

@@ -1,8 +1,9 @@
 import type { Context } from "hono";
 import { z } from "zod";
 import { readPreferredLanguage } from "../../accounts/language.ts";
+import { answerRefusal } from "../../http/errors.ts";
 import { type Call, defineRoute, noBody, type Route } from "../../http.ts";
-import { answerProblem, problem } from "../../problems.ts";
+import { refusalOf } from "../../outcome.ts";
 import { findPreferences, storeMailPreference } from "./preferences.ts";
 import { createUnsubscribeLinks, type Unsubscription } from "./unsubscribe.ts";
 import { renderUnsubscribePage, type UnsubscribeState, unsubscribePagePolicy } from "./unsubscribe-page.ts";
@@ -73,7 +74,7 @@ async function answerPage({ http, app }: Call<unknown>, state: UnsubscribeState,
 /** Browsers get a page, programs a problem. */
 function answerNotValid({ http, app }: Call<unknown>): Response | Promise<Response> {
   if (!http.req.header("accept")?.includes("text/html"))
-    return answerProblem(http, problem(400, "unsubscribe_link_not_valid", "This link is incomplete or was changed."));
+    return answerRefusal(http, refusalOf("unsubscribe_link_not_valid"));
   const { siteName } = app.settings;
   const language = readPreferredLanguage(http) ?? app.settings.language;
   http.header("Content-Security-Policy", unsubscribePagePolicy);

@@ -497,7 +497,7 @@ export const mutations: readonly Mutation[] = [
   ]),
   ...app("accounts/own-sessions.ts", "account#R29", [
     ["proof", "if (password === undefined && !isRecent)", "if (false)"],
-    ["proof", "if (wrong) return { ok: false, problem: wrong };", ""],
+    ["proof", "if (wrong) return refuseFor(wrong);", ""],
     ["ownership", "session.id === which.sessionId", "session.id !== which.sessionId"],
   ]),
   ...app("accounts/deletion.ts", "account", [
@@ -519,18 +519,23 @@ export const mutations: readonly Mutation[] = [
       "if (!(await store.claimLink(db, link))) return undefined;",
       "known-devices#S-F2: a link that is owed waits",
     ],
-    ["limit", `return refusal?.code === "rate_limited" ? undefined : refusal;`, "return refusal;", "known-devices"],
+    ["limit", `return refusal?.reason === "rate_limited" ? undefined : refusal;`, "return refusal;", "known-devices"],
     ["limit", "showCode(context, link, code, causedByLink)", "showCode(context, link, code)", "known-devices"],
   ]),
   ...app("admins/people-rules.ts", "administration", [
     [
       "permission",
-      "if (!administrators.includes(actor)) return refuse(noLongerAdministrator);",
+      `if (!administrators.includes(actor)) return refuse("missing_permission");`,
       "",
       "administration#R39: whose right",
     ],
-    ["permission", "if (userId === actor) return refuse(ownAccount);", "", "administration#R37: nobody disables"],
-    ["permission", "if (administrators.length === 1) return refuse(lastAdministrator);", "", "administration#R37, R39"],
+    ["permission", `if (userId === actor) return refuse("own_account");`, "", "administration#R37: nobody disables"],
+    [
+      "permission",
+      `if (administrators.length === 1) return refuse("last_administrator");`,
+      "",
+      "administration#R37, R39",
+    ],
   ]),
   ...app("admins/people-store.ts", "administration", [
     [
@@ -573,7 +578,7 @@ export const mutations: readonly Mutation[] = [
   ...app("admins/rules.ts", "administrators", [
     [
       "permission",
-      `if (change.permission === "admin") return adminIsSeparate;`,
+      `if (change.permission === "admin") return refuse("admin_not_grantable", { members: adminIsSeparate });`,
       "",
       "administrators#`admin` is neither",
     ],
@@ -638,19 +643,19 @@ export const mutations: readonly Mutation[] = [
   ...app("registration/rules.ts", "lookup", [
     [
       "proof",
-      "if (code === undefined) return codeNeeded;",
+      `if (code === undefined) return refusalOf("code_needed");`,
       "if (code === undefined) return undefined;",
       "people#S-F10: after the approval",
     ],
     [
       "proof",
-      `return guess.is === "right" ? undefined : incorrectCode;`,
+      `return guess.is === "right" ? undefined : refusalOf("incorrect_code");`,
       "return undefined;",
       "people#S-F10: after the approval",
     ],
     [
       "limit",
-      `if (guess.is === "refused") return guess.problem;\n  return guess`,
+      `if (guess.is === "refused") return guess.refusal;\n  return guess`,
       "return guess",
       "people#S-F10: codes for withdrawing",
     ],
@@ -1084,7 +1089,7 @@ export const mutations: readonly Mutation[] = [
     ["expiry", "now - shownAt < proofLasts", "now - shownAt < 2 * proofLasts"],
     ["proof", "return equalInConstantTime(Buffer.from(proof), Buffer.from(expected));", `return proof !== "";`],
     ["proof", "if (!refusal) writeProof(", "writeProof("],
-    ["proof", "isFresh(http, app, session, now) ? undefined : passwordNeeded", "undefined"],
+    ["proof", `isFresh(http, app, session, now) ? undefined : refusalOf("password_needed")`, "undefined"],
   ]),
   ...app("registration/handles.ts", "fresh-proof#S-F15: after 15 minutes", [
     ["ownership", `hmacSha256(proofKey, \`\${sessionId}\\0\${at}\`)`, `hmacSha256(proofKey, \`\${at}\`)`],

@@ -54,6 +54,18 @@ test("C3: the database knows the states of the table and no others, and what the
     const [row] = await stack.sql`select approved_at, accepted from registration_state where state = ${state}`;
     expect(row?.accepted).toBe(rules.isApproved === true);
     if (rules.isApproved) expect(row?.approved_at).not.toBeNull();
+    // At most one holder for an address; of the others there may be as many as there are requests.
+    const again = stack.sql`insert into registration_state (id, token_hash, email, state, verified_at, signup_token,
+        opening_until, created_at, expires_at)
+      select id || ' again', token_hash || 'x', email, state, verified_at, signup_token, opening_until, created_at, expires_at
+      from registration_state where state = ${state} limit 1`;
+    expect(
+      await again.then(
+        () => true,
+        () => false,
+      ),
+      state,
+    ).toBe(!rules.holdsAddress);
   }
 });
 
@@ -122,7 +134,7 @@ const movers = {
   },
   timePasses: async (_room: Room, { length }: Event): Promise<Outcome> => {
     await advance(length * 86_400);
-    return { by: ["expire", "forget", "lapse", "takeOver", "open", "giveUp", "keep"] };
+    return { by: ["expire", "forget", "forgetDecoy", "lapse", "takeOver", "open", "giveUp", "keep"] };
   },
   crash: async (room: Room, event: Event): Promise<Outcome> => {
     const attempt = client.command("app", "accept", { email: chosen(room, event).email }).catch(() => undefined);

@@ -108,14 +108,20 @@ function createClient(options: DatabaseOptions): Client {
 
 /**
  * Left to close idle connections itself, postgres.js 3.4.9 still takes statements for one that is about to go, and with it
- * they are lost. Here a statement finds the new connection or the old one, and that one answers before it goes.
+ * they are lost. Here a statement finds the new connection or the old one, and that one answers before it goes. Of those that
+ * are merely old one goes at a time: for other processes one without any connection is dead.
  */
 function renewOld(clients: Client[]): void {
+  let hasAged = false;
   for (const client of clients) {
     const isBusy = client.reserved || client.inFlight > 0;
     if (isBusy || client.isUsed) client.sweeps++;
     const isIdle = !client.isUsed && client.sweeps > 0;
-    if (!isBusy && (isIdle || client.sweeps > mostSweeps)) client.renew();
+    const isOld: boolean = client.sweeps > mostSweeps && !hasAged;
+    if (!isBusy && (isIdle || isOld)) {
+      hasAged = isOld;
+      client.renew();
+    }
     client.isUsed = isBusy;
   }
 }

@@ -1,5 +1,6 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { isOutage } from "./database.ts";
 import type { Log } from "./log.ts";
 import { SettingsError } from "./settings.ts";
 
@@ -33,12 +34,22 @@ export async function runProcess(start: () => Promise<{ log: Log; stop: () => Pr
     listen("disconnect", "the launcher ended");
     // It may have ended while this process was starting, even before this line was loaded. Without a launcher: undefined.
     if (process.connected === false) void shutDown("the launcher ended").catch(() => undefined);
-    await starting;
+    const { log } = await starting;
+    process.on("unhandledRejection", (error) => outlive(error, log));
     setTimeout(collectGarbage, settled).unref();
   } catch (error) {
     process.stderr.write(`${describe(error)}\n`);
     process.exit(1);
   }
+}
+
+/**
+ * postgres.js 3.4.9 asks for the types of arrays whenever it connects, and nobody waits for the answer: a database that goes
+ * away just then would take the process along (docs/decisions/001). Anything else that nobody waited for is a bug, and ends it.
+ */
+function outlive(error: unknown, log: Log): void {
+  if (!isOutage(error)) throw error;
+  log.warn({ err: error }, "a connection to the database was lost while it was being made");
 }
 
 /**

@@ -63,7 +63,7 @@ export const userServerRules: Rules = {
 };
 
 /**
- * OPEN → ACTIVE. The approval is checked again, the user made and the registration removed in one transaction, so
+ * OPEN or ACCEPTED → ACTIVE. The approval is checked again, the user made and the registration removed in one transaction, so
  * nobody becomes active without one and no registration outlives its user.
  */
 async function createUser(
@@ -75,7 +75,7 @@ async function createUser(
     const registration = await lockByEmail(trx, emailNorm);
     if (await store.findUser(trx, { emailNorm })) return { ok: false, error: "email_address_already_used" };
     if (!registration) return { ok: false, error: "user_not_found" };
-    if (!registration.isApproved) return { ok: false, error: "user_not_accepted" };
+    if (!registration.mayActivate) return { ok: false, error: "user_not_accepted" };
     const now = context.clock.now();
     const id = randomId();
     const inserted = await store.insertUser(trx, {

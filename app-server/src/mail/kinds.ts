@@ -28,7 +28,7 @@ export function exampleValues(language: Language): Record<string, string> {
 interface MailKind {
   /** Higher goes first: codes before notices. */
   priority: number;
-  /** What both parts of its templates show, or the mail is of no use. */
+  /** What both parts of its templates show, or the mail is of no use; of a rejection the reason, when one is given. */
   must: readonly (ValueKey | "code" | "link" | "recoverLink" | "unsubscribeUrl")[];
   /** What may be missing from such a mail, so its templates ask before they show it. */
   may: readonly ValueKey[];

@@ -23,8 +23,8 @@ export const isLive = isIn(liveStates);
 export const hasEnded = isIn(endedStates);
 
 /**
- * The update of a transition: whoever is in none of the states that it starts from is left alone. What the new state says
- * of the approval is true with it; it was decided when the administrator pressed.
+ * The `UPDATE` of a transition. Rows in none of the states that it starts from are not changed. If the new state is an approved
+ * one, `approved_at` is set too.
  */
 export function move(db: QueryCreator<AppDatabase>, name: MoveName) {
   const { from, to } = transitions[name];
@@ -36,7 +36,10 @@ export function move(db: QueryCreator<AppDatabase>, name: MoveName) {
 
 export type Moving = ReturnType<typeof move>;
 
-/** Within an update that does more: the new state for those who are in one of the transition's, where the condition holds. */
+/**
+ * For an update that also changes rows which it does not move: the columns that move those in one of the transition's states for
+ * which the condition holds, and leave the others.
+ */
 export function moveIf(name: MoveName, condition: RawBuilder<boolean> = sql<boolean>`true`) {
   const { from, to } = transitions[name];
   const mayMove = sql<boolean>`${isIn(from)} and (${condition})`;
@@ -52,7 +55,7 @@ export function moveIf(name: MoveName, condition: RawBuilder<boolean> = sql<bool
   };
 }
 
-/** A decision stands from when it was made. What is approved stays so, however often its sign-up is opened. */
+/** An approval counts from when the administrator decided. That its sign-up is opened again does not change it. */
 function approvalIn(state: RegistrationState) {
   const rules: StateRules = states[state];
   if (rules.isApproved !== true) return {};

@@ -6,7 +6,7 @@
 export interface StateRules {
   /** Of those that hold their address there is at most one for an address. */
   holdsAddress: boolean;
-  /** Facts that every registration in this state has; `false`: that none has. What is not said may be either. */
+  /** True: every registration in this state is. False: none is. Not given: some are. */
   isApproved?: boolean;
   isVerified?: boolean;
 }
@@ -37,7 +37,7 @@ export const liveStates: readonly RegistrationState[] = stateNames.filter((state
 /** Kept for administrators to see how it ended. */
 export const endedStates = ["REJECTED", "WITHDRAWN", "EXPIRED"] as const satisfies RegistrationState[];
 
-/** What administrators see in their lists: who waits for them, whom they have let in, and whom not. */
+/** What administrators see in their lists: those who wait for them, with those whom they let in, and with the rejected. */
 export const waitingStates = ["REQUESTED", "ACCEPTING"] as const satisfies RegistrationState[];
 export const heldStates = [...waitingStates, "ACCEPTED", "OPEN"] as const satisfies RegistrationState[];
 export const listedStates = [...heldStates, "REJECTED"] as const satisfies RegistrationState[];
@@ -82,7 +82,7 @@ export const transitions = {
     when: "create_signup returned and its token is stored",
     notes: "accept",
   },
-  fail: { from: ["ACCEPTING"], to: "REQUESTED", by: "auth server", when: "refused" },
+  fail: { from: ["ACCEPTING"], to: "REQUESTED", by: "auth server", when: "the auth server refuses" },
   giveUp: { from: ["ACCEPTING"], to: "REQUESTED", by: "recovery", when: "never mailed" },
   keep: { from: ["ACCEPTING"], to: "ACCEPTED", by: "recovery", when: "interrupted after the mail", notes: "accept" },
   mailLate: {
@@ -108,12 +108,8 @@ export const transitions = {
   giveWay: { from: liveStates, to: "WITHDRAWN", by: "another request", when: "an account takes the address" },
   replace: { from: liveStates, to: none, by: "operator", when: "a setup link is used for the address" },
   expire: { from: ["REQUESTED", "ACCEPTED"], to: "EXPIRED", by: "clock", when: "14 days" },
-  forget: {
-    from: ["DECOY", ...endedStates],
-    to: none,
-    by: "clock",
-    when: "kept 30 days, a decoy 14",
-  },
+  forget: { from: endedStates, to: none, by: "clock", when: "kept 30 days" },
+  forgetDecoy: { from: ["DECOY"], to: none, by: "clock", when: "14 days" },
 } as const satisfies Record<string, Transition>;
 
 export type TransitionName = keyof typeof transitions;

@@ -325,7 +325,7 @@ export async function chooseRequest(trx: Transaction<AppDatabase>, email: string
   return true;
 }
 
-/** Oldest first, at most `limit`, after the given place. */
+/** Oldest first, at most `limit`. */
 export async function listRegistrations(
   db: Db,
   states: readonly ListedRegistration["state"][],
@@ -361,7 +361,7 @@ export async function lockByEmail(db: Transaction<AppDatabase>, email: string) {
     .innerJoin("newusers", "newusers.registration_id", "state.id")
     .select([
       "state.id",
-      sql<boolean>`state.approved_at is not null`.as("isApproved"),
+      isIn(transitions.activate.from, "state.state").as("mayActivate"),
       "state.grants",
       "newusers.firstname",
       "newusers.lastname",
@@ -373,7 +373,7 @@ export async function lockByEmail(db: Transaction<AppDatabase>, email: string) {
     .executeTakeFirst();
 }
 
-/** The registration and its code are used up: OPEN → ACTIVE leaves no row behind, nor the names of further requests. */
+/** The registration and its code are used up: who is ACTIVE leaves no row behind, nor the names of further requests. */
 export async function deleteRegistration(db: Db, registrationId: string): Promise<void> {
   await sql`
     with used as (delete from registration_state where id = ${registrationId} returning email)
@@ -406,7 +406,7 @@ export async function expireRegistrations(db: Db, now: number, keepUntil: number
   );
   await db
     .deleteFrom("registration_state")
-    .where("state", "in", [...transitions.forget.from])
+    .where("state", "in", [...transitions.forget.from, ...transitions.forgetDecoy.from])
     .where("expires_at", "<=", now)
     .execute();
   await move(db, "lapse")

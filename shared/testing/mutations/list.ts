@@ -448,7 +448,7 @@ export const mutations: readonly Mutation[] = [
     ],
   ]),
   ...app("accounts/user-server.ts", "activation#D-46: who was not accepted", [
-    ["permission", `if (!registration.isApproved) return { ok: false, error: "user_not_accepted" };`, ""],
+    ["permission", `if (!registration.mayActivate) return { ok: false, error: "user_not_accepted" };`, ""],
     [
       "permission",
       `if (!registration) return { ok: false, error: "user_not_found" };`,

@@ -6,7 +6,7 @@ import type { Devices } from "./accounts/device.ts";
 import type { AuthServer } from "./auth-server.ts";
 import type { AppDatabase } from "./database.ts";
 import type { MailQueue } from "./mail/send/queue.ts";
-import type { Metrics } from "./metrics.ts";
+import type { Metrics } from "./operations/metrics.ts";
 import type { Handles } from "./registration/handles.ts";
 import type { Settings } from "./settings.ts";
 

@@ -14,20 +14,20 @@ import { createPeer, knowsInternalSecret } from "@anteroom/shared/runtime/privat
 import { createSecurityEvents } from "@anteroom/shared/runtime/security-events";
 import type { Environment } from "@anteroom/shared/runtime/settings";
 import { createDevices } from "./accounts/device.ts";
-import { createPublicApp, type Readiness } from "./app.ts";
 import { createAuthServer } from "./auth-server.ts";
-import { createCommands } from "./commands.ts";
 import type { AppContext } from "./context.ts";
 import type { AppDatabase } from "./database.ts";
+import { createPublicApp, type Readiness } from "./http/app.ts";
+import { createPrivateApp } from "./http/private.ts";
 import type { InboundListener } from "./mail/return/inbound.ts";
 import { createMailQueue, type PostOffice } from "./mail/send/queue.ts";
-import { createMetrics } from "./metrics.ts";
 import { migrations } from "./migrations/all.ts";
-import { createPrivateApp } from "./private.ts";
+import { createCommands } from "./operations/commands.ts";
+import { createMetrics } from "./operations/metrics.ts";
+import { startUpkeep } from "./operations/upkeep.ts";
 import { createHandles } from "./registration/handles.ts";
 import { isInUse, renewTokenHashes } from "./registration/token-hashes.ts";
 import { readSettings } from "./settings.ts";
-import { startUpkeep } from "./upkeep.ts";
 
 export interface AppServer {
   context: AppContext;

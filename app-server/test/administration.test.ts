@@ -8,8 +8,8 @@ import {
   PostgresQueryCompiler,
 } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { publicRoutes } from "../src/app.ts";
 import type { AppDatabase } from "../src/database.ts";
+import { publicRoutes } from "../src/http/app.ts";
 import { listQueue, type QueueFilter } from "../src/registration/queue-store.ts";
 import { type Client, createClient, type Reply } from "./support/client.ts";
 import { type Stack, startStack } from "./support/stack.ts";

@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { publicRoutes } from "../src/app.ts";
+import { publicRoutes } from "../src/http/app.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { type Stack, startStack } from "./support/stack.ts";
 import { createWalk, type Walk } from "./support/walk.ts";

@@ -2,8 +2,8 @@ import { measured } from "@anteroom/shared/testing/measured";
 import { repeated, worstTexts } from "@anteroom/shared/testing/worst-texts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { z } from "zod";
-import { publicRoutes } from "../src/app.ts";
-import type { Route } from "../src/http.ts";
+import { publicRoutes } from "../src/http/app.ts";
+import type { Route } from "../src/http/serve.ts";
 import { type Stack, startStack } from "./support/stack.ts";
 
 let stack: Stack;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { publicRoutes } from "../src/app.ts";
+import { publicRoutes } from "../src/http/app.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { type Stack, startStack } from "./support/stack.ts";
 import { createWalk, goodPassword, type Walk } from "./support/walk.ts";

@@ -1,8 +1,8 @@
 import { authActions } from "@anteroom/shared/wire/faroe";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { publicActions, type ServedAction } from "../../auth-server/src/invoke.ts";
-import { publicRoutes } from "../src/app.ts";
-import type { Route } from "../src/http.ts";
+import { publicRoutes } from "../src/http/app.ts";
+import type { Route } from "../src/http/serve.ts";
 import { type Reply, tellTale } from "./support/client.ts";
 import { type ProxiedStack, startProxiedStack } from "./support/proxied-stack.ts";
 import { waitUntil } from "./support/wait.ts";

@@ -1,6 +1,6 @@
 import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { pagePaths } from "../src/pages.ts";
+import { pagePaths } from "../src/http/pages.ts";
 import { type Site, startSite, type Visitor } from "./support/visitor.ts";
 import { goodPassword } from "./support/walk.ts";
 

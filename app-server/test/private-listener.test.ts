@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { testCommands } from "../src/test-commands.ts";
+import { testCommands } from "../src/operations/test-commands.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { type Stack, startStack } from "./support/stack.ts";
 

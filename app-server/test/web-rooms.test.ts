@@ -1,26 +1,18 @@
-import { readdir, readFile } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
+import { dirname, join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
+import { findCycles, readImports } from "./support/imports.ts";
 
 /** Where files of the pages stand, and which of them import which. Paths are relative to `app-server/web`. */
 const web = join(import.meta.dirname, "../web");
 let graph: Map<string, string[]>;
 
 beforeAll(async () => {
-  const files = (await readdir(web, { recursive: true })).filter(
-    (file) => /\.tsx?$/.test(file) && !/^(\.?dist|build\.ts|vite\.config\.ts|.*\.d\.ts)/.test(file),
+  const isPage = (file: string) => !/^(\.?dist|build\.ts|vite\.config\.ts|.*\.d\.ts)/.test(file);
+  const all = await readImports(web, isPage);
+  graph = new Map(
+    [...all].map(([file, imports]) => [file, imports.filter((to) => /\.tsx?$/.test(to) && !to.includes("@"))]),
   );
-  graph = new Map(await Promise.all(files.map(async (file) => [file, await importsOf(file)] as const)));
 });
-
-/** Static, dynamic and of types alone; of files beside it, not of libraries, nor of the types of the server's records. */
-async function importsOf(file: string): Promise<string[]> {
-  const source = await readFile(join(web, file), "utf8");
-  const ofPages = source.replace(/^import type .* from "[./]+\/src\/.*";$/gm, "");
-  return [...ofPages.matchAll(/(?:from |import\()"(\.[^"]+\.tsx?)"/g)].map(([, to = ""]) =>
-    relative(web, join(web, dirname(file), to)),
-  );
-}
 
 /** What the parts of each room may be made of, beside each other. */
 const rooms: Record<string, readonly string[]> = {
@@ -56,23 +48,8 @@ function arrowsBetween(placeOf: (file: string) => string): [string, string][] {
 
 test("no file of the pages imports itself by way of others, and each import leads to a file", () => {
   expect([...graph.values()].flat().filter((file) => !graph.has(file))).toEqual([]);
-  expect([...graph.keys()].map((file) => findCycle([file])).filter(Boolean)).toEqual([]);
+  expect(findCycles(graph)).toEqual([]);
 });
-
-const harmless = new Set<string>();
-
-/** The way from a file back to a file on it, if there is one. */
-function findCycle(way: readonly string[]): readonly string[] | undefined {
-  const file = way.at(-1) ?? "";
-  if (way.indexOf(file) < way.length - 1) return way;
-  if (harmless.has(file)) return undefined;
-  for (const next of graph.get(file) ?? []) {
-    const cycle = findCycle([...way, next]);
-    if (cycle) return cycle;
-  }
-  harmless.add(file);
-  return undefined;
-}
 
 test("no folder of the pages holds more than can be seen at a glance: fourteen files", () => {
   const sizes = Map.groupBy(graph.keys(), (file) => dirname(file));

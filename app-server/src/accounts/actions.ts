@@ -4,7 +4,7 @@ import type { Context } from "hono";
 import { z } from "zod";
 import type { AppContext } from "../context.ts";
 import { answerRefusal } from "../http/errors.ts";
-import { type Call, defineRoute } from "../http.ts";
+import { type Call, defineRoute } from "../http/serve.ts";
 import { refusalOf } from "../outcome.ts";
 import { rememberDevice } from "./device.ts";
 import { endLeftSession, replaceSession } from "./on-behalf.ts";

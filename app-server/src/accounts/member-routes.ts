@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { answerDone, answerOutcome, answerRefusal, answerValues } from "../http/errors.ts";
 import {
   addressField,
   codeField,
@@ -7,9 +8,8 @@ import {
   newAddressField,
   newPasswordField,
   passwordField,
-} from "../fields.ts";
-import { answerDone, answerOutcome, answerRefusal, answerValues } from "../http/errors.ts";
-import { type Call, defineRoute, noBody, type Route } from "../http.ts";
+} from "../http/fields.ts";
+import { type Call, defineRoute, noBody, type Route } from "../http/serve.ts";
 import { limits } from "../limits.ts";
 import { refusalOf } from "../outcome.ts";
 import { deleteAccount } from "./deletion.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { handleField, languageField, proofField } from "../fields.ts";
 import { answerRefusal } from "../http/errors.ts";
-import { type Call, defineRoute, noBody, type Route } from "../http.ts";
+import { handleField, languageField, proofField } from "../http/fields.ts";
+import { type Call, defineRoute, noBody, type Route } from "../http/serve.ts";
 import { switchableMailTypes } from "../mail/kinds.ts";
 import { refusalOf } from "../outcome.ts";
 import { actionRoute } from "./actions.ts";

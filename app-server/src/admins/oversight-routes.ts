@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { answerRefusal } from "../http/errors.ts";
 import {
   addressField,
   handleField,
@@ -7,9 +8,8 @@ import {
   proofField,
   reasonField,
   searchField,
-} from "../fields.ts";
-import { answerRefusal } from "../http/errors.ts";
-import { defineRoute, noBody, type Route } from "../http.ts";
+} from "../http/fields.ts";
+import { defineRoute, noBody, type Route } from "../http/serve.ts";
 import { refusalOf } from "../outcome.ts";
 import { toPattern } from "../registration/queue-store.ts";
 import { findBatch, listBatches } from "./batch-store.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { afterField, handleField, limitField, proofField, searchField } from "../fields.ts";
 import { answerOutcome } from "../http/errors.ts";
-import { defineRoute, noBody, type Route } from "../http.ts";
+import { afterField, handleField, limitField, proofField, searchField } from "../http/fields.ts";
+import { defineRoute, noBody, type Route } from "../http/serve.ts";
 import { toPattern } from "../registration/queue-store.ts";
 import * as rules from "./people-rules.ts";
 import { listPeople } from "./people-store.ts";

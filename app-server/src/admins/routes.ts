@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { readPreferredLanguage } from "../accounts/language.ts";
-import { handleField, nameField, newAddressField, permissionField, proofField } from "../fields.ts";
 import { answerDone, answerRefusal } from "../http/errors.ts";
-import { type Call, defineRoute, type Route } from "../http.ts";
+import { handleField, nameField, newAddressField, permissionField, proofField } from "../http/fields.ts";
+import { type Call, defineRoute, type Route } from "../http/serve.ts";
 import { limits } from "../limits.ts";
 import { oversightRoutes } from "./oversight-routes.ts";
 import { peopleRoutes } from "./people-routes.ts";

@@ -1,8 +1,8 @@
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import { z } from "zod";
-import { addressField, handleField } from "../fields.ts";
 import { answerOutcome, answerRefusal } from "../http/errors.ts";
-import { defineRoute, noBody, type Route } from "../http.ts";
+import { addressField, handleField } from "../http/fields.ts";
+import { defineRoute, noBody, type Route } from "../http/serve.ts";
 import { refusalOf } from "../outcome.ts";
 import * as store from "./admin-store.ts";
 import * as rules from "./rules.ts";

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { readPreferredLanguage } from "../accounts/language.ts";
+import { answerOutcome, answerRefusal, answerValues } from "../http/errors.ts";
 import {
   addressField,
   afterField,
@@ -12,9 +13,8 @@ import {
   reasonField,
   requestKeyField,
   searchField,
-} from "../fields.ts";
-import { answerOutcome, answerRefusal, answerValues } from "../http/errors.ts";
-import { defineRoute, noBody, type Route } from "../http.ts";
+} from "../http/fields.ts";
+import { defineRoute, noBody, type Route } from "../http/serve.ts";
 import { limits } from "../limits.ts";
 import * as decisions from "./decisions.ts";
 import * as queue from "./queue-store.ts";

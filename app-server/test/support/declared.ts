@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import type { AppRoute } from "@anteroom/shared/wire/app";
-import { publicRoutes } from "../../src/app.ts";
-import { errorsOf } from "../../src/openapi.ts";
-import { routeAnswers } from "../../src/route-answers.ts";
+import { publicRoutes } from "../../src/http/app.ts";
+import { errorsOf } from "../../src/http/openapi.ts";
+import { routeAnswers } from "../../src/http/route-answers.ts";
 
 /** Throws when a route answers otherwise than `/openapi.json` says. Looks at every answer that a test gets. */
 export function expectDeclared(method: string, path: string, { status, body }: { status: number; body: unknown }) {

@@ -415,7 +415,7 @@ export const mutations: readonly Mutation[] = [
   ...shared("runtime/private-calls.ts", "app-server/test/private-listener", [
     ["permission", "expected.some((digest) => timingSafeEqual(given, digest))", 'authorization !== ""'],
   ]),
-  ...app("http.ts", "decisions", [
+  ...app("http/serve.ts", "decisions", [
     ["permission", `if (access === "admin" && !found.caller.permissions.includes("admin"))`, "if (false)"],
     [
       "limit",

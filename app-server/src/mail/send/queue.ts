@@ -6,7 +6,7 @@ import { domainOf, normalizeEmailAddress } from "@anteroom/shared/wire/email-add
 import type { Kysely, Transaction } from "kysely";
 import type { fromKysely as FromKysely, PgBoss } from "pg-boss";
 import type { AppDatabase } from "../../database.ts";
-import type { Metrics } from "../../metrics.ts";
+import type { Metrics } from "../../operations/metrics.ts";
 import type { Handles } from "../../registration/handles.ts";
 import type { Settings } from "../../settings.ts";
 import { codeRow } from "../codes.ts";
@@ -15,10 +15,8 @@ import type { DeliveryOutcome, DueMail, MailRequest } from "../request.ts";
 import * as store from "../store.ts";
 import { type CodeSeal, createCodeSeal } from "./due-mail.ts";
 import { createRefusals } from "./refusals.ts";
-import { tryFor } from "./schedule.ts";
+import { queueName, tryFor } from "./schedule.ts";
 import { startWorker, type Worker } from "./worker.ts";
-
-export const queueName = "mail";
 
 /** Delivers a mail whose turn has come; `stored` resolves when the outcome is in the database. Throws for bugs only. */
 export type PostOffice = (mail: DueMail, stored: Promise<void>) => Promise<DeliveryOutcome>;

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { mailKinds } from "../kinds.ts";
 import * as store from "../store.ts";
 import { everyDomain, takeTurns } from "./pace.ts";
-import { queueName } from "./queue.ts";
+import { queueName } from "./schedule.ts";
 import { type SettleParts, settle } from "./settle.ts";
 
 /** Mails under way at once, not counting slow ones, and all of them: some more than delivery keeps connections. */

@@ -1,24 +1,20 @@
 import type { AdjustableClock } from "@anteroom/shared/runtime/clock";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import { z } from "zod";
-import { grantAdmin } from "./admins/rules.ts";
-import { createSetupLink } from "./admins/setup.ts";
-import { findAdministrator } from "./admins/store.ts";
-import type { AppContext } from "./context.ts";
-import { detailOf } from "./http/errors.ts";
-import { listMails } from "./mail/admin-store.ts";
-import * as mail from "./mail/rules.ts";
-import { mailStatuses } from "./mail/statuses.ts";
-import { codeOf, type Refusal } from "./outcome.ts";
-import * as decisions from "./registration/decisions.ts";
-import { listedStates } from "./registration/states.ts";
-import { listRegistrations } from "./registration/store.ts";
+import { grantAdmin } from "../admins/rules.ts";
+import { createSetupLink } from "../admins/setup.ts";
+import { findAdministrator } from "../admins/store.ts";
+import type { AppContext } from "../context.ts";
+import { detailOf } from "../http/errors.ts";
+import { listMails } from "../mail/admin-store.ts";
+import * as mail from "../mail/rules.ts";
+import { mailStatuses } from "../mail/statuses.ts";
+import { codeOf, type Refusal } from "../outcome.ts";
+import * as decisions from "../registration/decisions.ts";
+import { listedStates } from "../registration/states.ts";
+import { listRegistrations } from "../registration/store.ts";
+import { type CommandResult, type Commands, command } from "./command.ts";
 import { testCommands } from "./test-commands.ts";
-
-export type CommandResult = Record<string, unknown>;
-
-/** What `POST /command` on the private listener can do, by name. A result with `error` is answered as 400. */
-export type Commands = Record<string, (args: Record<string, unknown>) => Promise<CommandResult>>;
 
 export function createCommands(context: AppContext, clock: AdjustableClock): Commands {
   return {
@@ -85,7 +81,7 @@ function mailCommands(context: AppContext): Commands {
     ),
     test_mail: command(z.object({ email: z.string() }), async ({ email }) => {
       // What it is made of is loaded when there is a mail to send, here as elsewhere.
-      const { testMail } = await import("./mail/send/test-mail.ts");
+      const { testMail } = await import("../mail/send/test-mail.ts");
       return { ...(await testMail(context.settings, email)) };
     }),
   };
@@ -94,18 +90,6 @@ function mailCommands(context: AppContext): Commands {
 function describeReplayed({ queued, refused }: mail.Replayed): string {
   const left = Object.entries(refused).map(([code, count]) => ` ${count} not: ${code}.`);
   return `${queued} mails are queued again.${left.join("")}`;
-}
-
-/** A command whose arguments are checked before it runs. */
-export function command<T>(
-  schema: z.ZodType<T>,
-  run: (args: T) => Promise<CommandResult>,
-): (args: Record<string, unknown>) => Promise<CommandResult> {
-  return async (args) => {
-    const parsed = schema.safeParse(args);
-    if (parsed.success) return run(parsed.data);
-    return { error: parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ") };
-  };
 }
 
 function done(result: decisions.Decided): CommandResult {

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
 import { type Context, Hono } from "hono";
-import type { Settings } from "./settings.ts";
-import { escapeHtml } from "./text.ts";
+import type { Settings } from "../settings.ts";
+import { escapeHtml } from "../text.ts";
 
 /** Every address that shows a page. What it shows is decided in the browser. */
 export const pagePaths = [
@@ -22,7 +22,7 @@ export const pagePaths = [
   "/admin/overview",
 ] as const;
 
-const dist = join(import.meta.dirname, "../web/dist");
+const dist = join(import.meta.dirname, "../../web/dist");
 
 /** No script, style or request from anywhere else, and none inside the page itself. */
 const contentSecurityPolicy = [

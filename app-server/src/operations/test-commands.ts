@@ -4,14 +4,14 @@ import { isEmailType } from "@anteroom/shared/wire/email";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import { sql } from "kysely";
 import { z } from "zod";
-import { sendOwedLinks } from "./accounts/owed-links.ts";
-import { emptyDecisions } from "./admins/log-store.ts";
-import { findAdministrator } from "./admins/store.ts";
-import { type Commands, command } from "./commands.ts";
-import type { AppContext } from "./context.ts";
-import { takeCode } from "./mail/codes.ts";
-import { renewOpening } from "./registration/opening.ts";
-import * as registrations from "./registration/store.ts";
+import { sendOwedLinks } from "../accounts/owed-links.ts";
+import { emptyDecisions } from "../admins/log-store.ts";
+import { findAdministrator } from "../admins/store.ts";
+import type { AppContext } from "../context.ts";
+import { takeCode } from "../mail/codes.ts";
+import { renewOpening } from "../registration/opening.ts";
+import * as registrations from "../registration/store.ts";
+import { type Commands, command } from "./command.ts";
 import { purge } from "./upkeep.ts";
 
 /** Commands that exist under TEST_MODE only. */

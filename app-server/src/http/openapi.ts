@@ -1,8 +1,8 @@
 import type { AppErrorCode, AppRoute } from "@anteroom/shared/wire/app";
 import { z } from "zod";
-import type { Route } from "./http.ts";
+import { escapeHtml } from "../text.ts";
 import { routeAnswers } from "./route-answers.ts";
-import { escapeHtml } from "./text.ts";
+import type { Route } from "./serve.ts";
 
 type Schema = Record<string, unknown>;
 

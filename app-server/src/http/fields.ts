@@ -1,8 +1,8 @@
 import { isReachableEmailAddress, normalizeEmailAddress, spellEmailAddress } from "@anteroom/shared/wire/email-address";
 import { normalizeCode } from "@anteroom/shared/wire/mailed-code";
 import { z } from "zod";
-import { languages } from "./languages.ts";
-import { oneLine as cleanLine } from "./text.ts";
+import { languages } from "../languages.ts";
+import { oneLine as cleanLine } from "../text.ts";
 
 /** Kinds of fields that several routes read. Messages are shown to people, after the field's name. */
 const text = (maximum: number) => z.string("This must be a text.").max(maximum, `Use at most ${maximum} characters.`);

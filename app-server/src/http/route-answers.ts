@@ -1,7 +1,7 @@
 import type { AppErrorCode, AppRoute, AppRoutes } from "@anteroom/shared/wire/app";
 import { z } from "zod";
-import { switchableMailTypes } from "./mail/kinds.ts";
-import { inboundKinds, inboundOutcomes, mailStatuses } from "./mail/statuses.ts";
+import { switchableMailTypes } from "../mail/kinds.ts";
+import { inboundKinds, inboundOutcomes, mailStatuses } from "../mail/statuses.ts";
 
 /**
  * What each route answers, for `/openapi.json`. The types hold it to `AppRoutes`; the tests hold it to every answer that

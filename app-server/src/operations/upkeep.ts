@@ -1,16 +1,16 @@
 import { purgeGuesses } from "@anteroom/shared/runtime/guesses";
 import { purgeRateLimits } from "@anteroom/shared/runtime/rate-limits";
-import { purgeLinks } from "./accounts/link-store.ts";
-import { sendOwedLinks } from "./accounts/owed-links.ts";
-import { purgeBatches } from "./admins/batch-store.ts";
-import { workBatches } from "./admins/batches.ts";
-import { purgeDecisions } from "./admins/log-store.ts";
-import { purgeSetupLinks } from "./admins/store.ts";
-import type { AppContext } from "./context.ts";
-import { purgeCodes } from "./mail/codes.ts";
-import { giveUpLost, purgeMails } from "./mail/store.ts";
-import { recoverOpenings } from "./registration/opening.ts";
-import { expireRegistrations } from "./registration/store.ts";
+import { purgeLinks } from "../accounts/link-store.ts";
+import { sendOwedLinks } from "../accounts/owed-links.ts";
+import { purgeBatches } from "../admins/batch-store.ts";
+import { workBatches } from "../admins/batches.ts";
+import { purgeDecisions } from "../admins/log-store.ts";
+import { purgeSetupLinks } from "../admins/store.ts";
+import type { AppContext } from "../context.ts";
+import { purgeCodes } from "../mail/codes.ts";
+import { giveUpLost, purgeMails } from "../mail/store.ts";
+import { recoverOpenings } from "../registration/opening.ts";
+import { expireRegistrations } from "../registration/store.ts";
 
 /** Runs what must happen without anybody asking. Returns the function that stops it and waits for what is under way. */
 export function startUpkeep(context: AppContext): () => Promise<void> {

@@ -31,12 +31,14 @@ beforeAll(async () => {
     },
   });
   client = createClient(stack);
-  admin = await client.adminCookie();
-  await client.drainMail();
 });
 
-beforeEach(() => {
+/** Each test finds an empty queue, whatever was done before it. */
+beforeEach(async () => {
   relay.script = undefined;
+  await Promise.all([client.command("app", "reset"), client.command("auth", "reset")]);
+  admin = await client.adminCookie();
+  await client.drainMail();
   relay.recipients.length = 0;
 });
 
@@ -52,6 +54,13 @@ const answer = (recipient: string, fault: Fault): void => {
 async function cause(email: string, type = "password_updated", code?: string): Promise<void> {
   expect((await client.email({ type, email, ...(code ? { code } : {}) })).status).toBe(200);
   await client.drainMail();
+}
+
+/** A mail that the relay refuses for good. */
+async function fail(email: string, type?: string, code?: string): Promise<void> {
+  answer(email, { code: 550 });
+  await cause(email, type, code);
+  relay.script = undefined;
 }
 
 const list = async (query = "") => (await client.app.get(`/admin/mails/${query}`, admin)).body;
@@ -146,8 +155,10 @@ test("S-48: tries at 1, 5, 30 minutes, then every 2 hours, the last after 72 hou
 });
 
 test("G3: a mail that was given up goes out again by one call, with all its time before it", async () => {
+  await fail("nobody@example.com");
   const { id, attempts } = await newest("nobody@example.com");
   expect(attempts).toBe(1);
+  relay.recipients.length = 0;
   const reply = await replay({ id });
   expect([reply.status, reply.body.message]).toEqual([200, "The mail to nobody@example.com is queued."]);
   await client.drainMail();
@@ -174,7 +185,7 @@ test("G3: a code that is gone is made anew for a registration, and asked for ane
   relay.script = undefined;
   expect((await replay({ id: failed.id })).body.message).toContain("on its way again");
   await client.drainMail();
-  expect(relay.recipients).toEqual(["ada@example.com"]);
+  expect(relay.recipients.filter((email) => email === "ada@example.com")).toHaveLength(1);
   expect((await list("?email=ada@example.com")).mails.map(({ status }: { status: string }) => status)).toEqual([
     "accepted",
   ]);
@@ -187,10 +198,10 @@ test("G3: a code that is gone is made anew for a registration, and asked for ane
 test("G3: all are sent again at once, those that cannot be are counted", async () => {
   relay.script = ({ stage }) => (stage === "rcpt" ? { code: 550 } : undefined);
   for (const name of ["a", "b", "c"]) await cause(`${name}@all.example.com`);
+  await cause("code@all.example.com", "password_reset", "ABCD2345");
   relay.script = undefined;
   const { body } = await replay({ all: true });
-  // One more is that of the schedule.
-  expect(body).toEqual({ success: true, queued: 4, refused: { code_gone: 1 } });
+  expect(body).toEqual({ success: true, queued: 3, refused: { code_gone: 1 } });
   await client.drainMail();
   expect(relay.recipients.filter((email) => email.endsWith("@all.example.com"))).toHaveLength(3);
   expect((await list("?status=failed")).mails).toHaveLength(1);
@@ -251,6 +262,8 @@ test("the list goes on where a page ended, takes no nonsense, and never shows a 
 });
 
 test("npm run admin shows and mends the same", async () => {
+  await fail("reset@example.com", "password_reset", "ABCD2345EFGH");
+  relay.recipients.length = 0;
   answer("cli@example.com", { code: 550, text: "no such user" });
   await cause("cli@example.com");
   relay.script = undefined;
@@ -273,6 +286,11 @@ test("npm run admin shows and mends the same", async () => {
 });
 
 test("the private listener measures the queue", async () => {
+  await cause("taken@example.com");
+  answer("later@example.com", { code: 451 });
+  await cause("later@example.com");
+  await fail("never@example.com");
+  await client.command("app", "advance_clock", { seconds: 60 });
   await client.drainMail();
   const headers = { authorization: `Bearer ${stack.env.INTERNAL_SECRET}` };
   const metrics = await (await fetch(`${stack.urls.appPrivate}/metrics`, { headers })).text();

@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { createInterface } from "node:readline";
 import { freePort } from "@anteroom/shared/launch/ports";
 import { createTransport, type NodemailerError } from "nodemailer";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { type Client, createClient } from "./support/client.ts";
 import { type MailRelay, startMailRelay } from "./support/mail-relay.ts";
 import { type Stack, startStack } from "./support/stack.ts";
@@ -113,7 +113,7 @@ test("G4: a report that a mail came back flips the registration's mail to bounce
   expect((await mailOf()).reason).toContain("no such user");
   const [counted] = await stack.sql`select bounces from mail_suppressions where email_norm = ${email}`;
   expect(counted?.bounces).toBe(1);
-  const { body } = await client.app.get("/admin/mails/?status=bounced", admin);
+  const { body } = await client.app.get(`/admin/mails/?status=bounced&email=${email}`, admin);
   expect(body.mails).toHaveLength(1);
 });
 
@@ -415,12 +415,12 @@ test("mail 1: a relay that takes others in between is believed", async () => {
 });
 
 test("a bounced mail can be sent again, and its metrics count it", async () => {
-  const { id } = await newest("forged@example.com");
-  const returnPath = relay.mails.findLast(({ to }) => to === "forged@example.com")?.from ?? "";
-  await send(returnPath, report());
+  const email = "again@example.com";
+  await send(await cause(email), report());
+  const { id } = await newest(email);
   expect((await client.app.post("/admin/mails/replay/", { id }, admin)).status).toBe(200);
   await client.drainMail();
-  expect(await newest("forged@example.com")).toMatchObject({ id, status: "accepted" });
+  expect(await newest(email)).toMatchObject({ id, status: "accepted" });
   const headers = { authorization: `Bearer ${stack.env.INTERNAL_SECRET}` };
   const metrics = await (await fetch(`${stack.urls.appPrivate}/metrics`, { headers })).text();
   expect(metrics).toMatch(/^anteroom_mail_outcomes_total\{outcome="bounced"\} [1-9]/m);
@@ -442,11 +442,16 @@ test("the listener signs nobody in, encrypts nothing by halves, and survives non
 });
 
 test("without BACKEND_INBOUND nothing listens", async () => {
-  const { BACKEND_INBOUND: _, ...env } = stack.env;
-  for (const name of Object.keys(stack.env)) delete stack.env[name];
-  Object.assign(stack.env, env);
-  await stack.servers.app.stop();
-  await stack.servers.app.start();
+  const restart = async () => {
+    await stack.servers.app.stop();
+    await stack.servers.app.start();
+  };
+  onTestFinished(async () => {
+    stack.env.BACKEND_INBOUND = "true";
+    await restart();
+  });
+  delete stack.env.BACKEND_INBOUND;
+  await restart();
   const refused = new Promise((resolve) => connect(port, "127.0.0.1").on("error", resolve).on("connect", resolve));
   expect(await refused).toMatchObject({ code: "ECONNREFUSED" });
   expect(await cause("plain@example.com")).toBe("anteroom@people.example");

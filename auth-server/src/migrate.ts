@@ -1,4 +1,6 @@
-import { migrateToLatest, openDatabase, waitForDatabase } from "@anteroom/shared/runtime/database";
+import { openDatabase } from "@anteroom/shared/runtime/database";
+import { waitForDatabase } from "@anteroom/shared/runtime/database-checks";
+import { migrateToLatest } from "@anteroom/shared/runtime/migrations";
 import { migrations } from "./store/migrations/all.ts";
 
 /**

@@ -1,9 +1,11 @@
 import { createClock, followDatabase } from "@anteroom/shared/runtime/clock";
 import { deriveKey } from "@anteroom/shared/runtime/crypto";
-import { createWriteCheck, type Database, isMigrated, openDatabase } from "@anteroom/shared/runtime/database";
+import { type Database, openDatabase } from "@anteroom/shared/runtime/database";
+import { createWriteCheck } from "@anteroom/shared/runtime/database-checks";
 import { openKeptSecret } from "@anteroom/shared/runtime/kept-secret";
 import { listen } from "@anteroom/shared/runtime/listener";
 import { createLog, type Log } from "@anteroom/shared/runtime/log";
+import { isMigrated } from "@anteroom/shared/runtime/migrations";
 import { knowsInternalSecret } from "@anteroom/shared/runtime/private-calls";
 import { createSecurityEvents } from "@anteroom/shared/runtime/security-events";
 import type { Environment } from "@anteroom/shared/runtime/settings";

@@ -8,10 +8,9 @@ import {
   PostgresIntrospector,
   PostgresQueryCompiler,
   type QueryResult,
-  sql,
 } from "kysely";
-import { type Migration, Migrator } from "kysely/migration";
 import postgres from "postgres";
+import { type Swept, sweepConnections } from "./connection-sweep.ts";
 
 /**
  * A pool of postgres.js clients of one connection each. Clients of one connection stay clear of a defect of
@@ -28,17 +27,10 @@ export interface Database<T> {
   close(): Promise<void>;
 }
 
-interface Client {
+interface Client extends Swept {
   sql: postgres.Sql;
-  inFlight: number;
-  reserved: boolean;
   /** Counts lost connections; a reservation made on a lost one must not be given back. */
   losses: number;
-  /** How many sweeps have found its connection in use, and whether it was used since the last. */
-  sweeps: number;
-  isUsed: boolean;
-  /** Lets the connection go, for one that is made when it is needed. */
-  renew(): void;
 }
 
 interface Lease extends DatabaseConnection {
@@ -58,13 +50,11 @@ export interface DatabaseOptions {
   idleFor?: number;
 }
 
-/** Each connection is a process of PostgreSQL, whose memory grows with all that it has seen: it goes after an hour as well. */
 const minute = 60_000;
-const mostSweeps = 60;
 
 export function openDatabase<T>(options: DatabaseOptions): Database<T> {
   const clients = Array.from({ length: options.poolSize }, () => createClient(options));
-  const sweep = setInterval(() => renewOld(clients), options.idleFor ?? minute).unref();
+  const sweep = setInterval(() => sweepConnections(clients), options.idleFor ?? minute).unref();
   const listeners: postgres.Sql[] = [];
   return {
     db: new Kysely<T>({ dialect: createDialect(clients) }),
@@ -104,26 +94,6 @@ function createClient(options: DatabaseOptions): Client {
   };
   const client: Client = { sql: open(), inFlight: 0, reserved: false, losses: 0, sweeps: 0, isUsed: false, renew };
   return client;
-}
-
-/**
- * Left to close idle connections itself, postgres.js 3.4.9 still takes statements for one that is about to go, and with it
- * they are lost. Here a statement finds the new connection or the old one, and that one answers before it goes. Of those that
- * are merely old one goes at a time: for other processes one without any connection is dead.
- */
-function renewOld(clients: Client[]): void {
-  let hasAged = false;
-  for (const client of clients) {
-    const isBusy = client.reserved || client.inFlight > 0;
-    if (isBusy || client.isUsed) client.sweeps++;
-    const isIdle = !client.isUsed && client.sweeps > 0;
-    const isOld: boolean = client.sweeps > mostSweeps && !hasAged;
-    if (!isBusy && (isIdle || isOld)) {
-      hasAged = isOld;
-      client.renew();
-    }
-    client.isUsed = isBusy;
-  }
 }
 
 function connect(options: DatabaseOptions, onclose: () => void): postgres.Sql {
@@ -284,96 +254,6 @@ function leastBusy(clients: Client[]): Client | undefined {
     if (!client.reserved && (best === undefined || client.inFlight < best.inFlight)) best = client;
   }
   return best;
-}
-
-/**
- * Runs the numbered migrations that are still missing; safe for several instances at once. Those of a newer version,
- * which has been here before, are left alone: every migration keeps the version before it working (docs/operations.md).
- */
-export async function migrateToLatest<T>(db: Kysely<T>, migrations: Record<string, Migration>): Promise<void> {
-  const newer = (await listMigrated(db)).filter((name) => !Object.hasOwn(migrations, name));
-  const all = { ...migrations, ...Object.fromEntries(newer.map((name) => [name, ofAnotherVersion])) };
-  const provider = { getMigrations: async () => all };
-  const { error } = await new Migrator({ db, provider, allowUnorderedMigrations: true }).migrateToLatest();
-  if (error) throw new Error("The database could not be migrated.", { cause: error });
-}
-
-const ofAnotherVersion: Migration = { up: async () => undefined };
-
-/** The names of the migrations that have run; none in a new database. */
-async function listMigrated<T>(db: Kysely<T>): Promise<string[]> {
-  const { rows: found } = await sql<{ table: string | null }>`select to_regclass('kysely_migration') as table`.execute(
-    db,
-  );
-  if (!found[0]?.table) return [];
-  const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(db);
-  return rows.map(({ name }) => name);
-}
-
-/** Whether the database has every migration that this version knows; it may have more. */
-export async function isMigrated<T>(db: Kysely<T>, migrations: Record<string, Migration>): Promise<boolean> {
-  const done = new Set(await listMigrated(db));
-  return Object.keys(migrations).every((name) => done.has(name));
-}
-
-/** Waits for a database that is still starting; gives up after `seconds` with the last error as the cause. */
-export async function waitForDatabase<T>(db: Kysely<T>, seconds: number): Promise<void> {
-  const giveUpAt = Date.now() + seconds * 1000;
-  for (;;) {
-    try {
-      const { rows } = await sql<{ version: number }>`
-        select current_setting('server_version_num')::int as version`.execute(db);
-      return checkVersion(rows[0]?.version ?? 0);
-    } catch (cause) {
-      if (cause instanceof TooOld) throw cause;
-      if (Date.now() >= giveUpAt) throw new Error("The database cannot be reached.", { cause });
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
-  }
-}
-
-/** Statements return rows as they were before (`RETURNING old`), which PostgreSQL can since 18. */
-const oldestVersion = 180_000;
-
-class TooOld extends Error {
-  override readonly name = "TooOld";
-}
-
-/** @param version as in `server_version_num` */
-export function checkVersion(version: number): void {
-  if (version < oldestVersion)
-    throw new TooOld(`The database is PostgreSQL ${Math.floor(version / 10_000)}; Anteroom needs 18 or later.`);
-}
-
-/** How long a database that could be written is taken to be so, in ms: whoever asks over and over costs it little. */
-const writableFor = 2_000;
-
-/**
- * Whether rows can be written, which a standby, a read-only database and a full disk all prevent. It makes a table and a
- * row, which needs a page of the disk, and forgets both.
- */
-export function createWriteCheck<T>(db: Kysely<T>): () => Promise<boolean> {
-  let writableUntil = 0;
-  let underWay: Promise<boolean> | undefined;
-  async function write(): Promise<boolean> {
-    try {
-      await db.transaction().execute(async (trx) => {
-        await sql`create temporary table written (filler text) on commit drop`.execute(trx);
-        await sql`insert into written values ('x')`.execute(trx);
-      });
-      writableUntil = Date.now() + writableFor;
-      return true;
-    } catch {
-      return false;
-    } finally {
-      underWay = undefined;
-    }
-  }
-  return async () => {
-    if (Date.now() < writableUntil) return true;
-    underWay ??= write();
-    return underWay;
-  };
 }
 
 /** What postgres.js and Node call a connection that could not be made or was lost. */

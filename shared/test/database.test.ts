@@ -5,7 +5,9 @@ import { measured } from "@anteroom/shared/testing/measured";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { checkVersion, type Database, isOutage, openDatabase, waitForDatabase } from "../runtime/database.ts";
+import { type Swept, sweepConnections } from "../runtime/connection-sweep.ts";
+import { type Database, isOutage, openDatabase } from "../runtime/database.ts";
+import { checkVersion, waitForDatabase } from "../runtime/database-checks.ts";
 import { asAdministrator, createEmptyDatabase } from "./empty-database.ts";
 
 interface Tables {
@@ -197,6 +199,27 @@ test("a statement that comes just when its idle connection is closed is answered
     await sleep(15 + (turn % 20));
   }
   expect(processes.size).toBeGreaterThan(2);
+});
+
+test("of connections that are used all the time one goes at a sweep when they are old, idle ones at once, busy ones never", () => {
+  const renewed: string[] = [];
+  const client = (name: string, known: Partial<Swept>): Swept => {
+    const made = { inFlight: 0, reserved: false, sweeps: 60, isUsed: true, ...known };
+    return { ...made, renew: () => void renewed.push(name) };
+  };
+  const clients = [
+    client("busy", { inFlight: 1 }),
+    client("of a transaction", { reserved: true, isUsed: false }),
+    client("old", {}),
+    client("idle and old", { isUsed: false }),
+    client("as old", {}),
+    client("idle", { isUsed: false, sweeps: 1 }),
+    client("young", { sweeps: 3 }),
+    client("never connected", { isUsed: false, sweeps: 0 }),
+  ];
+  sweepConnections(clients);
+  expect(renewed).toEqual(["old", "idle and old", "idle"]);
+  expect(clients.map(({ isUsed }) => isUsed)).toEqual([true, true, ...Array.from({ length: 6 }, () => false)]);
 });
 
 test("closing waits for what is under way, and afterwards statements are refused", async () => {

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { type Swept, sweepConnections } from "../runtime/connection-sweep.ts";
 import { type Database, isOutage, openDatabase } from "../runtime/database.ts";
 import { checkVersion, waitForDatabase } from "../runtime/database-checks.ts";
-import { asAdministrator, createEmptyDatabase } from "./empty-database.ts";
+import { asAdministrator, createEmptyDatabase } from "../testing/empty-database.ts";
 
 interface Tables {
   counters: { id: number; value: number };

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type Database, openDatabase } from "../runtime/database.ts";
 import { createKeptSecretTable, openKeptSecret } from "../runtime/kept-secret.ts";
 import type { Secrets } from "../runtime/settings.ts";
-import { createEmptyDatabase } from "./empty-database.ts";
+import { createEmptyDatabase } from "../testing/empty-database.ts";
 
 let dropDatabase: () => Promise<void>;
 let database: Database<unknown>;

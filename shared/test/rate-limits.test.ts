@@ -11,7 +11,7 @@ import {
   takeToken,
   tokensOfCaller,
 } from "../runtime/rate-limits.ts";
-import { createEmptyDatabase } from "./empty-database.ts";
+import { createEmptyDatabase } from "../testing/empty-database.ts";
 
 interface Tables {
   rate_limits: RateLimitTable;

@@ -10,7 +10,7 @@ import type { AppDatabase } from "../database.ts";
 import { limits } from "../limits.ts";
 import { type Outcome, type Refusal, refuse, refuseFor, tooManyRequests } from "../outcome.ts";
 import { endForAccount, endSignupOf } from "../registration/ending.ts";
-import type { Ended } from "../registration/store.ts";
+import type { Ended } from "../registration/ending-store.ts";
 import * as links from "./link-store.ts";
 import { answerAfter, checkPassword, refused, sessionIdOf, takeStep, whyRefused } from "./on-behalf.ts";
 import type { Caller } from "./session.ts";

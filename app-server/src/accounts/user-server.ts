@@ -8,7 +8,8 @@ import type { AppContext } from "../context.ts";
 import type { UserTable } from "../database.ts";
 import { deleteCode } from "../mail/codes.ts";
 import { endForAccount, endSignupOf } from "../registration/ending.ts";
-import { deleteRegistration, lockByEmail } from "../registration/store.ts";
+import { deleteRegistration } from "../registration/ending-store.ts";
+import { lockByEmail } from "../registration/store.ts";
 import { removeUser } from "./deletion.ts";
 import * as store from "./store.ts";
 

@@ -5,6 +5,7 @@ import { findUser, listAdministrators } from "../accounts/store.ts";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database.ts";
 import { type Outcome, type Refusal, refusalOf, refuseFor } from "../outcome.ts";
+import { replaceLiveRegistration } from "../registration/ending-store.ts";
 import { renewOpening } from "../registration/opening.ts";
 import type { RegistrationRequest } from "../registration/rules.ts";
 import * as registrations from "../registration/store.ts";
@@ -43,7 +44,7 @@ export async function setUpAdministrator(
     if (!(await store.takeSetupLink(trx, sha256(setupToken), now))) return refusalOf("setup_link_not_valid");
     const { isUser } = await registrations.findClaimsOnAddress(trx, email, now);
     if (isUser || (await registrations.findForDecision(trx, email))?.state === "OPEN") throw new AddressIsTaken();
-    await registrations.replaceLiveRegistration(trx, email);
+    await replaceLiveRegistration(trx, email);
     const registration: registrations.NewRegistration = {
       id: registrationId,
       token_hash: context.handles.hashToken(registrationToken),

@@ -9,6 +9,7 @@ import { emptyDecisions } from "../admins/log-store.ts";
 import { findAdministrator } from "../admins/store.ts";
 import type { AppContext } from "../context.ts";
 import { takeCode } from "../mail/codes.ts";
+import { replaceLiveRegistration } from "../registration/ending-store.ts";
 import { renewOpening } from "../registration/opening.ts";
 import * as registrations from "../registration/store.ts";
 import { type Commands, command } from "./command.ts";
@@ -79,7 +80,7 @@ async function prepareRegistration(
   const registrationId = randomId();
   const now = context.clock.now();
   await context.db.transaction().execute(async (trx) => {
-    await registrations.replaceLiveRegistration(trx, email);
+    await replaceLiveRegistration(trx, email);
     const registration: registrations.NewRegistration = {
       id: registrationId,
       token_hash: context.handles.hashToken(context.handles.registrationToken(registrationId)),

@@ -9,8 +9,8 @@ import { purgeSetupLinks } from "../admins/store.ts";
 import type { AppContext } from "../context.ts";
 import { purgeCodes } from "../mail/codes.ts";
 import { giveUpLost, purgeMails } from "../mail/store.ts";
+import { expireRegistrations } from "../registration/ending-store.ts";
 import { recoverOpenings } from "../registration/opening.ts";
-import { expireRegistrations } from "../registration/store.ts";
 
 /** Runs what must happen without anybody asking. Returns the function that stops it and waits for what is under way. */
 export function startUpkeep(context: AppContext): () => Promise<void> {

@@ -2,7 +2,7 @@ import type { Transaction } from "kysely";
 import { logDecision, type NewDecision } from "../admins/log-store.ts";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database.ts";
-import * as store from "./store.ts";
+import * as store from "./ending-store.ts";
 
 /** How registrations end that become no account of their own. */
 

@@ -5,7 +5,7 @@ import type { AppDatabase, RegistrationStateTable } from "../database.ts";
 import type { Language } from "../languages.ts";
 import { newestMail } from "../mail/newest.ts";
 import { hasEnded, isIn, isLive, move, moveAndNote } from "./moves.ts";
-import { type FirstState, liveStates, type MoveName, type RegistrationState, transitions } from "./states.ts";
+import { type FirstState, liveStates, type RegistrationState, transitions } from "./states.ts";
 
 type Db = Kysely<AppDatabase> | Transaction<AppDatabase>;
 
@@ -235,77 +235,6 @@ export async function storeReopened(db: Db, email: string, expiresAt: number): P
   return row?.id;
 }
 
-export interface Ended {
-  id: string;
-  email: string;
-  /** Whether it held its address; a decoy does not. */
-  held: boolean;
-  /** Sealed, so that the sign-up can be ended too. */
-  signupToken: Uint8Array | null;
-}
-
-/** The transitions to WITHDRAWN. */
-export type Ending = {
-  [Name in MoveName]: (typeof transitions)[Name] extends { to: "WITHDRAWN" } ? Name : never;
-}[MoveName];
-
-/** → WITHDRAWN; the name is forgotten. By its id, or whichever may be withdrawn so at the address. */
-export async function storeWithdrawn(
-  db: Db,
-  ending: Ending,
-  which: { id: string } | { email: string },
-  expiresAt: number,
-): Promise<Ended | undefined> {
-  return db
-    .with("before", (with_) =>
-      with_
-        .selectFrom("registration_state")
-        .select(["id", "state", "signup_token"])
-        .where((eb) => ("id" in which ? eb("id", "=", which.id) : eb("email", "=", which.email)))
-        .where("state", "in", [...transitions[ending].from])
-        .forUpdate(),
-    )
-    .with("forgotten", (with_) =>
-      with_.deleteFrom("newusers").using("before").whereRef("registration_id", "=", "before.id").returning("before.id"),
-    )
-    .updateTable("registration_state")
-    .from("before")
-    .set({
-      state: transitions[ending].to,
-      signup_token: null,
-      signup_expires_at: null,
-      opening_id: null,
-      opening_until: null,
-      expires_at: expiresAt,
-    })
-    .whereRef("registration_state.id", "=", "before.id")
-    .returning([
-      "before.id",
-      "registration_state.email",
-      sql<boolean>`before.state <> 'DECOY'`.as("held"),
-      "before.signup_token as signupToken",
-    ])
-    .executeTakeFirst();
-}
-
-/**
- * DECOY → REQUESTED for the oldest further request of each address, where none holds the address any more. What was
- * registered for an address that is an account's stays a decoy.
- */
-export async function promoteNext(db: Db, emails: readonly string[], now: number): Promise<void> {
-  await sql`
-    with next as (
-      select distinct on (email) id from registration_state
-      where email = any(${emails}::text[]) and ${isIn(transitions.takeOver.from)} and expires_at > ${now}
-      order by email, created_at, id
-    )
-    update registration_state further set state = ${transitions.takeOver.to} from next
-    where further.id = next.id and ${isIn(transitions.takeOver.from, "further.state")}
-      and not exists (select from users where email_norm = further.email)
-      and not exists (select from registration_state live
-        where live.email = further.email and ${isIn(liveStates, "live.state")})`.execute(db);
-}
-
 /**
  * Two requests for a waiting address change places: REQUESTED → DECOY for the one that waits, DECOY → REQUESTED for the
  * chosen one. False when that is no further request of this address, or a decision is under way.
@@ -371,51 +300,4 @@ export async function lockByEmail(db: Transaction<AppDatabase>, email: string) {
     .where(isIn(liveStates, "state.state"))
     .forUpdate("state")
     .executeTakeFirst();
-}
-
-/** The registration and its code are used up: who is ACTIVE leaves no row behind, nor the names of further requests. */
-export async function deleteRegistration(db: Db, registrationId: string): Promise<void> {
-  await sql`
-    with used as (delete from registration_state where id = ${registrationId} returning email)
-    delete from newusers using registration_state further, used
-    where further.email = used.email and further.state = 'DECOY' and newusers.registration_id = further.id`.execute(db);
-}
-
-/**
- * REQUESTED and ACCEPTED past their time → EXPIRED, names forgotten, and further requests take their place; decoys and
- * kept decisions past theirs → gone.
- */
-export async function expireRegistrations(db: Db, now: number, keepUntil: number): Promise<void> {
-  const expired = await db
-    .with("expired", (with_) =>
-      move(with_, "expire")
-        .set({ opening_until: null, opening_id: null, expires_at: keepUntil })
-        .where("expires_at", "<=", now)
-        .returning(["id", "email"]),
-    )
-    .with("forgotten", (with_) =>
-      with_.deleteFrom("newusers").using("expired").whereRef("newusers.registration_id", "=", "expired.id"),
-    )
-    .selectFrom("expired")
-    .select("email")
-    .execute();
-  await promoteNext(
-    db,
-    expired.map(({ email }) => email),
-    now,
-  );
-  await db
-    .deleteFrom("registration_state")
-    .where("state", "in", [...transitions.forget.from, ...transitions.forgetDecoy.from])
-    .where("expires_at", "<=", now)
-    .execute();
-  await move(db, "lapse")
-    .set({ signup_token: null, signup_expires_at: null })
-    .where("signup_expires_at", "<=", now)
-    .execute();
-}
-
-/** For setting up an administrator: the address is taken over from whoever asked for it without proof. */
-export async function replaceLiveRegistration(db: Db, email: string): Promise<void> {
-  await db.deleteFrom("registration_state").where("email", "=", email).where(isIn(transitions.replace.from)).execute();
 }

@@ -669,6 +669,14 @@ export const mutations: readonly Mutation[] = [
     ],
     ["expiry", `.where("decided_at", ">", rejectedSince)`, "", "decisions#C3: after withdrawal"],
     [
+      "ownership",
+      `.where("id", "=", id)\n    .where("email", "=", email)\n    .forUpdate()`,
+      `.where("id", "=", id)\n    .forUpdate()`,
+      "people#S-F10: without a choice",
+    ],
+  ]),
+  ...app("registration/ending-store.ts", "expiry", [
+    [
       "expiry",
       `expires_at: keepUntil })\n        .where("expires_at", "<=", now)`,
       `expires_at: keepUntil })\n        .where("expires_at", "<", now)`,
@@ -685,12 +693,6 @@ export const mutations: readonly Mutation[] = [
       "and not exists (select from users where email_norm = further.email)",
       "",
       "people#acc F8: of further requests",
-    ],
-    [
-      "ownership",
-      `.where("id", "=", id)\n    .where("email", "=", email)\n    .forUpdate()`,
-      `.where("id", "=", id)\n    .forUpdate()`,
-      "people#S-F10: without a choice",
     ],
   ]),
   ...app("registration/moves.ts", "decisions", [

@@ -46,7 +46,7 @@ export function refuse(reason: Reason, more: Omit<Refusal, "reason"> = {}): Refu
   return { ok: false, refusal: refusalOf(reason, more) };
 }
 
-export function refuseFor(refusal: Refusal): Refused {
+export function refuseWith(refusal: Refusal): Refused {
   return { ok: false, refusal };
 }
 

@@ -174,7 +174,7 @@ test.each(table.filter(({ obeyed }) => obeyed === "nowhere"))(
 
 test("C5: a refusal names the switch and what is possible today", () => {
   expect(faultsOf({ BACKEND_MODE: "open" })).toEqual([
-    "BACKEND_MODE is open, which nothing obeys yet: an administrator approves everybody. Give approval, or unset it.",
+    "BACKEND_MODE is open, which nothing obeys yet: every request waits for an administrator. Give approval, or unset it.",
   ]);
   expect(faultsOf({ BACKEND_TERMS_VERSION: "2026" })).toEqual([
     "BACKEND_TERMS_VERSION is 2026, which nothing obeys yet: nobody is asked to accept terms. Unset it.",

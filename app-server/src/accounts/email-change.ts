@@ -8,7 +8,7 @@ import type { Transaction } from "kysely";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database.ts";
 import { limits } from "../limits.ts";
-import { type Outcome, type Refusal, refuse, refuseFor, tooManyRequests } from "../outcome.ts";
+import { type Outcome, type Refusal, refuse, refuseWith, tooManyRequests } from "../outcome.ts";
 import { endForAccount, endSignupOf } from "../registration/ending.ts";
 import type { Ended } from "../registration/ending-store.ts";
 import * as links from "./link-store.ts";
@@ -45,16 +45,16 @@ export async function requestEmailChange(
   const emailNorm = normalizeEmailAddress(email);
   if (emailNorm === normalizeEmailAddress(caller.email)) return refuse("address_unchanged");
   const isKnown = await checkPassword(context, session_token, password);
-  if (isKnown) return refuseFor(isKnown);
+  if (isKnown) return refuseWith(isKnown);
   const startedAt = Date.now();
   const now = context.clock.now();
   if (
     !(await takeToken(context.db, limits.changesPerUser, caller.userId, now)) ||
     !(await takeToken(context.db, limits.changesPerAddress, emailNorm, now))
   )
-    return refuseFor(tooManyRequests(limits.changesPerUser.interval));
+    return refuseWith(tooManyRequests(limits.changesPerUser.interval));
   const refusal = await openChange(context, caller, session_token, email.trim());
-  if (refusal) return refuseFor(refusal);
+  if (refusal) return refuseWith(refusal);
   await answerAfter(requestAnswerAfter, startedAt);
   return { ok: true, values: { email: email.trim(), expires_at: now + context.settings.policy.emailVerifyTtl } };
 }

@@ -2,7 +2,7 @@ import type { Cause } from "@anteroom/shared/runtime/private-calls";
 import type { AuthAction } from "@anteroom/shared/wire/faroe";
 import type { Context } from "hono";
 import type { AppContext } from "../context.ts";
-import { type Refusal, type Refused, refusalOf, refuseFor, tooManyRequests } from "../outcome.ts";
+import { type Refusal, type Refused, refusalOf, refuseWith, tooManyRequests } from "../outcome.ts";
 import { readSessionCookie, writeSessionCookie } from "./session.ts";
 
 export type Step = { ok: true; values: Record<string, unknown> } | { ok: false; error: string };
@@ -52,7 +52,7 @@ export function whyRefused(error: string): Refusal {
 }
 
 export function refused(error: string): Refused {
-  return refuseFor(whyRefused(error));
+  return refuseWith(whyRefused(error));
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { SessionOverview } from "@anteroom/shared/wire/faroe";
 import type { AppContext } from "../context.ts";
-import { type Outcome, refuse, refuseFor } from "../outcome.ts";
+import { type Outcome, refuse, refuseWith } from "../outcome.ts";
 import { deleteEmailChanges } from "./link-store.ts";
 import { checkPassword, refused, takeStep } from "./on-behalf.ts";
 
@@ -31,7 +31,7 @@ export async function endSessions(
   const isRecent = current !== undefined && app.clock.now() - current.created_at < recently;
   if (password === undefined && !isRecent) return refuse("password_needed/signed_in");
   const wrong = password === undefined ? undefined : await checkPassword(app, session_token, password);
-  if (wrong) return refuseFor(wrong);
+  if (wrong) return refuseWith(wrong);
   const ids = listed.values
     .filter((session) => (which === "others" ? !session.current : session.id === which.sessionId))
     .map(({ id }) => id);

@@ -3,7 +3,7 @@ import { type Cause, causedByLink, causedBySite } from "@anteroom/shared/runtime
 import { currentRequest } from "@anteroom/shared/runtime/request-scope";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { AppContext } from "../context.ts";
-import { type Outcome, type Refusal, refusalOf, refuse, refuseFor, tooManyRequests } from "../outcome.ts";
+import { type Outcome, type Refusal, refusalOf, refuse, refuseWith, tooManyRequests } from "../outcome.ts";
 import { guessCode } from "../registration/code-guesses.ts";
 import * as store from "./link-store.ts";
 import { answerAfter, endLeftSession, refused, type Step, takeStep, whyRefused } from "./on-behalf.ts";
@@ -102,7 +102,7 @@ export async function readPasswordLink(
   token: string,
 ): Promise<Outcome<{ email: string; expires_at: number }>> {
   const link = await findByToken(context, token);
-  if (!link) return refuseFor(await whyNot(context, token));
+  if (!link) return refuseWith(await whyNot(context, token));
   const named = { user_password_reset_token: tokenOf(context, link) };
   const reset = await takeStep(context, "get_user_password_reset", named);
   if (!reset.ok) return endOrRefuse(context, link, reset.error);
@@ -143,9 +143,9 @@ type Shown = Outcome<store.AccountLink>;
 
 async function showCodeOfLink(context: AppContext, token: string, code: string): Promise<Shown> {
   const link = await findByToken(context, token);
-  if (!link) return refuseFor(await whyNotUsed(context, token));
+  if (!link) return refuseWith(await whyNotUsed(context, token));
   const refusal = await showCode(context, link, code, causedByLink);
-  return refusal ? refuseFor(refusal) : { ok: true, values: link };
+  return refusal ? refuseWith(refusal) : { ok: true, values: link };
 }
 
 /**
@@ -158,12 +158,12 @@ async function showTypedCode(context: AppContext, email: string, code: string): 
     const link = await findByAddress(context, email);
     const refusal = link ? await showCode(context, link, code) : refusalOf("incorrect_code");
     if (link && !refusal) return { ok: true, values: link } satisfies Shown;
-    return refusal?.reason === "auth_server_unavailable" ? (refuseFor(refusal) satisfies Shown) : undefined;
+    return refusal?.reason === "auth_server_unavailable" ? (refuseWith(refusal) satisfies Shown) : undefined;
   });
   if (guess.is === "right" && guess.value.ok) return guess.value;
   await answerAfter(linkAnswerAfter, startedAt);
   if (guess.is === "right") return guess.value;
-  return guess.is === "refused" ? refuseFor(guess.refusal) : refuse("incorrect_code/address");
+  return guess.is === "refused" ? refuseWith(guess.refusal) : refuse("incorrect_code/address");
 }
 
 async function setPassword(

@@ -6,7 +6,7 @@ import { sendPasswordLink } from "../accounts/password-links.ts";
 import { findUser, listAdministratorAddresses, lockAdministrators, lockUser } from "../accounts/store.ts";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase, UserTable } from "../database.ts";
-import { type Outcome, type Refusal, refusalOf, refuse, refuseFor } from "../outcome.ts";
+import { type Outcome, type Refusal, refusalOf, refuse, refuseWith } from "../outcome.ts";
 import type { Decided } from "../registration/decisions.ts";
 import { eventsOfDecisions } from "../security-events.ts";
 import { logDecision } from "./log-store.ts";
@@ -65,7 +65,7 @@ export async function sendResetLink(context: AppContext, decision: PersonDecisio
   const noted = await decide(context, decision, "send_reset_link", async () => undefined);
   if (!noted.ok) return noted;
   const refusal = await sendPasswordLink(context, user.email_norm);
-  if (refusal) return refuseFor(refusal);
+  if (refusal) return refuseWith(refusal);
   await tellOtherAdministrators(context, decision.actor, user);
   return { ok: true, values: { message: `A link for a new password is on its way to ${user.email}.` } };
 }
@@ -110,7 +110,7 @@ async function decide(
       if (userId === actor) return refuse("own_account");
     }
     const refusal = await carryOut(trx, user);
-    if (refusal) return refuseFor(refusal);
+    if (refusal) return refuseWith(refusal);
     await logDecision(trx, { actor, action, subject: user.email_norm, userId: user.id, now });
     return { ok: true, values: user };
   });

@@ -4,7 +4,7 @@ import type { Transaction } from "kysely";
 import { findUser, listAdministrators } from "../accounts/store.ts";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database.ts";
-import { type Outcome, type Refusal, refusalOf, refuseFor } from "../outcome.ts";
+import { type Outcome, type Refusal, refusalOf, refuseWith } from "../outcome.ts";
 import { replaceLiveRegistration } from "../registration/ending-store.ts";
 import { renewOpening } from "../registration/opening.ts";
 import type { RegistrationRequest } from "../registration/rules.ts";
@@ -70,7 +70,7 @@ export async function setUpAdministrator(
     if (error instanceof AddressIsTaken) return refusalOf("address_in_use/set_up");
     throw error;
   });
-  if (refusal) return refuseFor(refusal);
+  if (refusal) return refuseWith(refusal);
   context.events.record("authz_change", {
     address: email,
     by: "setup-link",

@@ -50,5 +50,6 @@ export const presets = {
 
 export type PresetName = keyof typeof presets;
 
-/** The first is the default. */
 export const presetNames = Object.keys(presets) as PresetName[];
+
+export const defaultPreset: PresetName = "dodeka";

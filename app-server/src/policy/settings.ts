@@ -1,5 +1,5 @@
 import { parseDuration, parseFlag, type SettingsReader } from "@anteroom/shared/runtime/settings";
-import { type PresetName, type PresetRow, presetNames, presets } from "./presets.ts";
+import { defaultPreset, type PresetName, type PresetRow, presetNames, presets } from "./presets.ts";
 import { type ObeyedName, type Switch, type SwitchName, switches, type ValueOf } from "./switches.ts";
 
 /** What rules may read: a switch that nothing obeys has no place here. */
@@ -9,7 +9,7 @@ type Values = { [Name in ObeyedName]: ValueOf<Name> };
 
 /** A preset's row replaces defaults, the environment replaces both. */
 export function readPolicy(reader: SettingsReader): Policy {
-  const preset = reader.choice("BACKEND_PRESET", presetNames, "dodeka");
+  const preset = reader.choice("BACKEND_PRESET", presetNames, defaultPreset);
   refuseNeeds(reader, preset);
   for (const one of Object.values<Switch>(switches)) refuseUnobeyed(reader, one);
   return { preset, ...readSwitches(reader, presets[preset]) };

@@ -149,7 +149,7 @@ export const switches = {
     decides: "who may sign up: whom an administrator approves, everybody, who is invited, nobody",
     obeyed: "nowhere",
     takes: "default",
-    today: "an administrator approves everybody",
+    today: "every request waits for an administrator",
   },
   verifyOrder: {
     name: "BACKEND_VERIFY_ORDER",

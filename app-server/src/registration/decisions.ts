@@ -5,7 +5,7 @@ import type { Transaction } from "kysely";
 import { logDecision, type NewDecision } from "../admins/log-store.ts";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database.ts";
-import { type Outcome, type Reason, type Refusal, type Refused, refusalOf, refuse, refuseFor } from "../outcome.ts";
+import { type Outcome, type Reason, type Refusal, type Refused, refusalOf, refuse, refuseWith } from "../outcome.ts";
 import { withdraw } from "./ending.ts";
 import { noToken } from "./handles.ts";
 import { newClaim, type OpeningResult, openSignup, renewOpening, sendCodeOnce, waitForOpening } from "./opening.ts";
@@ -33,7 +33,7 @@ export async function acceptRegistration(
 ): Promise<Outcome<Acceptance>> {
   const email = normalizeEmailAddress(address);
   if (registrationId !== undefined && !(await choose(context, email, registrationId)))
-    return refuseFor(await changedSince(context, registrationId));
+    return refuseWith(await changedSince(context, registrationId));
   const claim = await claimAcceptance(context, email, actor);
   if (claim) return toAcceptance(await openSignup(context, claim), email);
   const row = await store.findForDecision(context.db, email);
@@ -41,7 +41,7 @@ export async function acceptRegistration(
   if (row.state !== "REJECTED" && isAnothers(row, actor)) return afterAnother(context, row, actor);
   switch (row.state) {
     case "REJECTED":
-      return refuseFor(await rejectedAlready(context, email));
+      return refuseWith(await rejectedAlready(context, email));
     case "OPEN":
       return openedAlready(context, row);
     case "ACCEPTED":
@@ -110,7 +110,7 @@ function toAcceptance(result: OpeningResult, email: string): Outcome<Acceptance>
     case "opened":
       return { ok: true, values: { signupToken: result.signupToken, message: `Registration of ${email} accepted.` } };
     case "refused":
-      return refuseFor(cannotOpen(result.error));
+      return refuseWith(cannotOpen(result.error));
     case "unknown":
       return refuse("signup_outcome_unknown", {
         members: {
@@ -119,7 +119,7 @@ function toAcceptance(result: OpeningResult, email: string): Outcome<Acceptance>
         },
       });
     case "lost":
-      return refuseFor(changed);
+      return refuseWith(changed);
   }
 }
 
@@ -170,14 +170,14 @@ export async function resendSignupEmail(
     const token = context.handles.unsealSignupToken(row.id, row.signupToken);
     const result = await send(context, row.id, () => context.authServer.sendCode(token, causedBySite));
     if (result.ok) return sent;
-    if (result.error !== "invalid_signup_token") return refuseFor(cannotResend(result.error));
+    if (result.error !== "invalid_signup_token") return refuseWith(cannotResend(result.error));
     await openings.storeSignupGone(context.db, row.id, row.signupToken);
   } else if (row?.state !== "ACCEPTED") {
     return refuse("signup_not_found", { values: { email } });
   }
   const renewed = await renewOpening(context, row.id);
   if (renewed.outcome === "opened") return sent;
-  return refuseFor(cannotResend(renewed.outcome === "refused" ? renewed.error : "internal_error"));
+  return refuseWith(cannotResend(renewed.outcome === "refused" ? renewed.error : "internal_error"));
 }
 
 function cannotResend(errorCode: string): Refusal {

@@ -19,7 +19,7 @@ import { limits } from "../limits.ts";
 import * as decisions from "./decisions.ts";
 import * as queue from "./queue-store.ts";
 import * as rules from "./rules.ts";
-import { heldStates, listedStates, waitingStates } from "./states.ts";
+import { listedStates, notRejectedStates, waitingStates } from "./states.ts";
 import { listRegistrations } from "./store.ts";
 
 /** For people who register. */
@@ -116,7 +116,7 @@ export const decisionRoutes: readonly Route[] = [
     body: noBody,
     query: z.object({ state: z.enum(listedStates, `Use one of ${listedStates.join(", ")}.`).optional() }),
     handle: async ({ http, app, query: { state } }) => {
-      const states = state === undefined ? heldStates : [state];
+      const states = state === undefined ? notRejectedStates : [state];
       return http.json(await listRegistrations(app.db, states, 10_000));
     },
   }),

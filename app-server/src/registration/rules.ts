@@ -11,7 +11,7 @@ import { limits } from "../limits.ts";
 import { findTokenByCode, isMailedCode } from "../mail/codes.ts";
 import { listApprovers } from "../mail/opt-out/preferences.ts";
 import type { MailRequest } from "../mail/request.ts";
-import { type Outcome, type Refusal, refusalOf, refuse, refuseFor, tooManyRequests } from "../outcome.ts";
+import { type Outcome, type Refusal, refusalOf, refuse, refuseWith, tooManyRequests } from "../outcome.ts";
 import { guessCode } from "./code-guesses.ts";
 import { cannotOpen } from "./decisions.ts";
 import { withdraw } from "./ending.ts";
@@ -142,7 +142,7 @@ export async function registrationStatus(
       return { ok: true, values: { email: row.email, accepted: false, signup_token: null, state: "rejected" } };
     default:
       if (row && code !== undefined && (await isTaken(context, row, code))) return refuse("address_in_use/own_request");
-      return refuseFor(unknownToken);
+      return refuseWith(unknownToken);
   }
 }
 
@@ -193,7 +193,7 @@ export async function lookupRegistration(
   if (!isVerificationCode(code)) return { ok: true, values: { found: false } };
   const email = normalizeEmailAddress(address);
   const guess = await guessCode(context, email, () => findTokenByCode(context, email, code));
-  if (guess.is === "refused") return refuseFor(guess.refusal);
+  if (guess.is === "refused") return refuseWith(guess.refusal);
   if (guess.is === "wrong") return { ok: true, values: { found: false } };
   return { ok: true, values: { found: true, token: context.handles.registrationToken(guess.value) } };
 }
@@ -207,10 +207,10 @@ export async function renewSignup(
   token: string,
 ): Promise<Outcome<{ signupToken: string | null; email: string }>> {
   const row = await store.findByToken(context.db, context.handles.hashToken(token));
-  if (!row || row.state === "WITHDRAWN" || row.state === "EXPIRED") return refuseFor(unknownToken);
+  if (!row || row.state === "WITHDRAWN" || row.state === "EXPIRED") return refuseWith(unknownToken);
   if (row.state !== "OPEN" && row.state !== "ACCEPTED") return refuse("registration_not_accepted");
   const failure = await mailAgain(context, row);
-  if (failure) return refuseFor(failure);
+  if (failure) return refuseWith(failure);
   const renewed = await store.findById(context.db, row.id);
   const signupToken = renewed ? (await ownToken(context, renewed, undefined)).signup_token : null;
   return { ok: true, values: { signupToken, email: row.email } };
@@ -253,16 +253,16 @@ export async function withdrawRegistration(
   code: string | undefined,
 ): Promise<Outcome<undefined>> {
   const row = await store.findByToken(context.db, context.handles.hashToken(token));
-  if (!row) return refuseFor(unknownToken);
+  if (!row) return refuseWith(unknownToken);
   if (await withdraw(context, { registrationId: row.id, ending: "withdraw" })) return { ok: true, values: undefined };
   const state = (await store.findById(context.db, row.id))?.state;
   if (state !== "ACCEPTING" && state !== "ACCEPTED" && state !== "OPEN")
-    return refuseFor(state === "REJECTED" ? rejectedAlready : unknownToken);
+    return refuseWith(state === "REJECTED" ? rejectedAlready : unknownToken);
   const refusal = await refuseCode(context, row.email, code);
-  if (refusal) return refuseFor(refusal);
+  if (refusal) return refuseWith(refusal);
   if (await withdraw(context, { registrationId: row.id, ending: "withdrawByCode" }))
     return { ok: true, values: undefined };
-  return refuseFor(unknownToken);
+  return refuseWith(unknownToken);
 }
 
 async function refuseCode(context: AppContext, email: string, code: string | undefined): Promise<Refusal | undefined> {

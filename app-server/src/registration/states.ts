@@ -39,8 +39,8 @@ export const endedStates = ["REJECTED", "WITHDRAWN", "EXPIRED"] as const satisfi
 
 /** What administrators see in their lists: those who wait for them, with those whom they let in, and with the rejected. */
 export const waitingStates = ["REQUESTED", "ACCEPTING"] as const satisfies RegistrationState[];
-export const heldStates = [...waitingStates, "ACCEPTED", "OPEN"] as const satisfies RegistrationState[];
-export const listedStates = [...heldStates, "REJECTED"] as const satisfies RegistrationState[];
+export const notRejectedStates = [...waitingStates, "ACCEPTED", "OPEN"] as const satisfies RegistrationState[];
+export const listedStates = [...notRejectedStates, "REJECTED"] as const satisfies RegistrationState[];
 
 /** Where no row is: before the request, and after the end. */
 const none = "[*]";

@@ -497,7 +497,7 @@ export const mutations: readonly Mutation[] = [
   ]),
   ...app("accounts/own-sessions.ts", "account#R29", [
     ["proof", "if (password === undefined && !isRecent)", "if (false)"],
-    ["proof", "if (wrong) return refuseFor(wrong);", ""],
+    ["proof", "if (wrong) return refuseWith(wrong);", ""],
     ["ownership", "session.id === which.sessionId", "session.id !== which.sessionId"],
   ]),
   ...app("accounts/deletion.ts", "account", [

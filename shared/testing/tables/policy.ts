@@ -1,4 +1,4 @@
-import { presetNames, presets } from "../../../app-server/src/policy/presets.ts";
+import { defaultPreset, presetNames, presets } from "../../../app-server/src/policy/presets.ts";
 import { possiblePresets } from "../../../app-server/src/policy/settings.ts";
 import { type Switch, type SwitchName, switches } from "../../../app-server/src/policy/switches.ts";
 import { renderTable } from "./rows.ts";
@@ -22,7 +22,7 @@ export function renderPolicy(): string {
   ].join("\n\n");
 }
 
-const presetRow = ["`BACKEND_PRESET`", "`dodeka`", "which of the rows below is in force"];
+const presetRow = ["`BACKEND_PRESET`", `\`${defaultPreset}\``, "which of the rows below is in force"];
 
 type Standing = Switch["obeyed"];
 

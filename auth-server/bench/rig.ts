@@ -1,4 +1,4 @@
-import { randomBytes, randomInt } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { checkout } from "@anteroom/shared/launch/checkout";
 import { memorySettings, nodeFlags } from "@anteroom/shared/launch/environment";
@@ -71,11 +71,8 @@ function at(port = 0): string {
   return `http://127.0.0.1:${port}`;
 }
 
-/** Below the range that outgoing connections take theirs from: a load may not take the port of a server to come. */
-export async function freePorts(count: number): Promise<number[]> {
-  const ports = new Set<number>();
-  while (ports.size < count) ports.add(await freePort(randomInt(15_000, 32_000)));
-  return [...ports];
+export function freePorts(count: number): Promise<number[]> {
+  return Promise.all(Array.from({ length: count }, () => freePort()));
 }
 
 async function startRepeatedly(starts: number, start: () => Promise<Program>) {

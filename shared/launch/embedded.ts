@@ -187,9 +187,10 @@ async function identityFor(location: string): Promise<Identity> {
 }
 
 /** PostgreSQL notes its last command line in its data folder. */
-async function lastPort(location: string): Promise<number> {
+async function lastPort(location: string): Promise<number | undefined> {
   const command = await readFile(join(location, "postmaster.opts"), "utf8").catch(() => "");
-  return Number(/"-p" "(\d+)"/.exec(command)?.[1] ?? 0);
+  const port = /"-p" "(\d+)"/.exec(command)?.[1];
+  return port === undefined ? undefined : Number(port);
 }
 
 async function keepLogShort(log: string): Promise<void> {

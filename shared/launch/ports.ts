@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { createServer, type Server } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { refusal } from "./refusal.ts";
@@ -88,14 +89,17 @@ function explain(error: NodeJS.ErrnoException, setting: string, host: string, po
   }
 }
 
-/** A TCP port on 127.0.0.1 that nobody listens on at this moment: `preferred` if it can be had. */
-export async function freePort(preferred = 0): Promise<number> {
-  const [attempt] = await tryAll([{ setting: "", host: "127.0.0.1", port: preferred }]);
-  if (attempt !== undefined && "port" in attempt) {
-    return attempt.port;
+/** Below those that systems give to outgoing connections, one of which might take a port before it is listened on. */
+const [lowestPort, portCount] = [15_000, 15_000];
+let turn = randomInt(portCount);
+
+/** A TCP port on 127.0.0.1 that nobody listens on at this moment: `preferred` if it can be had, and none twice in a row. */
+export async function freePort(preferred?: number): Promise<number> {
+  for (let port = preferred, tries = 0; tries < portCount; tries++) {
+    port ??= lowestPort + (turn++ % portCount);
+    const [attempt] = await tryAll([{ setting: "", host: "127.0.0.1", port }]);
+    if (attempt !== undefined && "port" in attempt) return port;
+    port = undefined;
   }
-  if (preferred !== 0) {
-    return freePort();
-  }
-  throw new Error("the system gave no free port");
+  throw new Error("the system has no free port");
 }

@@ -197,6 +197,14 @@ function leads(by: readonly TransitionName[], from: string, to: string): boolean
   return reached.has(to);
 }
 
+/** Two ask for an address, one is approved and becomes a user: what must be seen whatever else chance brings. */
+const theUsual: Event[] = (["request", "request", "accept", "complete"] as const).map((mover) => ({
+  mover,
+  whose: 0,
+  which: 0,
+  length: 0,
+}));
+
 let rooms = 0;
 
 test("G1, C3: whoever moves registrations, in whatever order, with time and crashes between: each move is in the table, and whoever is refused has changed nothing", {
@@ -234,7 +242,7 @@ test("G1, C3: whoever moves registrations, in whatever order, with time and cras
         before = after;
       }
     }),
-    { numRuns: 12, endOnFailure: true },
+    { numRuns: 12, endOnFailure: true, examples: [[theUsual]] },
   );
   // Had nothing happened, nothing would have been shown.
   expect([...seen]).toEqual(

@@ -1,6 +1,6 @@
 import { authActions } from "@anteroom/shared/wire/faroe";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { publicActions, type ServedAction } from "../../auth-server/src/invoke.ts";
+import { publicActions, type ServedAction } from "../../auth-server/src/http/invoke.ts";
 import { publicRoutes } from "../src/http/app.ts";
 import type { Route } from "../src/http/serve.ts";
 import { type Reply, tellTale } from "./support/client.ts";

@@ -11,7 +11,7 @@ import {
   userServerActions,
 } from "@anteroom/shared/wire/user-server";
 import type { Settings } from "./settings.ts";
-import type { UserStore } from "./user-store.ts";
+import type { UserStore } from "./users/user-store.ts";
 
 export interface AppServer {
   users: UserStore;

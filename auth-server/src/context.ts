@@ -2,17 +2,17 @@ import type { Clock } from "@anteroom/shared/runtime/clock";
 import type { Log } from "@anteroom/shared/runtime/log";
 import type { SecurityEvents } from "@anteroom/shared/runtime/security-events";
 import type { Kysely } from "kysely";
-import type { EmailBlocklist } from "./email-blocklist.ts";
-import type { HashQueue } from "./hash-queue.ts";
+import type { Metrics } from "./http/metrics.ts";
+import type { EmailBlocklist } from "./limits/email-blocklist.ts";
 import type { Mailer } from "./mailer.ts";
-import type { Metrics } from "./metrics.ts";
-import type { PasswordBlocklist } from "./password-blocklist.ts";
-import type { PasswordRangeCheck } from "./password-range-check.ts";
-import type { Passwords } from "./passwords.ts";
+import type { PasswordBlocklist } from "./passwords/blocklist.ts";
+import type { HashQueue } from "./passwords/hash-queue.ts";
+import type { Passwords } from "./passwords/passwords.ts";
+import type { PasswordRangeCheck } from "./passwords/range-check.ts";
 import type { Settings } from "./settings.ts";
 import type { AuthDatabase } from "./store/database.ts";
-import type { UserCache } from "./user-cache.ts";
-import type { UserStore } from "./user-store.ts";
+import type { UserCache } from "./users/user-cache.ts";
+import type { UserStore } from "./users/user-store.ts";
 
 /** What the rules are given. */
 export interface AuthContext {

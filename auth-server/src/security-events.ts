@@ -1,6 +1,6 @@
 import { currentRequest } from "@anteroom/shared/runtime/request-scope";
 import type { SecurityEvent, SecurityEvents } from "@anteroom/shared/runtime/security-events";
-import type { ServedAction } from "./invoke.ts";
+import type { ServedAction } from "./http/invoke.ts";
 
 /** What the success of an action means for accounts. Those that are not here change none, or only begin to. */
 const successes: { readonly [A in ServedAction]?: SecurityEvent } = {

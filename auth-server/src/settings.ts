@@ -5,7 +5,7 @@ import {
   readCommonSettings,
   type SettingsReader,
 } from "@anteroom/shared/runtime/settings";
-import { type HashParameters, isStrongEnough, parseHashAlgorithm } from "./hash-algorithm.ts";
+import { type HashParameters, isStrongEnough, parseHashAlgorithm } from "./passwords/hash-algorithm.ts";
 
 export type Settings = ReturnType<typeof readSettings>;
 

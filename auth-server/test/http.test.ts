@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { authActions, faroeActions } from "@anteroom/shared/wire/faroe";
 import { Pool } from "undici";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { servedActions } from "../src/invoke.ts";
+import { servedActions } from "../src/http/invoke.ts";
 import { internalSecret, post, request, startTestServer, type TestServer } from "./harness.ts";
 import { startOver } from "./steps.ts";
 

@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { Pool } from "undici";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createHashQueue, HashQueueFull } from "../src/hash-queue.ts";
+import { createHashQueue, HashQueueFull } from "../src/passwords/hash-queue.ts";
 import { startTestServer, type TestServer } from "./harness.ts";
 import { countOutcomes, outcome, signUp, startOver, succeed } from "./steps.ts";
 

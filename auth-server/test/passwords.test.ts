@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { measured } from "@anteroom/shared/testing/measured";
 import { expect, test } from "vitest";
-import { isStrongEnough, parseHashAlgorithm } from "../src/hash-algorithm.ts";
-import { createHashQueue, HashQueueFull } from "../src/hash-queue.ts";
-import { createPasswords } from "../src/passwords.ts";
+import { isStrongEnough, parseHashAlgorithm } from "../src/passwords/hash-algorithm.ts";
+import { createHashQueue, HashQueueFull } from "../src/passwords/hash-queue.ts";
+import { createPasswords } from "../src/passwords/passwords.ts";
 
 const known = JSON.parse(
   readFileSync(new URL("../../shared/testing/faroe/vectors/userserver/argon2id-kat.json", import.meta.url), "utf8"),

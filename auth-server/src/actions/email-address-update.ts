@@ -1,11 +1,11 @@
 import type { AuthResult, UserEmailAddressUpdate as Wire } from "@anteroom/shared/wire/faroe";
 import type { User } from "@anteroom/shared/wire/user-server";
-import type { Caller } from "../caller.ts";
 import type { AuthContext } from "../context.ts";
 import { createEmailVerificationCode, isRightCode, sealCode, unsealCode } from "../credentials.ts";
-import { couldGuess, mayGuessUpdateCode } from "../guesses.ts";
-import { faroeLimits } from "../limits.ts";
-import { type AskedMail, giveBackMail, payForMail } from "../mail-limits.ts";
+import type { Caller } from "../http/caller.ts";
+import { couldGuess, mayGuessUpdateCode } from "../limits/guesses.ts";
+import { faroeLimits } from "../limits/limits.ts";
+import { type AskedMail, giveBackMail, payForMail } from "../limits/mail-limits.ts";
 import { isDeliveryUnknown } from "../mailer.ts";
 import { done, failure, success } from "../result.ts";
 import { deleteUserChange, insertUserChange, markUserChangeVerified, type UserChange } from "../store/user-changes.ts";

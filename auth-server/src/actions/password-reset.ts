@@ -1,13 +1,13 @@
 import { derivedId } from "@anteroom/shared/runtime/crypto";
 import type { AuthResult, UserPasswordReset as Wire } from "@anteroom/shared/wire/faroe";
 import type { User } from "@anteroom/shared/wire/user-server";
-import type { Caller } from "../caller.ts";
 import type { AuthContext } from "../context.ts";
 import { createTemporaryPassword } from "../credentials.ts";
-import { claimantOf, couldGuess, linkOf, mayGuessTemporaryPassword } from "../guesses.ts";
-import type { Place } from "../hash-queue.ts";
-import { faroeLimits } from "../limits.ts";
-import { type AskedMail, isOnlySharedEmpty, mayAskForReset, payForMail } from "../mail-limits.ts";
+import type { Caller } from "../http/caller.ts";
+import { claimantOf, couldGuess, linkOf, mayGuessTemporaryPassword } from "../limits/guesses.ts";
+import { faroeLimits } from "../limits/limits.ts";
+import { type AskedMail, isOnlySharedEmpty, mayAskForReset, payForMail } from "../limits/mail-limits.ts";
+import type { Place } from "../passwords/hash-queue.ts";
 import { done, failure, success } from "../result.ts";
 import { forgetGuessesOnReset } from "../store/guesses.ts";
 import { endOtherSessions, insertSession } from "../store/sessions.ts";

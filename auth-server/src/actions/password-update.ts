@@ -1,6 +1,6 @@
 import type { AuthResult, UserPasswordUpdate as Wire } from "@anteroom/shared/wire/faroe";
-import type { Caller } from "../caller.ts";
 import type { AuthContext } from "../context.ts";
+import type { Caller } from "../http/caller.ts";
 import { done, failure, success } from "../result.ts";
 import { endOtherSessions } from "../store/sessions.ts";
 import { deleteUserChange, insertUserChange, type UserChange } from "../store/user-changes.ts";

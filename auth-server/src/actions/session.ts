@@ -1,9 +1,9 @@
 import { noteSubject } from "@anteroom/shared/runtime/request-scope";
 import type { AuthResult, Session as WireSession } from "@anteroom/shared/wire/faroe";
 import { largestCounter, type User } from "@anteroom/shared/wire/user-server";
-import type { Caller } from "../caller.ts";
 import type { AuthContext } from "../context.ts";
 import { createCredential, isRightSecret, parseToken, type TokenParts } from "../credentials.ts";
+import type { Caller } from "../http/caller.ts";
 import { done, failure, success } from "../result.ts";
 import {
   deleteEndedSessions,

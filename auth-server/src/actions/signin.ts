@@ -4,10 +4,11 @@ import { noteSubject } from "@anteroom/shared/runtime/request-scope";
 import { formatTimestamp } from "@anteroom/shared/wire/email";
 import type { AuthResult, Signin as WireSignin } from "@anteroom/shared/wire/faroe";
 import type { User } from "@anteroom/shared/wire/user-server";
-import type { Caller } from "../caller.ts";
 import type { AuthContext } from "../context.ts";
 import { createCredential, isRightSecret, parseToken } from "../credentials.ts";
-import { claimantOf, passwordWasWrong, payForPassword, priceOfSignin, type Subject } from "../guesses.ts";
+import type { Caller } from "../http/caller.ts";
+import { claimantOf, passwordWasWrong, payForPassword, priceOfSignin, type Subject } from "../limits/guesses.ts";
+import { isPasswordOf, renewHash } from "../passwords/password-rules.ts";
 import { done, failure, success } from "../result.ts";
 import {
   deleteSigninRow,
@@ -18,7 +19,6 @@ import {
   type Signin,
 } from "../store/signins.ts";
 import { readEmailAddress } from "./addresses.ts";
-import { isPasswordOf, renewHash } from "./password-rules.ts";
 import { prepareSession } from "./session.ts";
 import { isActive, isRefusedEarly } from "./user-objects.ts";
 

@@ -1,7 +1,6 @@
 import { noteSubject } from "@anteroom/shared/runtime/request-scope";
 import type { AuthResult, Signup as WireSignup } from "@anteroom/shared/wire/faroe";
 import type { User } from "@anteroom/shared/wire/user-server";
-import type { Caller } from "../caller.ts";
 import type { AuthContext } from "../context.ts";
 import {
   createCredential,
@@ -12,10 +11,12 @@ import {
   sealCode,
   unsealCode,
 } from "../credentials.ts";
-import { claimantOf, couldGuess, mayGuessCode } from "../guesses.ts";
-import { faroeLimits } from "../limits.ts";
-import { type AskedMail, giveBackMail, payForMail } from "../mail-limits.ts";
+import type { Caller } from "../http/caller.ts";
+import { claimantOf, couldGuess, mayGuessCode } from "../limits/guesses.ts";
+import { faroeLimits } from "../limits/limits.ts";
+import { type AskedMail, giveBackMail, payForMail } from "../limits/mail-limits.ts";
 import { isDeliveryUnknown } from "../mailer.ts";
+import { findPasswordFault, normalizePassword } from "../passwords/password-rules.ts";
 import { done, failure, success } from "../result.ts";
 import {
   deleteSignupFamily,
@@ -33,7 +34,6 @@ import {
 } from "../store/signups.ts";
 import { readNewEmailAddress } from "./addresses.ts";
 import { readVerificationCode } from "./codes.ts";
-import { findPasswordFault, normalizePassword } from "./password-rules.ts";
 import { prepareSession } from "./session.ts";
 
 type ByToken = { signup_token: string };

@@ -1,10 +1,11 @@
 import { noteSubject } from "@anteroom/shared/runtime/request-scope";
 import { formatTimestamp } from "@anteroom/shared/wire/email";
 import { largestCounter, type User } from "@anteroom/shared/wire/user-server";
-import type { Caller } from "../caller.ts";
 import type { AuthContext } from "../context.ts";
 import { createCredential, isRightSecret, parseToken } from "../credentials.ts";
-import { claimantOf, passwordWasRight, passwordWasWrong, payForPassword, type Subject } from "../guesses.ts";
+import type { Caller } from "../http/caller.ts";
+import { claimantOf, passwordWasRight, passwordWasWrong, payForPassword, type Subject } from "../limits/guesses.ts";
+import { findPasswordFault, isPasswordOf, normalizePassword } from "../passwords/password-rules.ts";
 import { done, failure } from "../result.ts";
 import type { UserChangeKind } from "../store/database.ts";
 import type { Session } from "../store/sessions.ts";
@@ -15,7 +16,6 @@ import {
   setUserChangePassword,
   type UserChange,
 } from "../store/user-changes.ts";
-import { findPasswordFault, isPasswordOf, normalizePassword } from "./password-rules.ts";
 import { findValidSession } from "./session.ts";
 import { isActive, isRefusedEarly } from "./user-objects.ts";
 

@@ -1,7 +1,7 @@
 import type { Guesses } from "@anteroom/shared/runtime/guesses";
 import type { Token } from "@anteroom/shared/runtime/rate-limits";
 import type { Kysely } from "kysely";
-import { guessLimits } from "../limits.ts";
+import { guessLimits } from "../limits/limits.ts";
 import type { AuthDatabase } from "./database.ts";
 
 type Db = Kysely<AuthDatabase>;

@@ -1,6 +1,6 @@
 import type { GuessLimit } from "@anteroom/shared/runtime/guesses";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { guessLimits, limits } from "../../src/limits.ts";
+import { guessLimits, limits } from "../../src/limits/limits.ts";
 import { advance, countOutcomes, noon, openSignup, outcome, password, signIn, succeed, verifyCode } from "../steps.ts";
 import { carryThrough, emailAddressUpdate, passwordReset, prepare, userDeletion } from "./flow.ts";
 import {

@@ -1,9 +1,9 @@
 import { pbkdf2Sync, randomBytes, scryptSync } from "node:crypto";
 import { hash as hashBcrypt } from "@node-rs/bcrypt";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { parseHashAlgorithm } from "../../src/hash-algorithm.ts";
-import { createHashQueue } from "../../src/hash-queue.ts";
-import { createPasswords } from "../../src/passwords.ts";
+import { parseHashAlgorithm } from "../../src/passwords/hash-algorithm.ts";
+import { createHashQueue } from "../../src/passwords/hash-queue.ts";
+import { createPasswords } from "../../src/passwords/passwords.ts";
 import { countOutcomes, outcome, password, prepareSignin, signIn, succeed } from "../steps.ts";
 import { emailAddressUpdate, passwordUpdate, prepare, userDeletion } from "./flow.ts";
 import { begin, join, type Person, type Rig, startRig, stores } from "./rig.ts";

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { Pool } from "undici";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { createPasswordBlocklist } from "../../src/password-blocklist.ts";
+import { createPasswordBlocklist } from "../../src/passwords/blocklist.ts";
 import { startTestServer, type TestServer } from "../harness.ts";
 import { startServerProcess } from "../server-process.ts";
 import { openSignup, outcome, startOver, succeed, verifyCode } from "../steps.ts";

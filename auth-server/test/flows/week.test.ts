@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { guessLimits } from "../../src/limits.ts";
+import { guessLimits } from "../../src/limits/limits.ts";
 import { advance, openSignup, outcome, password, succeed, verifyCode } from "../steps.ts";
 import { begin, bySite, device, from, join, type Person, type Rig, startRig } from "./rig.ts";
 

@@ -1015,7 +1015,7 @@ export const mutations: readonly Mutation[] = [
   ...faultsOf("app-server/src/limits.ts", testIn(""), "shared/test/tables", [
     ["limit", `kind: "email_change_user",\n    capacity: 5`, `kind: "email_change_user",\n    capacity: 6`],
   ]),
-  ...faultsOf("auth-server/src/limits.ts", testIn(""), "shared/test/tables", [
+  ...faultsOf("auth-server/src/limits/limits.ts", testIn(""), "shared/test/tables", [
     ["limit", `kind: "site_mails",\n    capacity: 20`, `kind: "site_mails",\n    capacity: 21`],
     ["limit", `kind: "codes",\n    capacity: 50_000`, `kind: "codes",\n    capacity: 50_001`],
     ["limit", `kind: "update_mails_by_user",\n    capacity: 5`, `kind: "update_mails_by_user",\n    capacity: 6`],

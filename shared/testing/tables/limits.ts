@@ -1,5 +1,5 @@
 import { guessLimits as appGuessLimits, limits as appLimits } from "../../../app-server/src/limits.ts";
-import { limits as authLimits, guessLimits } from "../../../auth-server/src/limits.ts";
+import { limits as authLimits, guessLimits } from "../../../auth-server/src/limits/limits.ts";
 import { type GuessLimit, unlimited } from "../../runtime/guesses.ts";
 import type { LimitDescription, RateLimit } from "../../runtime/rate-limits.ts";
 import { renderTable } from "./rows.ts";

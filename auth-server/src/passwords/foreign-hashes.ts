@@ -2,7 +2,7 @@ import { pbkdf2, scrypt } from "node:crypto";
 import { promisify } from "node:util";
 import { equalInConstantTime } from "@anteroom/shared/runtime/crypto";
 import { verify as verifyBcrypt } from "@node-rs/bcrypt";
-import type { PasswordHash } from "./store/signups.ts";
+import type { PasswordHash } from "../store/signups.ts";
 
 const deriveScrypt = promisify<string, Uint8Array, number, object, Buffer>(scrypt);
 const derivePbkdf2 = promisify<string, Uint8Array, number, number, string, Buffer>(pbkdf2);

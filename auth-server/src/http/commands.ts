@@ -1,7 +1,7 @@
 import type { AdjustableClock } from "@anteroom/shared/runtime/clock";
-import type { AuthContext } from "./context.ts";
-import { deleteEverything } from "./store/maintenance.ts";
-import { deleteSessionsOfUser } from "./store/sessions.ts";
+import type { AuthContext } from "../context.ts";
+import { deleteEverything } from "../store/maintenance.ts";
+import { deleteSessionsOfUser } from "../store/sessions.ts";
 
 /** Carries out `POST /command`. False when there is no such command or its arguments are not as they should be. */
 export async function runCommand(context: AuthContext, clock: AdjustableClock, body: unknown): Promise<boolean> {

@@ -1,8 +1,8 @@
 import type { User } from "@anteroom/shared/wire/user-server";
 import type { AuthContext } from "../context.ts";
-import type { Place } from "../hash-queue.ts";
 import { updateHashCounters } from "../store/maintenance.ts";
 import type { PasswordHash } from "../store/signups.ts";
+import type { Place } from "./hash-queue.ts";
 
 /** Whose password it is to be: words a stranger would try first. */
 export interface PasswordOwner {

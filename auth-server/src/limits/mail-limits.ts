@@ -7,8 +7,8 @@ import {
   takingToken,
   tokensOfCaller,
 } from "@anteroom/shared/runtime/rate-limits";
-import type { Caller } from "./caller.ts";
-import type { AuthContext } from "./context.ts";
+import type { AuthContext } from "../context.ts";
+import type { Caller } from "../http/caller.ts";
 import { countsByCaller } from "./guesses.ts";
 import { faroeLimits, limits } from "./limits.ts";
 

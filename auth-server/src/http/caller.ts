@@ -2,7 +2,7 @@ import { callerKey, networkOf, type ProxyTrust, trustIn } from "@anteroom/shared
 import { causedByLink, causedBySite } from "@anteroom/shared/runtime/private-calls";
 import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Context } from "hono";
-import type { Subject } from "./guesses.ts";
+import type { Subject } from "../limits/guesses.ts";
 
 /** Who makes a request, as far as that shows. */
 export interface Caller {

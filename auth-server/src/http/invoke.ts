@@ -7,18 +7,18 @@ import {
   privateActions,
 } from "@anteroom/shared/wire/faroe";
 import { type Invocation, textArguments } from "@anteroom/shared/wire/invocation";
-import * as emailUpdate from "./actions/email-address-update.ts";
-import * as reset from "./actions/password-reset.ts";
-import * as passwordUpdate from "./actions/password-update.ts";
-import * as session from "./actions/session.ts";
-import * as signin from "./actions/signin.ts";
-import * as signup from "./actions/signup.ts";
-import * as deletion from "./actions/user-deletion.ts";
+import * as emailUpdate from "../actions/email-address-update.ts";
+import * as reset from "../actions/password-reset.ts";
+import * as passwordUpdate from "../actions/password-update.ts";
+import * as session from "../actions/session.ts";
+import * as signin from "../actions/signin.ts";
+import * as signup from "../actions/signup.ts";
+import * as deletion from "../actions/user-deletion.ts";
+import type { AuthContext } from "../context.ts";
+import { HashQueueFull } from "../passwords/hash-queue.ts";
+import { recordOutcome } from "../security-events.ts";
+import type { Settings } from "../settings.ts";
 import type { Caller } from "./caller.ts";
-import type { AuthContext } from "./context.ts";
-import { HashQueueFull } from "./hash-queue.ts";
-import { recordOutcome } from "./security-events.ts";
-import type { Settings } from "./settings.ts";
 
 type Rule<A extends AuthAction> = (
   context: AuthContext,

@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import type { Claimant } from "./guesses.ts";
+import type { Claimant } from "../limits/guesses.ts";
 
 /** More work is waiting than the server will take on. Answered with HTTP status 503. */
 export class HashQueueFull extends Error {

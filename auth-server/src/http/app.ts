@@ -4,14 +4,14 @@ import { isBrokenOff } from "@anteroom/shared/runtime/listener";
 import { requireInternalSecret } from "@anteroom/shared/runtime/private-calls";
 import { parseInvocation, parseStrictJson } from "@anteroom/shared/wire/invocation";
 import { type Context, type Handler, Hono, type MiddlewareHandler } from "hono";
+import type { AuthContext } from "../context.ts";
+import { HashQueueFull } from "../passwords/hash-queue.ts";
+import type { Settings } from "../settings.ts";
 import { readBody } from "./body.ts";
 import { readCaller } from "./caller.ts";
 import { runCommand } from "./commands.ts";
-import type { AuthContext } from "./context.ts";
-import { HashQueueFull } from "./hash-queue.ts";
 import { type Answer, invoke, publicActions, servedActions } from "./invoke.ts";
 import { openApiDocument } from "./openapi.ts";
-import type { Settings } from "./settings.ts";
 
 /** What is ready, by part. */
 export type Readiness = { database: boolean; migrations: boolean; app_server: boolean };

@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { equalInConstantTime } from "@anteroom/shared/runtime/crypto";
 import { hashRaw } from "@node-rs/argon2";
+import type { PasswordHash } from "../store/signups.ts";
 import { verifyForeignHash } from "./foreign-hashes.ts";
 import { type HashParameters, parseHashAlgorithm } from "./hash-algorithm.ts";
 import type { Place } from "./hash-queue.ts";
-import type { PasswordHash } from "./store/signups.ts";
 
 export type Passwords = ReturnType<typeof createPasswords>;
 

@@ -16,11 +16,11 @@ import {
   tokensOfCaller,
 } from "@anteroom/shared/runtime/rate-limits";
 import type { User } from "@anteroom/shared/wire/user-server";
-import type { Caller } from "./caller.ts";
-import type { AuthContext } from "./context.ts";
+import type { AuthContext } from "../context.ts";
+import type { Caller } from "../http/caller.ts";
+import { failure } from "../result.ts";
+import { isUsedUp, type PasswordPayment } from "../store/guesses.ts";
 import { faroeLimits, guessLimits, limits } from "./limits.ts";
-import { failure } from "./result.ts";
-import { isUsedUp, type PasswordPayment } from "./store/guesses.ts";
 
 /**
  * Guesses at secrets. Each is paid for before it is looked at, so that guesses made at once count too. In Faroe everybody

@@ -2,7 +2,7 @@ import { randomId } from "@anteroom/shared/runtime/crypto";
 import { isUniqueViolation } from "@anteroom/shared/runtime/database";
 import type { User } from "@anteroom/shared/wire/user-server";
 import { type Kysely, type Selectable, sql } from "kysely";
-import type { AuthDatabase, UserTable } from "./store/database.ts";
+import type { AuthDatabase, UserTable } from "../store/database.ts";
 import type { UserStore } from "./user-store.ts";
 
 /**

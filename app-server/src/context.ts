@@ -2,12 +2,12 @@ import type { Clock } from "@anteroom/shared/runtime/clock";
 import type { Log } from "@anteroom/shared/runtime/log";
 import type { SecurityEvents } from "@anteroom/shared/runtime/security-events";
 import type { Kysely } from "kysely";
-import type { Devices } from "./accounts/device.ts";
-import type { AuthServer } from "./auth-server.ts";
-import type { AppDatabase } from "./database.ts";
+import type { AuthServer } from "./auth-server/client.ts";
+import type { AppDatabase } from "./database/tables.ts";
+import type { Handles } from "./handles.ts";
+import type { Devices } from "./http/device.ts";
 import type { MailQueue } from "./mail/send/queue.ts";
 import type { Metrics } from "./operations/metrics.ts";
-import type { Handles } from "./registration/handles.ts";
 import type { Settings } from "./settings.ts";
 
 /** What the rules are given. */

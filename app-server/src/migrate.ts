@@ -1,7 +1,7 @@
 import { openDatabase } from "@anteroom/shared/runtime/database";
 import { waitForDatabase } from "@anteroom/shared/runtime/database-checks";
 import { migrateToLatest } from "@anteroom/shared/runtime/migrations";
-import { migrations } from "./migrations/all.ts";
+import { migrations } from "./database/migrations/all.ts";
 
 /** Brings the app server's database up to date; safe for several instances at once. */
 export async function migrate(url: string): Promise<void> {

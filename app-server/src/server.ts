@@ -9,19 +9,19 @@ import { isMigrated, migrateToLatest } from "@anteroom/shared/runtime/migrations
 import { createPeer, knowsInternalSecret } from "@anteroom/shared/runtime/private-calls";
 import { createSecurityEvents } from "@anteroom/shared/runtime/security-events";
 import type { Environment } from "@anteroom/shared/runtime/settings";
-import { createDevices } from "./accounts/device.ts";
-import { createAuthServer } from "./auth-server.ts";
+import { createAuthServer } from "./auth-server/client.ts";
 import type { AppContext } from "./context.ts";
-import type { AppDatabase } from "./database.ts";
+import { migrations } from "./database/migrations/all.ts";
+import type { AppDatabase } from "./database/tables.ts";
+import { createHandles } from "./handles.ts";
 import { createPublicApp, type Readiness } from "./http/app.ts";
+import { createDevices } from "./http/device.ts";
 import { createPrivateApp } from "./http/private.ts";
 import type { InboundListener } from "./mail/return/inbound.ts";
 import { createMailQueue, type PostOffice } from "./mail/send/queue.ts";
-import { migrations } from "./migrations/all.ts";
 import { createCommands } from "./operations/commands.ts";
 import { createMetrics } from "./operations/metrics.ts";
 import { startUpkeep } from "./operations/upkeep.ts";
-import { createHandles } from "./registration/handles.ts";
 import { isInUse, renewTokenHashes } from "./registration/token-hashes.ts";
 import { readSettings } from "./settings.ts";
 

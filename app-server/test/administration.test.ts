@@ -8,7 +8,7 @@ import {
   PostgresQueryCompiler,
 } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { AppDatabase } from "../src/database.ts";
+import type { AppDatabase } from "../src/database/tables.ts";
 import { publicRoutes } from "../src/http/app.ts";
 import { listQueue, type QueueFilter } from "../src/registration/queue-store.ts";
 import { type Client, createClient, type Reply } from "./support/client.ts";

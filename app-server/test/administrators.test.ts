@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => stack?.stop());
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const program = fileURLToPath(new URL("../src/admin-cli.ts", import.meta.url));
+const program = fileURLToPath(new URL("../src/operations/admin-cli.ts", import.meta.url));
 
 interface Run {
   code: number;

@@ -4,7 +4,7 @@ import { freePort } from "@anteroom/shared/launch/ports";
 import { patiently } from "@anteroom/shared/testing/patience";
 import postgres from "postgres";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { createHandles } from "../src/registration/handles.ts";
+import { createHandles } from "../src/handles.ts";
 import { type Client, createClient, type Reply } from "./support/client.ts";
 import { startMailRelay } from "./support/mail-relay.ts";
 import { activate, readCodeMails, readRows } from "./support/people.ts";

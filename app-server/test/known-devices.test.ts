@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { createClock } from "@anteroom/shared/runtime/clock";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createDevices } from "../src/accounts/device.ts";
+import { createDevices } from "../src/http/device.ts";
 import { type Client, createClient, type Reply, tellTale } from "./support/client.ts";
 import { type Stack, startStack } from "./support/stack.ts";
 import { waitUntil } from "./support/wait.ts";

@@ -5,12 +5,12 @@ import fc from "fast-check";
 import { createTransport } from "nodemailer";
 import PostalMime from "postal-mime";
 import { expect, test } from "vitest";
+import { createHandles } from "../src/handles.ts";
 import { languages } from "../src/languages.ts";
 import { createComposer } from "../src/mail/compose/compose.ts";
 import { messageOf } from "../src/mail/compose/message.ts";
 import { mailTypes } from "../src/mail/kinds.ts";
 import type { DueMail } from "../src/mail/request.ts";
-import { createHandles } from "../src/registration/handles.ts";
 import { readSettings } from "../src/settings.ts";
 
 const settings = readSettings({

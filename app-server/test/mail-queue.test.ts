@@ -2,7 +2,7 @@ import { freePort } from "@anteroom/shared/launch/ports";
 import { openDatabase } from "@anteroom/shared/runtime/database";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { AppDatabase } from "../src/database.ts";
+import type { AppDatabase } from "../src/database/tables.ts";
 import { settleMail } from "../src/mail/store.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { type MailRelay, startMailRelay } from "./support/mail-relay.ts";

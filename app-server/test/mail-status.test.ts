@@ -269,7 +269,7 @@ test("npm run admin shows and mends the same", async () => {
   relay.script = undefined;
   const { id } = await newest("cli@example.com");
   const admins = async (...args: string[]) => {
-    const program = fileURLToPath(new URL("../src/admin-cli.ts", import.meta.url));
+    const program = fileURLToPath(new URL("../src/operations/admin-cli.ts", import.meta.url));
     const { stdout } = await promisify(execFile)(process.execPath, [program, ...args], { env: stack.env });
     return stdout;
   };

@@ -3,8 +3,8 @@ import { migrateToLatest } from "@anteroom/shared/runtime/migrations";
 import { createEmptyDatabase } from "@anteroom/shared/testing/empty-database";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { AppDatabase } from "../src/database.ts";
-import { migrations } from "../src/migrations/all.ts";
+import { migrations } from "../src/database/migrations/all.ts";
+import type { AppDatabase } from "../src/database/tables.ts";
 
 let empty: Awaited<ReturnType<typeof createEmptyDatabase>>;
 

@@ -1,6 +1,6 @@
 import { openDatabase } from "@anteroom/shared/runtime/database";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { migrations } from "../src/migrations/all.ts";
+import { migrations } from "../src/database/migrations/all.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { type Stack, startStack } from "./support/stack.ts";
 import { createWalk, goodPassword, type Walk } from "./support/walk.ts";

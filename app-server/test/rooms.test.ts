@@ -19,15 +19,10 @@ function wrongImports(of: (file: string) => boolean, isWrong: (to: string) => bo
 const isHttp = (file: string) => file.startsWith("http/") || /(^|[-/])routes\.ts$/.test(file);
 
 /** Routes by another name, the command line, which says in the same words why not, and what puts all together. */
-const alsoHttp = ["accounts/actions.ts", "mail/dev/dev-mailbox.ts", "operations/commands.ts", "server.ts"];
+const alsoHttp = ["mail/dev/dev-mailbox.ts", "operations/commands.ts", "server.ts"];
 
-/** What reads and writes cookies, and a page that is made without the pages. */
-const knowHono = [
-  "accounts/device.ts",
-  "accounts/fresh-proof.ts",
-  "accounts/session.ts",
-  "mail/opt-out/unsubscribe-page.ts",
-];
+/** A page that is made without the pages. */
+const knowHono = ["mail/opt-out/unsubscribe-page.ts"];
 
 test("rules and stores know nothing of HTTP", () => {
   const isBelow = (file: string) => !isHttp(file) && !alsoHttp.includes(file);

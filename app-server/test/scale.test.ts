@@ -1,7 +1,7 @@
 import { measured } from "@anteroom/shared/testing/measured";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createHandles, type Handles } from "../src/registration/handles.ts";
+import { createHandles, type Handles } from "../src/handles.ts";
 import type { Client } from "./support/client.ts";
 import { readRows } from "./support/people.ts";
 import { type ProxiedStack, startProxiedStack } from "./support/proxied-stack.ts";

@@ -3,13 +3,13 @@ import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { createHandles } from "../src/handles.ts";
 import { type Language, languages } from "../src/languages.ts";
 import { checkTemplates } from "../src/mail/compose/check-templates.ts";
 import { createComposer } from "../src/mail/compose/compose.ts";
 import { builtInFolder, createEngines, readTemplates } from "../src/mail/compose/templates.ts";
 import { exampleValues, type MailType, mailKinds, mailTypes } from "../src/mail/kinds.ts";
 import type { DueMail } from "../src/mail/request.ts";
-import { createHandles } from "../src/registration/handles.ts";
 import { readSettings } from "../src/settings.ts";
 
 const origin = "https://people.example";

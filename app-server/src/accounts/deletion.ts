@@ -1,9 +1,9 @@
 import type { Kysely, Transaction } from "kysely";
+import { takeStep, whyRefused } from "../auth-server/as-visitor.ts";
 import type { AppContext } from "../context.ts";
-import type { AppDatabase } from "../database.ts";
+import type { AppDatabase } from "../database/tables.ts";
 import { type Refusal, refusalOf } from "../outcome.ts";
 import { deletePasswordLinks } from "./link-store.ts";
-import { takeStep, whyRefused } from "./on-behalf.ts";
 import * as store from "./store.ts";
 
 const lastAdministrator = refusalOf("last_administrator/self");

@@ -5,15 +5,15 @@ import { currentRequest } from "@anteroom/shared/runtime/request-scope";
 import { formatTimestamp } from "@anteroom/shared/wire/email";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Transaction } from "kysely";
+import { answerAfter, checkPassword, refused, sessionIdOf, takeStep, whyRefused } from "../auth-server/as-visitor.ts";
 import type { AppContext } from "../context.ts";
-import type { AppDatabase } from "../database.ts";
+import type { AppDatabase } from "../database/tables.ts";
 import { limits } from "../limits.ts";
 import { type Outcome, type Refusal, refuse, refuseWith, tooManyRequests } from "../outcome.ts";
 import { endForAccount, endSignupOf } from "../registration/ending.ts";
 import type { Ended } from "../registration/ending-store.ts";
 import * as links from "./link-store.ts";
-import { answerAfter, checkPassword, refused, sessionIdOf, takeStep, whyRefused } from "./on-behalf.ts";
-import type { Caller } from "./session.ts";
+import type { Caller } from "./store.ts";
 import * as store from "./store.ts";
 
 /**

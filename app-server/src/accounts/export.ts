@@ -1,12 +1,12 @@
 import type { AccountExport } from "@anteroom/shared/wire/app";
+import { refused } from "../auth-server/as-visitor.ts";
 import type { AppContext } from "../context.ts";
 import { listMailsOf } from "../mail/admin-store.ts";
 import type { Outcome } from "../outcome.ts";
 import { findPendingChange } from "./email-change.ts";
-import { refused } from "./on-behalf.ts";
 import { listSessions } from "./own-sessions.ts";
 import { readPreferences } from "./preferences.ts";
-import type { Caller } from "./session.ts";
+import type { Caller } from "./store.ts";
 import * as store from "./store.ts";
 
 /** More mails than anybody gets within the time they are kept. */

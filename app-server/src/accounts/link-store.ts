@@ -1,5 +1,5 @@
 import { type Kysely, type Selectable, sql, type Transaction } from "kysely";
-import type { AccountLinkTable, AppDatabase } from "../database.ts";
+import type { AccountLinkTable, AppDatabase } from "../database/tables.ts";
 
 /** The statements on links that members get by mail (password-links.ts, email-change.ts). */
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { rememberDevice } from "../http/device.ts";
 import { answerDone, answerOutcome, answerRefusal, answerValues } from "../http/errors.ts";
 import {
   addressField,
@@ -10,17 +11,15 @@ import {
   passwordField,
 } from "../http/fields.ts";
 import { type Call, defineRoute, noBody, type Route } from "../http/serve.ts";
+import { clearSessionCookie, findCaller, sessionTokenOf } from "../http/session.ts";
 import { limits } from "../limits.ts";
 import { refusalOf } from "../outcome.ts";
 import { deleteAccount } from "./deletion.ts";
-import { rememberDevice } from "./device.ts";
 import { confirmEmail, findPendingChange, requestEmailChange } from "./email-change.ts";
 import { exportAccount } from "./export.ts";
 import { deleteEmailChanges } from "./link-store.ts";
-import { sessionTokenOf } from "./on-behalf.ts";
 import { endSessions, listSessions } from "./own-sessions.ts";
 import { choosePassword, readPasswordLink, requestPasswordLink } from "./password-links.ts";
-import { clearSessionCookie, findCaller } from "./session.ts";
 import { updateNames } from "./store.ts";
 
 /** What members do with their own account, and how they get back into it. */

@@ -3,7 +3,7 @@ import { inNameOf } from "@anteroom/shared/runtime/request-scope";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Transaction } from "kysely";
 import type { AppContext } from "../context.ts";
-import type { AppDatabase } from "../database.ts";
+import type { AppDatabase } from "../database/tables.ts";
 import { sendPasswordLink } from "./password-links.ts";
 
 /**

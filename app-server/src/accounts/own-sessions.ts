@@ -1,8 +1,8 @@
 import type { SessionOverview } from "@anteroom/shared/wire/faroe";
+import { checkPassword, refused, takeStep } from "../auth-server/as-visitor.ts";
 import type { AppContext } from "../context.ts";
 import { type Outcome, refuse, refuseWith } from "../outcome.ts";
 import { deleteEmailChanges } from "./link-store.ts";
-import { checkPassword, refused, takeStep } from "./on-behalf.ts";
 
 /** Seconds after signing in during which other sessions can be ended without the password. */
 const recently = 600;

@@ -2,11 +2,11 @@ import { equalInConstantTime, randomId } from "@anteroom/shared/runtime/crypto";
 import { type Cause, causedByLink, causedBySite } from "@anteroom/shared/runtime/private-calls";
 import { currentRequest } from "@anteroom/shared/runtime/request-scope";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import { answerAfter, endLeftSession, refused, type Step, takeStep, whyRefused } from "../auth-server/as-visitor.ts";
+import { guessCode } from "../code-guesses.ts";
 import type { AppContext } from "../context.ts";
 import { type Outcome, type Refusal, refusalOf, refuse, refuseWith, tooManyRequests } from "../outcome.ts";
-import { guessCode } from "../registration/code-guesses.ts";
 import * as store from "./link-store.ts";
-import { answerAfter, endLeftSession, refused, type Step, takeStep, whyRefused } from "./on-behalf.ts";
 
 /**
  * New passwords by a mailed link. The auth server mails the temporary password before it returns its token, so the link is

@@ -2,7 +2,7 @@ import type { AppContext } from "../context.ts";
 import type { Language } from "../languages.ts";
 import { mailKinds, type SwitchableMailType, switchableMailTypes } from "../mail/kinds.ts";
 import { findPreferences, storeLanguage, storeMailPreference } from "../mail/opt-out/preferences.ts";
-import type { Caller } from "./session.ts";
+import type { Caller } from "./store.ts";
 
 export interface ShownPreferences {
   language: Language;

@@ -1,15 +1,20 @@
 import { z } from "zod";
+import { actionRoute } from "../auth-server/relay-routes.ts";
 import { answerRefusal } from "../http/errors.ts";
 import { handleField, languageField, proofField } from "../http/fields.ts";
+import { requireFreshProof } from "../http/fresh-proof.ts";
 import { type Call, defineRoute, noBody, type Route } from "../http/serve.ts";
+import {
+  clearSessionCookie,
+  findCaller,
+  findCallerByToken,
+  readSessionCookie,
+  replaceSession,
+} from "../http/session.ts";
 import { switchableMailTypes } from "../mail/kinds.ts";
 import { refusalOf } from "../outcome.ts";
-import { actionRoute } from "./actions.ts";
-import { requireFreshProof } from "./fresh-proof.ts";
 import { memberRoutes } from "./member-routes.ts";
-import { replaceSession } from "./on-behalf.ts";
 import { changePreferences, readPreferences, silencesNotices } from "./preferences.ts";
-import { clearSessionCookie, findCaller, findCallerByToken, readSessionCookie } from "./session.ts";
 
 export const accountRoutes: readonly Route[] = [
   actionRoute,

@@ -1,9 +1,17 @@
 import { type Kysely, sql, type Transaction } from "kysely";
-import type { AppDatabase, UserTable } from "../database.ts";
+import type { AppDatabase, UserTable } from "../database/tables.ts";
 import { standingColumn } from "./link-store.ts";
-import type { Caller } from "./session.ts";
 
 type Db = Kysely<AppDatabase> | Transaction<AppDatabase>;
+
+/** A signed-in person. */
+export interface Caller {
+  userId: string;
+  email: string;
+  firstname: string;
+  lastname: string;
+  permissions: string[];
+}
 
 export async function findUserWithPermissions(db: Db, userId: string, now: number): Promise<Caller | undefined> {
   const rows = await db

@@ -4,9 +4,9 @@ import { requireInternalSecret } from "@anteroom/shared/runtime/private-calls";
 import { parseInvocation, parseStrictJson } from "@anteroom/shared/wire/invocation";
 import { isUserServerAction, readUserServerArguments, type UserServerAction } from "@anteroom/shared/wire/user-server";
 import { type Context, Hono } from "hono";
-import { userServerRules } from "../accounts/user-server.ts";
+import { readEmailRequest, takeMail } from "../callbacks/email.ts";
+import { userServerRules } from "../callbacks/user-server.ts";
 import type { AppContext } from "../context.ts";
-import { readEmailRequest, takeMail } from "../mail/intake.ts";
 import type { Commands } from "../operations/command.ts";
 import { limitBody, withErrors } from "./app.ts";
 

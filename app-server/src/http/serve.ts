@@ -3,13 +3,14 @@ import { type RateLimit, runInTurn, takingToken, tokensOfCaller } from "@anteroo
 import { currentRequest } from "@anteroom/shared/runtime/request-scope";
 import type { Context, Hono } from "hono";
 import { z } from "zod";
-import { requireFreshProof } from "../accounts/fresh-proof.ts";
-import { type Caller, findCaller } from "../accounts/session.ts";
-import type { Session } from "../auth-server.ts";
+import type { Caller } from "../accounts/store.ts";
+import type { Session } from "../auth-server/client.ts";
 import type { AppContext } from "../context.ts";
 import { type Outcome, type Refusal, type Refused, refusalOf, refuse, tooManyRequests } from "../outcome.ts";
 import { answerRefusal } from "./errors.ts";
+import { requireFreshProof } from "./fresh-proof.ts";
 import type { RouteErrors } from "./route-answers.ts";
+import { findCaller } from "./session.ts";
 
 /** What a route's handler is given. `caller` is who is signed in, on routes that ask for it. */
 export interface Call<Body, Query = unknown> {

@@ -1,6 +1,6 @@
 import type { ListedInboundMail, ListedMail, ListedSuppression } from "@anteroom/shared/wire/app";
 import { type Insertable, type Kysely, sql, type Transaction } from "kysely";
-import type { AppDatabase, InboundMailTable } from "../database.ts";
+import type { AppDatabase, InboundMailTable } from "../database/tables.ts";
 import type { MailType } from "./kinds.ts";
 import type { InboundOutcome, MailStatus } from "./statuses.ts";
 import { type DueRow, isSuppressed, type StoredMail, wake } from "./store.ts";

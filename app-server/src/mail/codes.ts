@@ -1,7 +1,7 @@
 import { equalInConstantTime } from "@anteroom/shared/runtime/crypto";
 import type { Kysely } from "kysely";
 import type { AppContext } from "../context.ts";
-import type { AppDatabase, TokenTable } from "../database.ts";
+import type { AppDatabase, TokenTable } from "../database/tables.ts";
 import { isIn } from "../registration/moves.ts";
 import { liveStates } from "../registration/states.ts";
 import type { MailType } from "./kinds.ts";

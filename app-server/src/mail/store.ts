@@ -1,5 +1,5 @@
 import { type Kysely, type Selectable, sql, type Transaction } from "kysely";
-import type { AppDatabase, MailTable, TokenTable } from "../database.ts";
+import type { AppDatabase, MailTable, TokenTable } from "../database/tables.ts";
 import { codeTypes } from "./kinds.ts";
 import type { DeliveryOutcome } from "./request.ts";
 

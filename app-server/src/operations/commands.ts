@@ -1,13 +1,13 @@
 import type { AdjustableClock } from "@anteroom/shared/runtime/clock";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import { z } from "zod";
-import { grantAdmin } from "../admins/rules.ts";
-import { createSetupLink } from "../admins/setup.ts";
-import { findAdministrator } from "../admins/store.ts";
+import { findAdministrator } from "../accounts/permission-store.ts";
+import * as mail from "../administration/mails.ts";
+import { grantAdmin } from "../administration/permissions.ts";
+import { createSetupLink } from "../administration/setup.ts";
 import type { AppContext } from "../context.ts";
 import { detailOf } from "../http/errors.ts";
 import { listMails } from "../mail/admin-store.ts";
-import * as mail from "../mail/rules.ts";
 import { mailStatuses } from "../mail/statuses.ts";
 import { codeOf, type Refusal } from "../outcome.ts";
 import * as decisions from "../registration/decisions.ts";

@@ -1,5 +1,5 @@
 import { type Kysely, sql, type Transaction } from "kysely";
-import type { AppDatabase } from "../database.ts";
+import type { AppDatabase } from "../database/tables.ts";
 import { isIn, move } from "./moves.ts";
 import { liveStates, type MoveName, transitions } from "./states.ts";
 

@@ -1,6 +1,6 @@
 import { type QueryCreator, type RawBuilder, sql } from "kysely";
-import { decidedColumns, noteDecision } from "../admins/log-store.ts";
-import type { AppDatabase } from "../database.ts";
+import { decidedColumns, noteDecision } from "../audit/log-store.ts";
+import type { AppDatabase } from "../database/tables.ts";
 import {
   endedStates,
   liveStates,

@@ -1,5 +1,5 @@
 import { type Kysely, sql, type Transaction } from "kysely";
-import type { AppDatabase } from "../database.ts";
+import type { AppDatabase } from "../database/tables.ts";
 import { openingLease } from "../policy/timing.ts";
 import { isLive, move, moveAndNote, movedColumns, moveIf, noteMove } from "./moves.ts";
 

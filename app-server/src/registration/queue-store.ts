@@ -5,8 +5,8 @@ import type {
   QueuedRegistration,
 } from "@anteroom/shared/wire/app";
 import { type Kysely, sql } from "kysely";
-import { nameOfUser } from "../admins/log-store.ts";
-import type { AppDatabase } from "../database.ts";
+import { nameOfUser } from "../audit/log-store.ts";
+import type { AppDatabase } from "../database/tables.ts";
 import type { Language } from "../languages.ts";
 import { newestMail } from "../mail/newest.ts";
 import { isIn } from "./moves.ts";

@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { readPreferredLanguage } from "../accounts/language.ts";
 import { answerOutcome, answerRefusal, answerValues } from "../http/errors.ts";
 import {
   addressField,
@@ -14,6 +13,7 @@ import {
   requestKeyField,
   searchField,
 } from "../http/fields.ts";
+import { readPreferredLanguage } from "../http/language.ts";
 import { defineRoute, noBody, type Route } from "../http/serve.ts";
 import { limits } from "../limits.ts";
 import * as decisions from "./decisions.ts";

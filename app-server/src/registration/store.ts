@@ -1,7 +1,7 @@
 import type { ListedRegistration } from "@anteroom/shared/wire/app";
 import { type Kysely, sql, type Transaction } from "kysely";
-import { findAcceptance, nameOfUser } from "../admins/log-store.ts";
-import type { AppDatabase, RegistrationStateTable } from "../database.ts";
+import { findAcceptance, nameOfUser } from "../audit/log-store.ts";
+import type { AppDatabase, RegistrationStateTable } from "../database/tables.ts";
 import type { Language } from "../languages.ts";
 import { newestMail } from "../mail/newest.ts";
 import { hasEnded, isIn, isLive, move, moveAndNote } from "./moves.ts";

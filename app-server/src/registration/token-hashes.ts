@@ -1,6 +1,6 @@
 import { type Kysely, sql } from "kysely";
-import type { AppDatabase } from "../database.ts";
-import type { Handles } from "./handles.ts";
+import type { AppDatabase } from "../database/tables.ts";
+import type { Handles } from "../handles.ts";
 
 /** Rows changed in one statement. */
 const batch = 1_000;

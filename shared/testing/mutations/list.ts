@@ -374,10 +374,10 @@ export const mutations: readonly Mutation[] = [
     ["expiry", `sql\`created_at <= \${oldestSession}\``, `sql\`created_at < \${oldestSession - 600}\``],
     ["expiry", `sql\`last_active_at <= \${oldestUse}\``, `sql\`last_active_at < \${oldestUse - 600}\``],
   ]),
-  ...auth("app.ts", "http", [
+  ...auth("http/app.ts", "http", [
     ["permission", "app.use(requireInternalSecret(context.settings.internalSecrets, context.events));", ""],
   ]),
-  ...auth("invoke.ts", "http", [
+  ...auth("http/invoke.ts", "http", [
     ["permission", "!Object.hasOwn(privateActions, action)", "action.length > 0"],
     [
       "permission",
@@ -386,7 +386,7 @@ export const mutations: readonly Mutation[] = [
       "flows/differences",
     ],
   ]),
-  ...auth("local-users.ts", "flows/every-code#sessions", [["once", `.where(counter, "=", expected)`, ""]]),
+  ...auth("users/local-users.ts", "flows/every-code#sessions", [["once", `.where(counter, "=", expected)`, ""]]),
   ...shared("runtime/rate-limits.ts", "shared/test/rate-limits", [
     [
       "limit",
@@ -447,7 +447,7 @@ export const mutations: readonly Mutation[] = [
       "people#S-F11: the next holder",
     ],
   ]),
-  ...app("accounts/user-server.ts", "activation#D-46: who was not accepted", [
+  ...app("callbacks/user-server.ts", "activation#D-46: who was not accepted", [
     ["permission", `if (!registration.mayActivate) return { ok: false, error: "user_not_accepted" };`, ""],
     [
       "permission",
@@ -455,7 +455,7 @@ export const mutations: readonly Mutation[] = [
       `if (!registration) return { ok: false, error: "user_not_accepted" };`,
     ],
   ]),
-  ...app("accounts/user-server.ts", "code-guesses", [
+  ...app("callbacks/user-server.ts", "code-guesses", [
     ["expiry", "endsSessions: !(await authServer.endsSessionsItself())", "endsSessions: false"],
   ]),
   ...app("accounts/link-store.ts", "password-links", [
@@ -522,7 +522,7 @@ export const mutations: readonly Mutation[] = [
     ["limit", `return refusal?.reason === "rate_limited" ? undefined : refusal;`, "return refusal;", "known-devices"],
     ["limit", "showCode(context, link, code, causedByLink)", "showCode(context, link, code)", "known-devices"],
   ]),
-  ...app("admins/people-rules.ts", "administration", [
+  ...app("administration/people-rules.ts", "administration", [
     [
       "permission",
       `if (!administrators.includes(actor)) return refuse("missing_permission");`,
@@ -537,7 +537,7 @@ export const mutations: readonly Mutation[] = [
       "administration#R37, R39",
     ],
   ]),
-  ...app("admins/people-store.ts", "administration", [
+  ...app("administration/people-store.ts", "administration", [
     [
       "ownership",
       `.set({ disabled, disabled_counter: sql\`disabled_counter + 1\` })\n    .where("id", "=", userId)`,
@@ -557,13 +557,15 @@ export const mutations: readonly Mutation[] = [
       "administrators#D-11: permissions come and go",
     ],
   ]),
-  ...app("admins/store.ts", "administrators#D-11: permissions come and go", [
+  ...app("administration/setup-store.ts", "administrators#D-11: permissions come and go", [
     [
       "expiry",
       `.where("token_hash", "=", tokenHash)\n    .where("expires_at", ">", now)`,
       `.where("token_hash", "=", tokenHash)`,
       "administrators#D-59: a link is good for one hour",
     ],
+  ]),
+  ...app("accounts/permission-store.ts", "administrators#D-11: permissions come and go", [
     [
       "permission",
       `.where("user_id", "=", userId)\n    .where("permission", "=", permission)`,
@@ -575,7 +577,7 @@ export const mutations: readonly Mutation[] = [
       `.where("permission", "=", permission)`,
     ],
   ]),
-  ...app("admins/rules.ts", "administrators", [
+  ...app("administration/permissions.ts", "administrators", [
     [
       "permission",
       `if (change.permission === "admin") return refuse("admin_not_grantable", { members: adminIsSeparate });`,
@@ -630,7 +632,7 @@ export const mutations: readonly Mutation[] = [
       "mail-notices#M-15: forged",
     ],
   ]),
-  ...app("registration/code-guesses.ts", "code-guesses", [
+  ...app("code-guesses.ts", "code-guesses", [
     ["limit", "!(await runInTurn(db, [...guesses", "!(await runInTurn(db, [...guesses.slice(2)"],
     ["once", "await forgettingGuesses(db, guesses).execute();", "", "code-guesses#R10, S-F3"],
     ["caller", `currentRequest()?.caller ?? ""`, `"everybody"`],
@@ -720,7 +722,7 @@ export const mutations: readonly Mutation[] = [
     ],
     ["expiry", `expire: { from: ["REQUESTED", "ACCEPTED"]`, `expire: { from: ["REQUESTED"]`, "expiry"],
   ]),
-  ...app("admins/oversight-routes.ts", "administrators#D-11: every administrator's route", [
+  ...app("administration/oversight-routes.ts", "administrators#D-11: every administrator's route", [
     [
       "permission",
       `path: "/admin/decide_many/",
@@ -731,7 +733,7 @@ export const mutations: readonly Mutation[] = [
     access: "user"`,
     ],
   ]),
-  ...app("mail/routes.ts", "administrators#D-11: every administrator's route", [
+  ...app("administration/mail-routes.ts", "administrators#D-11: every administrator's route", [
     [
       "permission",
       `path: "/admin/mails/clear_address/",
@@ -742,10 +744,10 @@ export const mutations: readonly Mutation[] = [
     access: "user"`,
     ],
   ]),
-  ...app("admins/people-routes.ts", "fresh-proof", [
+  ...app("administration/people-routes.ts", "fresh-proof", [
     ["proof", "decide: rules.enableUser,\n    needsProof: true,", "decide: rules.enableUser,"],
   ]),
-  ...app("admins/oversight-routes.ts", "fresh-proof", [
+  ...app("administration/oversight-routes.ts", "fresh-proof", [
     ["proof", "needsProof: true,\n    maxBody: 320 * 1024,", "maxBody: 320 * 1024,"],
   ]),
   ...app("registration/routes.ts", "fresh-proof", [
@@ -763,7 +765,7 @@ export const mutations: readonly Mutation[] = [
     access: "user"`,
     ],
   ]),
-  ...auth("caller.ts", "flows/guesses#R10: a device is known to its own users only", [
+  ...auth("http/caller.ts", "flows/guesses#R10: a device is known to its own users only", [
     ["caller", `users?.split(",").includes(\`\${id}@\${passwordHashCounter}\`) ? device : undefined`, "device"],
     [
       "expiry",
@@ -780,7 +782,7 @@ export const mutations: readonly Mutation[] = [
       "flows/limits#S-F1, S-17: nobody can say",
     ],
   ]),
-  ...auth("guesses.ts", "flows/guesses", [
+  ...auth("limits/guesses.ts", "flows/guesses", [
     [
       "limit",
       "guesses: [...guessesOfCaller(guessLimits.passwordByCaller, userId, who), everybodys]",
@@ -896,7 +898,7 @@ export const mutations: readonly Mutation[] = [
       `.deleteFrom("guesses")\n    .where((eb) =>`,
     ],
   ]),
-  ...app("accounts/device.ts", "known-devices#S-F2: a device is known for half a year", [
+  ...app("http/device.ts", "known-devices#S-F2: a device is known for half a year", [
     ["expiry", 'Number(entry.split("@")[2]) < lifetime', 'Number(entry.split("@")[2]) <= lifetime'],
     ["limit", "const mostUsers = 5;", "const mostUsers = 6;"],
     [
@@ -906,7 +908,7 @@ export const mutations: readonly Mutation[] = [
       "known-devices#S-F2, R10, G8",
     ],
   ]),
-  ...auth("mail-limits.ts", "flows/limits#S-F1, S-18: five mails", [
+  ...auth("limits/mail-limits.ts", "flows/limits#S-F1, S-18: five mails", [
     ["limit", `[{ limit: own, key: \`\${address} \${caller.key()}\` }, shared]`, "[shared]"],
     ["ownership", `key: \`\${address} \${caller.key()}\``, "key: caller.key()"],
     ["caller", `key: \`\${address} \${caller.key()}\``, "key: address"],
@@ -923,7 +925,7 @@ export const mutations: readonly Mutation[] = [
       "flows/guesses#S-17: ten resets",
     ],
   ]),
-  ...auth("hash-queue.ts", "overload#S-F3: a flood", [
+  ...auth("passwords/hash-queue.ts", "overload#S-F3: a flood", [
     ["limit", "own >= mostOfOne", "own > mostOfOne"],
     [
       "caller",
@@ -934,7 +936,7 @@ export const mutations: readonly Mutation[] = [
     ["limit", "places += ofTheLine;", "places += 1;", "overload#S-F3: when many addresses"],
     ["limit", "places < ofTheLine", "places + 1 < ofTheLine", "overload#S-F3: when many addresses"],
   ]),
-  ...auth("limits.ts", "flows/guesses", [
+  ...auth("limits/limits.ts", "flows/guesses", [
     [
       "limit",
       `kind: "passwords_by_caller",\n    capacity: 25`,
@@ -1085,7 +1087,7 @@ export const mutations: readonly Mutation[] = [
       "email-change#S-18: the sixth guess",
     ],
   ]),
-  ...app("accounts/fresh-proof.ts", "fresh-proof#S-F15: after 15 minutes", [
+  ...app("http/fresh-proof.ts", "fresh-proof#S-F15: after 15 minutes", [
     ["expiry", "now - createdAt < proofLasts", "now - createdAt < 2 * proofLasts"],
     ["expiry", "if (!(now - shownAt < proofLasts)) return false;", ""],
     ["expiry", "now - shownAt < proofLasts", "now - shownAt < 2 * proofLasts"],
@@ -1093,7 +1095,7 @@ export const mutations: readonly Mutation[] = [
     ["proof", "if (!refusal) writeProof(", "writeProof("],
     ["proof", `isFresh(http, app, session, now) ? undefined : refusalOf("password_needed")`, "undefined"],
   ]),
-  ...app("registration/handles.ts", "fresh-proof#S-F15: after 15 minutes", [
+  ...app("handles.ts", "fresh-proof#S-F15: after 15 minutes", [
     ["ownership", `hmacSha256(proofKey, \`\${sessionId}\\0\${at}\`)`, `hmacSha256(proofKey, \`\${at}\`)`],
     ["expiry", `hmacSha256(proofKey, \`\${sessionId}\\0\${at}\`)`, "hmacSha256(proofKey, sessionId)"],
   ]),

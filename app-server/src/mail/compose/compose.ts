@@ -1,4 +1,4 @@
-import type { Handles } from "../../registration/handles.ts";
+import type { Handles } from "../../handles.ts";
 import type { Settings } from "../../settings.ts";
 import { oneLine } from "../../text.ts";
 import { isSwitchable, mailKinds } from "../kinds.ts";

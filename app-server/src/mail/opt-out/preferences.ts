@@ -1,5 +1,5 @@
 import { type Kysely, sql, type Transaction } from "kysely";
-import type { AppDatabase } from "../../database.ts";
+import type { AppDatabase } from "../../database/tables.ts";
 import type { Language } from "../../languages.ts";
 import { mailKinds, type SwitchableMailType, switchableMailTypes } from "../kinds.ts";
 

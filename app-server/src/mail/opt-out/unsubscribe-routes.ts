@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import { z } from "zod";
-import { readPreferredLanguage } from "../../accounts/language.ts";
 import { answerRefusal } from "../../http/errors.ts";
+import { readPreferredLanguage } from "../../http/language.ts";
 import { type Call, defineRoute, noBody, type Route } from "../../http/serve.ts";
 import { refusalOf } from "../../outcome.ts";
 import { findPreferences, storeMailPreference } from "./preferences.ts";

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { SMTPServer, type SMTPServerOptions } from "smtp-server";
+import { recordReport } from "../../administration/mails.ts";
 import type { AppContext } from "../../context.ts";
-import { recordReport } from "../rules.ts";
 import { readReport } from "./delivery-report.ts";
 import { createReturnPaths } from "./return-path.ts";
 

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from "kysely";
-import type { AppDatabase } from "../../database.ts";
+import type { AppDatabase } from "../../database/tables.ts";
 
 /** How many a minute may go out. */
 export interface Pace {

@@ -4,12 +4,12 @@ import type { Selectable, Transaction } from "kysely";
 import { eraseUser } from "../accounts/deletion.ts";
 import { sendPasswordLink } from "../accounts/password-links.ts";
 import { findUser, listAdministratorAddresses, lockAdministrators, lockUser } from "../accounts/store.ts";
+import { logDecision } from "../audit/log-store.ts";
 import type { AppContext } from "../context.ts";
-import type { AppDatabase, UserTable } from "../database.ts";
+import type { AppDatabase, UserTable } from "../database/tables.ts";
 import { type Outcome, type Refusal, refusalOf, refuse, refuseWith } from "../outcome.ts";
 import type { Decided } from "../registration/decisions.ts";
 import { eventsOfDecisions } from "../security-events.ts";
-import { logDecision } from "./log-store.ts";
 import * as store from "./people-store.ts";
 
 /** What administrators do to accounts. */

@@ -1,7 +1,7 @@
 import type { AppErrorCode, FailedBatchItem, ListedBatch } from "@anteroom/shared/wire/app";
 import { type Kysely, type SelectQueryBuilder, sql, type Transaction } from "kysely";
-import type { AppDatabase, BatchTable } from "../database.ts";
-import { nameOfUser } from "./log-store.ts";
+import { nameOfUser } from "../audit/log-store.ts";
+import type { AppDatabase, BatchTable } from "../database/tables.ts";
 
 type Db = Kysely<AppDatabase> | Transaction<AppDatabase>;
 

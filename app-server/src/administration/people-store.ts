@@ -1,6 +1,6 @@
 import type { ListedPerson } from "@anteroom/shared/wire/app";
 import { type Kysely, sql, type Transaction } from "kysely";
-import type { AppDatabase } from "../database.ts";
+import type { AppDatabase } from "../database/tables.ts";
 import { newestMail } from "../mail/newest.ts";
 import { hasEnded, isLive } from "../registration/moves.ts";
 import { searched } from "../registration/queue-store.ts";

@@ -1,18 +1,10 @@
 import { noteSubject } from "@anteroom/shared/runtime/request-scope";
 import type { Context } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
-import type { Session } from "../auth-server.ts";
+import { type Caller, findUserWithPermissions } from "../accounts/store.ts";
+import { endLeftSession } from "../auth-server/as-visitor.ts";
+import type { Session } from "../auth-server/client.ts";
 import type { AppContext } from "../context.ts";
-import { findUserWithPermissions } from "./store.ts";
-
-/** A signed-in person. */
-export interface Caller {
-  userId: string;
-  email: string;
-  firstname: string;
-  lastname: string;
-  permissions: string[];
-}
 
 export type FoundCaller =
   | { status: "none" }
@@ -24,6 +16,11 @@ const cookieName = "session";
 
 export function readSessionCookie(http: Context): string | undefined {
   return getCookie(http, cookieName, "host");
+}
+
+/** Of the session in a visitor's cookie; empty when there is none. */
+export function sessionTokenOf(http: Context): string {
+  return readSessionCookie(http) ?? "";
 }
 
 /** How long a browser keeps the cookie of a session without an end of its own. */
@@ -44,6 +41,18 @@ export function writeSessionCookie(http: Context, sessionToken: string, secondsL
 
 export function clearSessionCookie(http: Context): void {
   deleteCookie(http, cookieName, { prefix: "host", path: "/", secure: true, httpOnly: true, sameSite: "Lax" });
+}
+
+/** Keeps a new session in the cookie; what this browser was signed in with before ends (R24). */
+export async function replaceSession(
+  http: Context,
+  app: AppContext,
+  token: string,
+  { expires_at: expiresAt }: { expires_at: number | null },
+): Promise<void> {
+  const before = readSessionCookie(http);
+  writeSessionCookie(http, token, expiresAt === null ? undefined : expiresAt - app.clock.now());
+  if (before !== undefined && before !== token) await endLeftSession(app, before);
 }
 
 /** Who calls, by their cookie. A cookie that is no longer good is cleared. One hop and one query; nothing is cached. */

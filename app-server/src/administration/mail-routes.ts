@@ -3,10 +3,10 @@ import { z } from "zod";
 import { answerOutcome, answerRefusal } from "../http/errors.ts";
 import { addressField, handleField } from "../http/fields.ts";
 import { defineRoute, noBody, type Route } from "../http/serve.ts";
+import * as store from "../mail/admin-store.ts";
+import { mailStatuses } from "../mail/statuses.ts";
 import { refusalOf } from "../outcome.ts";
-import * as store from "./admin-store.ts";
-import * as rules from "./rules.ts";
-import { mailStatuses } from "./statuses.ts";
+import * as rules from "./mails.ts";
 
 const mostListed = 1_000;
 

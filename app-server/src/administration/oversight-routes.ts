@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { listDecisions } from "../audit/log-store.ts";
 import { answerRefusal } from "../http/errors.ts";
 import {
   addressField,
@@ -11,10 +12,9 @@ import {
 } from "../http/fields.ts";
 import { defineRoute, noBody, type Route } from "../http/serve.ts";
 import { refusalOf } from "../outcome.ts";
+import { findBatch, listBatches } from "../registration/batch-store.ts";
+import { requestBatch } from "../registration/batches.ts";
 import { toPattern } from "../registration/queue-store.ts";
-import { findBatch, listBatches } from "./batch-store.ts";
-import { requestBatch } from "./batches.ts";
-import { listDecisions } from "./log-store.ts";
 import { readOverview } from "./overview-store.ts";
 import { previewed, previewMail } from "./preview.ts";
 

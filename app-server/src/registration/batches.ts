@@ -2,11 +2,11 @@ import { randomId } from "@anteroom/shared/runtime/crypto";
 import type { AppErrorCode } from "@anteroom/shared/wire/app";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import { listAdministrators } from "../accounts/store.ts";
+import { hasDecided } from "../audit/log-store.ts";
 import type { AppContext } from "../context.ts";
 import { codeOf, type Refusal, refusalOf } from "../outcome.ts";
-import { acceptRegistration, rejectRegistration } from "../registration/decisions.ts";
 import * as store from "./batch-store.ts";
-import { hasDecided } from "./log-store.ts";
+import { acceptRegistration, rejectRegistration } from "./decisions.ts";
 
 /**
  * Many decisions in one action. They are rows first, and every app server works them off a few at a time

@@ -2,15 +2,15 @@ import { randomId, sha256 } from "@anteroom/shared/runtime/crypto";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Transaction } from "kysely";
 import { findUser, listAdministrators } from "../accounts/store.ts";
+import { logDecision } from "../audit/log-store.ts";
 import type { AppContext } from "../context.ts";
-import type { AppDatabase } from "../database.ts";
+import type { AppDatabase } from "../database/tables.ts";
 import { type Outcome, type Refusal, refusalOf, refuseWith } from "../outcome.ts";
 import { replaceLiveRegistration } from "../registration/ending-store.ts";
 import { renewOpening } from "../registration/opening.ts";
 import type { RegistrationRequest } from "../registration/rules.ts";
 import * as registrations from "../registration/store.ts";
-import { logDecision } from "./log-store.ts";
-import * as store from "./store.ts";
+import * as store from "./setup-store.ts";
 
 /**
  * A link that makes its holder an administrator, once. It opens an approved registration that carries the permission

@@ -1,10 +1,11 @@
 import { equalInConstantTime } from "@anteroom/shared/runtime/crypto";
 import type { Context } from "hono";
 import { getCookie, setCookie } from "hono/cookie";
-import type { Session } from "../auth-server.ts";
+import { checkPassword, sessionIdOf } from "../auth-server/as-visitor.ts";
+import type { Session } from "../auth-server/client.ts";
 import type { AppContext } from "../context.ts";
 import { type Refusal, refusalOf } from "../outcome.ts";
-import { checkPassword, sessionIdOf, sessionTokenOf } from "./on-behalf.ts";
+import { sessionTokenOf } from "./session.ts";
 
 /** Seconds for which a password that was shown stands for what destroys, grants or hides something. */
 const proofLasts = 900;

@@ -1,11 +1,12 @@
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Selectable } from "kysely";
+import * as store from "../accounts/permission-store.ts";
 import { findUser } from "../accounts/store.ts";
+import { logDecision } from "../audit/log-store.ts";
 import type { AppContext } from "../context.ts";
-import type { UserTable } from "../database.ts";
+import type { UserTable } from "../database/tables.ts";
 import { type Outcome, type Refusal, refusalOf, refuse } from "../outcome.ts";
-import { logDecision } from "./log-store.ts";
-import * as store from "./store.ts";
+import { endSetupLinks } from "./setup-store.ts";
 
 export interface PermissionChange {
   userId: string;
@@ -80,7 +81,7 @@ export async function grantAdmin(context: AppContext, address: string): Promise<
       now,
       expiresAt: null,
     });
-    await store.endSetupLinks(trx);
+    await endSetupLinks(trx);
     await logDecision(trx, { ...by, subject: user.email_norm, userId: user.id });
   });
   context.events.record("authz_change", { user: user.id, by: "cli", action: by.action, outcome: by.detail });

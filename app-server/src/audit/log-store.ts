@@ -1,6 +1,6 @@
 import type { DecisionAction, LoggedDecision } from "@anteroom/shared/wire/app";
 import { type Kysely, type RawBuilder, sql, type Transaction } from "kysely";
-import type { AppDatabase } from "../database.ts";
+import type { AppDatabase } from "../database/tables.ts";
 
 /** The log of decisions. Its entries are written in the transaction, or the statement, of what they record. */
 

@@ -4,8 +4,8 @@ import { encodeBase64urlNoPadding } from "@oslojs/encoding";
 import type { Context } from "hono";
 import { setCookie } from "hono/cookie";
 import { parse } from "hono/utils/cookie";
+import { findUser } from "../accounts/store.ts";
 import type { AppContext } from "../context.ts";
-import { findUser } from "./store.ts";
 
 /**
  * Known devices: a signed cookie says for whom a right password was shown in this browser, which password that was and

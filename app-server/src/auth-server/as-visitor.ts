@@ -1,16 +1,9 @@
 import type { Cause } from "@anteroom/shared/runtime/private-calls";
 import type { AuthAction } from "@anteroom/shared/wire/faroe";
-import type { Context } from "hono";
 import type { AppContext } from "../context.ts";
 import { type Refusal, type Refused, refusalOf, refuseWith, tooManyRequests } from "../outcome.ts";
-import { readSessionCookie, writeSessionCookie } from "./session.ts";
 
 export type Step = { ok: true; values: Record<string, unknown> } | { ok: false; error: string };
-
-/** Of the session in a visitor's cookie; empty when there is none. */
-export function sessionTokenOf(http: Context): string {
-  return readSessionCookie(http) ?? "";
-}
 
 /** One action. `busy`: the auth server has more passwords to hash than it takes on. `not_taken`: it does not know it. */
 export async function takeStep(
@@ -77,18 +70,6 @@ export async function endLeftSession({ authServer, log }: AppContext, sessionTok
   await authServer.deleteSession(sessionToken).catch((error: unknown) => {
     log.warn({ err: error }, "a session that was left could not be ended; it ends by itself");
   });
-}
-
-/** Keeps a new session in the cookie; what this browser was signed in with before ends (R24). */
-export async function replaceSession(
-  http: Context,
-  app: AppContext,
-  token: string,
-  { expires_at: expiresAt }: { expires_at: number | null },
-): Promise<void> {
-  const before = readSessionCookie(http);
-  writeSessionCookie(http, token, expiresAt === null ? undefined : expiresAt - app.clock.now());
-  if (before !== undefined && before !== token) await endLeftSession(app, before);
 }
 
 /** What the auth server and its clients know a session by; the other half of the token is the secret. */

@@ -7,9 +7,9 @@ import {
 } from "@anteroom/shared/runtime/guesses";
 import { returnTokens, runInTurn, type Token, takingToken } from "@anteroom/shared/runtime/rate-limits";
 import { currentRequest } from "@anteroom/shared/runtime/request-scope";
-import type { AppContext } from "../context.ts";
-import { codesWithoutCallers, guessLimits, limits } from "../limits.ts";
-import { type Refusal, tooManyRequests } from "../outcome.ts";
+import type { AppContext } from "./context.ts";
+import { codesWithoutCallers, guessLimits, limits } from "./limits.ts";
+import { type Refusal, tooManyRequests } from "./outcome.ts";
 
 export type Guess<T> = { is: "right"; value: T } | { is: "wrong" } | { is: "refused"; refusal: Refusal };
 

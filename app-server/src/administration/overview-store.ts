@@ -1,6 +1,6 @@
 import type { MailState, Overview } from "@anteroom/shared/wire/app";
 import { type Kysely, sql } from "kysely";
-import type { AppDatabase } from "../database.ts";
+import type { AppDatabase } from "../database/tables.ts";
 import { mailStatuses } from "../mail/statuses.ts";
 import { isIn } from "../registration/moves.ts";
 import { endedStates, liveStates, waitingStates } from "../registration/states.ts";

@@ -3,15 +3,16 @@ import { isUniqueViolation } from "@anteroom/shared/runtime/database";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { User, UserServerAction, UserServerArguments, UserServerResult } from "@anteroom/shared/wire/user-server";
 import type { Selectable } from "kysely";
-import { endSetupLinks, grantPermission } from "../admins/store.ts";
+import { removeUser } from "../accounts/deletion.ts";
+import { grantPermission } from "../accounts/permission-store.ts";
+import * as store from "../accounts/store.ts";
+import { endSetupLinks } from "../administration/setup-store.ts";
 import type { AppContext } from "../context.ts";
-import type { UserTable } from "../database.ts";
+import type { UserTable } from "../database/tables.ts";
 import { deleteCode } from "../mail/codes.ts";
 import { endForAccount, endSignupOf } from "../registration/ending.ts";
 import { deleteRegistration } from "../registration/ending-store.ts";
 import { lockByEmail } from "../registration/store.ts";
-import { removeUser } from "./deletion.ts";
-import * as store from "./store.ts";
 
 type Rules = {
   [A in UserServerAction]: (context: AppContext, args: UserServerArguments<A>) => Promise<UserServerResult<A>>;

@@ -3,8 +3,8 @@ import { parseArgs } from "node:util";
 import { CallFailed, createPeer } from "@anteroom/shared/runtime/private-calls";
 import { defaultPrivateHost } from "@anteroom/shared/runtime/settings";
 import type { ListedMail } from "@anteroom/shared/wire/app";
-import { type Language, languages } from "./languages.ts";
-import { mailStatuses } from "./mail/statuses.ts";
+import { type Language, languages } from "../languages.ts";
+import { mailStatuses } from "../mail/statuses.ts";
 
 const usage = `Usage: npm run admin -- COMMAND [ADDRESS]
 
@@ -154,7 +154,7 @@ function inWords(time: number): string {
 }
 
 async function checkOwnTemplates(): Promise<string[]> {
-  const { checkTemplates } = await import("./mail/compose/check-templates.ts");
+  const { checkTemplates } = await import("../mail/compose/check-templates.ts");
   const { BACKEND_TEMPLATES_DIR, BACKEND_LANGUAGE } = process.env;
   const isLanguage = (text: string | undefined): text is Language => languages.some((language) => language === text);
   const language = isLanguage(BACKEND_LANGUAGE) ? BACKEND_LANGUAGE : "en";

@@ -5,10 +5,10 @@ import { takeLink } from "../accounts/link-store.ts";
 import { oweLink } from "../accounts/owed-links.ts";
 import { findUser } from "../accounts/store.ts";
 import type { AppContext } from "../context.ts";
-import type { AppDatabase } from "../database.ts";
+import type { AppDatabase } from "../database/tables.ts";
+import { isSwitchable, mailKinds } from "../mail/kinds.ts";
+import { isSwitchedOff } from "../mail/opt-out/preferences.ts";
 import { markMailed } from "../registration/opening-store.ts";
-import { isSwitchable, mailKinds } from "./kinds.ts";
-import { isSwitchedOff } from "./opt-out/preferences.ts";
 
 /** Reads the body of `POST /email`. Texts and a time; unknown members are ignored. */
 export function readEmailRequest(body: unknown): EmailRequest | string {

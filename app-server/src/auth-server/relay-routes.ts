@@ -3,12 +3,12 @@ import { textArguments } from "@anteroom/shared/wire/invocation";
 import type { Context } from "hono";
 import { z } from "zod";
 import type { AppContext } from "../context.ts";
+import { rememberDevice } from "../http/device.ts";
 import { answerRefusal } from "../http/errors.ts";
 import { type Call, defineRoute } from "../http/serve.ts";
+import { clearSessionCookie, findCaller, readSessionCookie, replaceSession } from "../http/session.ts";
 import { refusalOf } from "../outcome.ts";
-import { rememberDevice } from "./device.ts";
-import { endLeftSession, replaceSession } from "./on-behalf.ts";
-import { clearSessionCookie, findCaller, readSessionCookie } from "./session.ts";
+import { endLeftSession } from "./as-visitor.ts";
 
 /**
  * Approval comes before a sign-up, and siblings are the app server's own business. Changes of address and the end of other

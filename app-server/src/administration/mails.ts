@@ -1,18 +1,18 @@
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Transaction } from "kysely";
-import { logDecision } from "../admins/log-store.ts";
+import { logDecision } from "../audit/log-store.ts";
 import type { AppContext } from "../context.ts";
-import type { AppDatabase } from "../database.ts";
+import type { AppDatabase } from "../database/tables.ts";
+import * as store from "../mail/admin-store.ts";
+import { mailKinds } from "../mail/kinds.ts";
+import type { InboundReport } from "../mail/return/delivery-report.ts";
+import { tryFor } from "../mail/send/schedule.ts";
+import type { InboundKind, InboundOutcome } from "../mail/statuses.ts";
+import { countBounce, type StoredMail } from "../mail/store.ts";
 import { codeOf, type Refused, refuse } from "../outcome.ts";
 import { type Decided, resendSignupEmail } from "../registration/decisions.ts";
 import { sendCode } from "../registration/opening.ts";
 import { oneLine } from "../text.ts";
-import * as store from "./admin-store.ts";
-import { mailKinds } from "./kinds.ts";
-import type { InboundReport } from "./return/delivery-report.ts";
-import { tryFor } from "./send/schedule.ts";
-import type { InboundKind, InboundOutcome } from "./statuses.ts";
-import { countBounce, type StoredMail } from "./store.ts";
 
 /** What an administrator may do about mails, and what happens when one comes back. */
 

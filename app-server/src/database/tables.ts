@@ -2,10 +2,10 @@ import type { GuessesTable } from "@anteroom/shared/runtime/guesses";
 import type { RateLimitTable } from "@anteroom/shared/runtime/rate-limits";
 import type { AppErrorCode, DecisionAction } from "@anteroom/shared/wire/app";
 import type { Generated, GeneratedAlways, JSONColumnType } from "kysely";
-import type { Language } from "./languages.ts";
-import type { MailType, SwitchableMailType } from "./mail/kinds.ts";
-import type { InboundKind, InboundOutcome, MailStatus } from "./mail/statuses.ts";
-import type { RegistrationState } from "./registration/states.ts";
+import type { Language } from "../languages.ts";
+import type { MailType, SwitchableMailType } from "../mail/kinds.ts";
+import type { InboundKind, InboundOutcome, MailStatus } from "../mail/statuses.ts";
+import type { RegistrationState } from "../registration/states.ts";
 
 /** All times are unix seconds. Table names are those of the source document. */
 export interface AppDatabase {

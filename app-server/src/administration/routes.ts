@@ -1,12 +1,12 @@
 import { z } from "zod";
-import { readPreferredLanguage } from "../accounts/language.ts";
 import { answerDone, answerRefusal } from "../http/errors.ts";
 import { handleField, nameField, newAddressField, permissionField, proofField } from "../http/fields.ts";
+import { readPreferredLanguage } from "../http/language.ts";
 import { type Call, defineRoute, type Route } from "../http/serve.ts";
 import { limits } from "../limits.ts";
 import { oversightRoutes } from "./oversight-routes.ts";
 import { peopleRoutes } from "./people-routes.ts";
-import { addPermission, type PermissionChange, removePermission } from "./rules.ts";
+import { addPermission, type PermissionChange, removePermission } from "./permissions.ts";
 import { setUpAdministrator } from "./setup.ts";
 
 const permissionBody = z.object({ user_id: handleField, permission: permissionField, ...proofField });

@@ -1,6 +1,7 @@
 import { privateActions } from "@anteroom/shared/wire/faroe";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type ProxiedStack, startProxiedStack } from "./support/proxied-stack.ts";
+import { waitUntil } from "./support/wait.ts";
 import { createWalk, goodPassword, type Walk } from "./support/walk.ts";
 
 /** A stranger and an owner at different addresses, told apart by what the proxy on this machine forwards. */
@@ -86,7 +87,10 @@ test("acc F22: however often the page was loaded without the code, it asks for t
 test("S-F14, R12: a mailed code is guessed at five times, also after its owner has shown it", async () => {
   await walk.activate("forgetful@example.com");
   await stack.client.app.post("/account/request_password_link", { email: "forgetful@example.com" }, owner);
-  const mail = (await walk.mailsTo("forgetful@example.com")).findLast(({ type }) => type === "password_reset");
+  const mail = await waitUntil(
+    async () => (await walk.mailsTo("forgetful@example.com")).findLast(({ type }) => type === "password_reset"),
+    (found) => found !== undefined,
+  );
   const token = new URL(mail?.link ?? "").searchParams.get("token");
   const choose = (code: string, password: string, from: Record<string, string>) =>
     stack.client.app.post("/account/use_password_link", { token, code, password }, from);

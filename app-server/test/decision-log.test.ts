@@ -171,6 +171,11 @@ test("S-43, R41: the log is only added to; the database refuses everything else 
 });
 
 test("the log is read in pages, newest first, and searched by who decided and about whom", async () => {
+  for (let index = 0; index < 12; index++) {
+    const email = `paged${index}@example.com`;
+    await client.register(email);
+    await (index === 0 ? client.command("app", "reject", { email }) : post("reject_user", { email }));
+  }
   const all = (await read("?limit=200")).rows;
   expect(all.map(({ id }) => id)).toEqual(all.map(({ id }) => id).toSorted((one, other) => other - one));
   const paged: LoggedDecision[] = [];
@@ -181,15 +186,18 @@ test("the log is read in pages, newest first, and searched by who decided and ab
   }
   expect(paged).toEqual(all);
   expect((await read("?search=test%20admin")).rows.length).toBeGreaterThan(10);
-  expect((await read("?search=cli")).rows.every(({ actor }) => actor === "cli")).toBe(true);
+  const byCommand = (await read("?search=cli")).rows.map(({ actor }) => actor);
+  expect(new Set(byCommand)).toEqual(new Set(["cli"]));
   expect((await client.app.get("/admin/decisions/?after=x", walk.admin)).status).toBe(422);
 });
 
 test("reset under TEST_MODE empties the log and the batches", async () => {
   await post("decide_many", { decision: "accept", emails: ["nobody@example.com"] });
-  expect((await client.command("app", "reset")).success).toBe(true);
+  for (const server of ["app", "auth"] as const)
+    expect((await client.command(server, "reset")).success).toBe(true);
   const [row] = await stack.sql`select (select count(*) from decisions)::int as decisions,
     (select count(*) from batches)::int as batches, (select count(*) from batch_items)::int as items`;
   expect(row).toEqual({ decisions: 0, batches: 0, items: 0 });
   await expect(stack.sql`truncate decisions`).rejects.toThrow(/only added to/);
+  walk = await createWalk(stack, client);
 });

@@ -44,7 +44,7 @@ test("D-11: the list is 401 without a session and with a bad one, 403 without th
   await client.register("listed@example.com");
   const { status, body } = await client.app.get(path, walk.admin);
   expect(status).toBe(200);
-  expect(body).toEqual([expect.objectContaining({ email: "listed@example.com", accepted: false })]);
+  expect(body).toContainEqual(expect.objectContaining({ email: "listed@example.com", accepted: false }));
 });
 
 test("D-12: only administrators accept, and an address must be given", async () => {
@@ -212,9 +212,10 @@ test("D-34, C3: a rejection is mailed with its reason, shown to the applicant, a
   expect(mail?.type).toBe("registration_rejected");
   expect(mail?.text).toContain("We do not know you.");
   const listed = await client.app.get("/admin/list_newusers/?state=REJECTED", walk.admin);
-  expect(listed.body).toEqual([
+  expect(listed.body).toContainEqual(
     expect.objectContaining({ email: address, state: "REJECTED", reason: "We do not know you.\nSorry." }),
-  ]);
+  );
+  expect(new Set(listed.body.map(({ state }: { state: string }) => state))).toEqual(new Set(["REJECTED"]));
   expect((await walk.decide("accept_user", address)).status).toBe(409);
   expect((await walk.decide("reopen_registration", address)).status).toBe(200);
   expect((await client.status(token)).body).toEqual({ email: address, accepted: false, signup_token: null });

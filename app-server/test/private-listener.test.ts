@@ -104,10 +104,15 @@ test("S-26: unknown commands and wrong arguments are 400", async () => {
   expect((await client.command("app", "accept", {})).error).toContain("email");
 });
 
-test("S-26: outside TEST_MODE there is no test command, and the others are", async () => {
-  stack.env.TEST_MODE = "off";
+async function restartApp(testMode: "on" | "off"): Promise<void> {
+  stack.env.TEST_MODE = testMode;
   await stack.servers.app.stop();
   await stack.servers.app.start();
+}
+
+test("S-26: outside TEST_MODE there is no test command, and the others are", async () => {
+  await client.register("lasting@example.com");
+  await restartApp("off");
   const names = Object.keys(testCommands(undefined as never, undefined as never));
   expect(names.sort()).toEqual([
     "advance_clock",
@@ -123,4 +128,5 @@ test("S-26: outside TEST_MODE there is no test command, and the others are", asy
   for (const name of names) expect(await client.command("app", name, args), name).toEqual({ error: "unknown command" });
   expect((await client.command("app", "list")).registrations).toEqual(expect.any(Array));
   expect(await stack.sql`select from registration_state`).not.toHaveLength(0);
+  await restartApp("on");
 });

@@ -218,9 +218,7 @@ test("S-49: ids are random; neither ids nor tokens say anything about the person
 test("D-7: with the compatible switch a known address is told so, as the Dodeka backend did, and nothing is kept", async () => {
   await client.register("waiting@example.com");
   const user = (await stack.sql`select email from users limit 1`)[0]?.email;
-  stack.env.BACKEND_DUPLICATE_REPLY = "dodeka_400";
-  await stack.servers.app.stop();
-  await stack.servers.app.start();
+  await restartApp("dodeka_400");
   const before = await countRows();
   for (const [email, table] of [
     ["waiting@example.com", "newuser"],
@@ -230,4 +228,11 @@ test("D-7: with the compatible switch a known address is told so, as the Dodeka 
     expect([reply.status, reply.body.error]).toEqual([400, `User with e-mail already exists in ${table} table`]);
   }
   expect(await countRows()).toBe(before);
+  await restartApp("neutral");
 });
+
+async function restartApp(duplicateReply: string): Promise<void> {
+  stack.env.BACKEND_DUPLICATE_REPLY = duplicateReply;
+  await stack.servers.app.stop();
+  await stack.servers.app.start();
+}

@@ -96,11 +96,13 @@ async function explain(statement: string): Promise<string> {
 }
 
 describe("without a proxy before the database, which takes its time too", () => {
+  let proxied: string | undefined;
+
   beforeAll(async () => {
-    await stack.servers.app.stop();
-    stack.env.BACKEND_DATABASE_URL = stack.databases.app.url;
-    await stack.servers.app.start();
+    proxied = stack.env.BACKEND_DATABASE_URL;
+    await restartApp(stack.databases.app.url);
   });
+  afterAll(() => restartApp(proxied));
 
   test.each(Object.entries(questions))("S-8, D-20: %s answers within 50 ms", async (_, ask) => {
     // The quickest of fifteen: what the work itself takes, whatever else the machine was doing.
@@ -118,6 +120,12 @@ describe("without a proxy before the database, which takes its time too", () => 
     return Math.min(...times);
   }
 });
+
+async function restartApp(databaseUrl = ""): Promise<void> {
+  stack.env.BACKEND_DATABASE_URL = databaseUrl;
+  await stack.servers.app.stop();
+  await stack.servers.app.start();
+}
 
 async function measure(run: () => Promise<void>): Promise<number> {
   const startedAt = performance.now();

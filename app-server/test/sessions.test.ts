@@ -185,4 +185,6 @@ test("S-25: when the auth server is away, signing out fails and says so, and the
   expect([reply.status, reply.body.code, reply.headers.getSetCookie()]).toEqual([503, "auth_server_unavailable", []]);
   expect((await info(session)).status).toBe(503);
   expect((await client.app.get("/ready")).body).toMatchObject({ database: true, auth_server: false });
+  await stack.servers.auth.start();
+  expect((await client.app.post("/cookies/clear_session/", {}, session)).status).toBe(200);
 });

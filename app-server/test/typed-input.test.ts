@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Client, createClient } from "./support/client.ts";
 import { type Stack, startStack } from "./support/stack.ts";
@@ -16,7 +17,7 @@ beforeAll(async () => {
   walk = await createWalk(stack, client);
 });
 
-afterAll(() => stack.stop());
+afterAll(() => stack?.stop());
 
 const post = (path: string, body: object, headers?: Record<string, string>) => client.app.post(path, body, headers);
 const act = (action: string, args: object) => post("/auth/actions", { action, arguments: args });
@@ -25,7 +26,7 @@ const lookup = (email: string, code: string) => post("/auth/lookup_registration"
 /** Of the mail that the auth server sends after it has answered. */
 async function resetCode(address: string): Promise<string> {
   const find = async () => (await walk.mailsTo(address)).find(({ type }) => type === "password_reset")?.code;
-  await expect.poll(find, { timeout: 10_000 }).toBeDefined();
+  await expect.poll(find, { timeout: patiently(10_000) }).toBeDefined();
   return (await find()) ?? "";
 }
 
@@ -65,7 +66,7 @@ test("acc F17, mail 18: a domain in letters or in punycode is the same person at
     expect((await act("verify_signin_user_password", { signin_token, password: goodPassword })).body.ok).toBe(true);
   }
   await post("/account/request_password_link", { email: spellings[1] ?? "" });
-  expect((await walk.mailsTo(ascii)).at(-1)?.type).toBe("password_reset");
+  expect(await resetCode(ascii)).toMatch(/^\S{12}$/);
 });
 
 test("acc F9: a code is found in whatever stands around it; what is none costs no try", async () => {

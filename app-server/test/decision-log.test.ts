@@ -193,8 +193,7 @@ test("the log is read in pages, newest first, and searched by who decided and ab
 
 test("reset under TEST_MODE empties the log and the batches", async () => {
   await post("decide_many", { decision: "accept", emails: ["nobody@example.com"] });
-  for (const server of ["app", "auth"] as const)
-    expect((await client.command(server, "reset")).success).toBe(true);
+  for (const server of ["app", "auth"] as const) expect((await client.command(server, "reset")).success).toBe(true);
   const [row] = await stack.sql`select (select count(*) from decisions)::int as decisions,
     (select count(*) from batches)::int as batches, (select count(*) from batch_items)::int as items`;
   expect(row).toEqual({ decisions: 0, batches: 0, items: 0 });

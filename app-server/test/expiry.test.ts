@@ -14,12 +14,16 @@ const day = 86_400;
 beforeAll(async () => {
   stack = await startStack();
   client = createClient(stack);
-  walk = await createWalk(stack, client);
 });
 
 afterAll(() => stack?.stop());
 
-beforeEach(() => setClocks(now));
+/** Each test begins when everything of those before it is over. */
+beforeEach(async () => {
+  now += 100 * day;
+  await setClocks(now);
+  walk = await createWalk(stack, client);
+});
 
 async function setClocks(time: number): Promise<void> {
   await Promise.all([

@@ -61,7 +61,7 @@ const rounds = 3;
 
 let stack: Stack;
 let client: Client;
-let lanes: Lane[];
+let lanes: Lane[] = [];
 
 beforeAll(async () => {
   stack = await startStack({ env: { BACKEND_MAIL_WORKER: "off", LOG_LEVEL: "warn" } });
@@ -70,7 +70,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const { worker } of lanes) await worker?.stop();
+  await stopWorkers();
   await stack?.stop();
   for (const { relay, proxy } of lanes) {
     relay?.close();
@@ -86,6 +86,16 @@ async function openLane(): Promise<Lane> {
     worker: undefined,
   };
   return lane;
+}
+
+async function stopWorkers(): Promise<void> {
+  await Promise.all(lanes.map(({ worker }) => worker?.stop()));
+  for (const lane of lanes) lane.worker = undefined;
+}
+
+/** One in each lane, where there is none yet. */
+function startWorkers(): void {
+  for (const lane of lanes) if (lane.worker === undefined) startWorker(lane);
 }
 
 function startWorker(lane: Lane): void {
@@ -179,6 +189,7 @@ async function failAfter(seconds: number, what: string): Promise<never> {
 }
 
 test("M-33: without a worker the web goes on, and its mails wait", async () => {
+  await stopWorkers();
   await client.register("early@example.com");
   const [registered] = await stack.sql`select state from registration_state where email = 'early@example.com'`;
   expect(registered?.state).toBe("REQUESTED");
@@ -187,7 +198,7 @@ test("M-33: without a worker the web goes on, and its mails wait", async () => {
   );
   expect(replies.map(({ status }) => status)).toEqual(replies.map(() => 200));
   expect(await countWaiting()).toBe(5);
-  for (const lane of lanes) startWorker(lane);
+  startWorkers();
   await waitUntil(countWaiting, (waiting) => waiting === 0);
 });
 
@@ -203,6 +214,7 @@ async function killEverywhere(turn: number): Promise<void> {
     Array.from({ length: rounds }, (_, round) => ({ point, email: `kill@p${place}-${round}-${turn}.example` })),
   );
   expect(kills.length).toBeGreaterThanOrEqual(50);
+  startWorkers();
   for (const { point, email } of kills) await killAt(point, email);
   for (const lane of lanes) {
     lane.gate = undefined;
@@ -230,6 +242,7 @@ function findUnexplained(emails: string[]): string[] {
 }
 
 test("M-33: two workers: each mail once", async () => {
+  startWorkers();
   const emails: string[] = [];
   const causeSome = async () => {
     const some = Array.from({ length: 50 }, (_, index) => `both-${emails.length + index}@d${index % 9}.example`);

@@ -55,7 +55,7 @@ async function cause(kind: keyof typeof causes, count: number, batch: number): P
 
 async function countBy(status: string): Promise<number> {
   const [row] = await stack.sql`select count(*)::int as mails from mails where status = ${status}
-    and email not like '%admin.test.invalid'`;
+    and email similar to '(code|notice)-%'`;
   return row?.mails;
 }
 
@@ -69,6 +69,7 @@ test("G3: six hours without a relay, 500 mails: when it is back all arrive, once
   timeout: patiently(60_000),
 }, async () => {
   await relay.goAway();
+  relay.mails.length = 0;
   // Notices before codes, so that order is not that of their causes.
   const batches = [
     { notices: 12, codes: 8, pause: 1 * hours },
@@ -92,6 +93,7 @@ test("G3: six hours without a relay, 500 mails: when it is back all arrive, once
     stage === "rcpt" && recipient.startsWith("code-0-0@") ? { code: 550, text: "no such person" } : undefined;
   await relay.comeBack();
   await goOn(2 * hours);
+  relay.script = undefined;
   expect([await countBy("accepted"), await countBy("failed"), await countBy("deferred")]).toEqual([499, 1, 0]);
   expect(new Set(relay.recipients.slice(-499)).size).toBe(499);
   const kinds = relay.mails.map(({ to }) => to.split("-")[0]);
@@ -123,7 +125,6 @@ test("G3, S-48: after 72 hours a mail is given up and listed; sent again, it arr
   expect(listed.body.mails).toContainEqual(expect.objectContaining({ id: given?.id, email: "patient@example.com" }));
 
   await relay.comeBack();
-  relay.script = undefined;
   const replayed = await client.app.post("/admin/mails/replay/", { id: given?.id }, admin);
   expect(replayed.status).toBe(200);
   await client.drainMail();

@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { measured } from "@anteroom/shared/testing/measured";
 import { mannWhitneyP } from "@anteroom/shared/testing/statistics";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -5,17 +8,24 @@ import { type Client, createClient } from "./support/client.ts";
 import { type Stack, startStack } from "./support/stack.ts";
 import { createWalk, goodPassword, type Walk } from "./support/walk.ts";
 
+let folder: string;
 let stack: Stack;
 let client: Client;
 let walk: Walk;
 
 beforeAll(async () => {
-  stack = await startStack({ env: { AUTH_USER_CHECK_INTERVAL: "0s" } });
+  folder = await mkdtemp(join(tmpdir(), "anteroom-addresses-"));
+  const blocklist = join(folder, "blocklist");
+  await writeFile(blocklist, "@blocked.example\n");
+  stack = await startStack({ env: { AUTH_USER_CHECK_INTERVAL: "0s", AUTH_EMAIL_BLOCKLIST: blocklist } });
   client = createClient(stack);
   walk = await createWalk(stack, client);
 });
 
-afterAll(() => stack?.stop());
+afterAll(async () => {
+  await stack?.stop();
+  await rm(folder, { recursive: true });
+});
 
 type Session = Record<string, string>;
 
@@ -121,11 +131,18 @@ test.concurrent("R30, S-42: the password is asked for again, its tries are count
   expect((await client.app.post("/account/change_email", { email: "a@example.com", password: "x" })).status).toBe(401);
 });
 
-test.concurrent("R30: Faroe's own action is not handed on, for it asks for no password before it mails", async () => {
+test.concurrent("R30: Faroe's own action is not handed on, for it asks for no password before it mails; nor are ours beside it", async () => {
   const { session } = await walk.activate("direct@example.com");
-  const args = { session_token: "", new_email_address: "direct-new@example.com" };
-  const body = { action: "create_user_email_address_update", arguments: args };
-  expect((await client.app.post("/auth/actions", body, session)).status).toBe(400);
+  const actions = {
+    create_user_email_address_update: { new_email_address: "direct-new@example.com" },
+    verify_user_password: { password: goodPassword },
+    check_new_email_address: { email_address: "direct-new@example.com" },
+  };
+  for (const [action, args] of Object.entries(actions)) {
+    const body = { action, arguments: { session_token: "", ...args } };
+    expect((await client.app.post("/auth/actions", body, session)).status, action).toBe(400);
+    expect((await client.auth(action, args)).error_code, action).toBe("invalid_request");
+  }
 });
 
 test.concurrent("K-18: somebody else's address is answered like a free one, mails nobody, and no code is right", async () => {
@@ -255,8 +272,11 @@ test("S-18: the sixth guess is refused, even a right one, for a minute", async (
   expect((await confirm(link)).status).toBe(200);
 });
 
-test.concurrent("one's own address, and what is none, are refused", async () => {
+test.concurrent("one's own address, what is none, and one that is blocked, are refused", async () => {
   const { session } = await walk.activate("self@example.com");
+  const blocked = await ask(session, "self@Blocked.example");
+  expect([blocked.status, blocked.body.code]).toEqual([422, "email_address_not_allowed"]);
+  expect([await pending(session), await walk.mailsTo("self@blocked.example")]).toEqual([null, []]);
   expect((await ask(session, " SELF@example.com")).body.code).toBe("address_unchanged");
   for (const email of ["no address", "a@b\r\nBcc: c@d", `${"x".repeat(250)}@example.com`])
     expect((await ask(session, email)).status).toBe(422);

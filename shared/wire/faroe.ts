@@ -388,6 +388,18 @@ export const privateActions = {
     values: ["signup", "signup_token"],
     errors: ["invalid_signup_token", "too_many_signups", "rate_limited", "incorrect_email_address_verification_code"],
   },
+  /** Whether it is the password of the session's user: a guess like any other, which leaves nothing behind. */
+  verify_user_password: {
+    arguments: ["session_token", "password"],
+    values: [],
+    errors: ["invalid_session_token", "rate_limited", "password_locked", "incorrect_password"],
+  },
+  /** Whether mails reach such an address and the list of blocked ones lacks it; not whether somebody has it. */
+  check_new_email_address: {
+    arguments: ["email_address"],
+    values: [],
+    errors: ["invalid_email_address", "email_address_not_allowed"],
+  },
   /** The user's sessions, the latest used first. */
   list_sessions: { arguments: ["session_token"], values: ["sessions"], errors: ["invalid_session_token"] },
   /** Ends one of the user's sessions, by its id. */

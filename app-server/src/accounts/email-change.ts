@@ -1,6 +1,6 @@
-import { equalInConstantTime, randomId } from "@anteroom/shared/runtime/crypto";
+import { equalInConstantTime, randomCode, randomId } from "@anteroom/shared/runtime/crypto";
 import { isUniqueViolation } from "@anteroom/shared/runtime/database";
-import { takeToken } from "@anteroom/shared/runtime/rate-limits";
+import { runInTurn, takeToken, takingToken } from "@anteroom/shared/runtime/rate-limits";
 import { currentRequest } from "@anteroom/shared/runtime/request-scope";
 import { formatTimestamp } from "@anteroom/shared/wire/email";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
@@ -18,17 +18,13 @@ import * as store from "./store.ts";
 
 /**
  * A new address for an account. The password is asked for at once (and the new mailbox must be shown to be one's own), so
- * that the mailed link can be opened anywhere, signed in or not. The auth server makes and mails the code; this server
- * made the link's handle before, compares the code, and changes the address in the one transaction that also tells the
- * old one. Until then the old address stays in force.
+ * that the mailed link can be opened anywhere, signed in or not. The auth server checks the password and the list of blocked
+ * addresses; this server makes, mails and compares the code, and changes the address in the one transaction that also tells
+ * the old one. Until then the old address stays in force.
  */
 
 /** Milliseconds after which a request is answered, whoever has the address. */
 const requestAnswerAfter = 160;
-
-/** Milliseconds that a request waits for another one's mail to the same address, and between two looks. */
-const patience = 5_000;
-const lookAgainAfter = 50;
 
 export interface PendingChange {
   email: string;
@@ -42,79 +38,89 @@ export async function requestEmailChange(
   session_token: string,
   { email, password }: { email: string; password: string },
 ): Promise<Outcome<PendingChange>> {
-  const emailNorm = normalizeEmailAddress(email);
-  if (emailNorm === normalizeEmailAddress(caller.email)) return refuse("address_unchanged");
+  const change = { userId: caller.userId, sessionId: sessionIdOf(session_token), email: email.trim() };
+  if (normalizeEmailAddress(email) === normalizeEmailAddress(caller.email)) return refuse("address_unchanged");
   const isKnown = await checkPassword(context, session_token, password);
   if (isKnown) return refuseWith(isKnown);
   const startedAt = Date.now();
-  const now = context.clock.now();
-  if (
-    !(await takeToken(context.db, limits.changesPerUser, caller.userId, now)) ||
-    !(await takeToken(context.db, limits.changesPerAddress, emailNorm, now))
-  )
-    return refuseWith(tooManyRequests(limits.changesPerUser.interval));
-  const refusal = await openChange(context, caller, session_token, email.trim());
-  if (refusal) return refuseWith(refusal);
+  if (!(await payForChange(context, change))) return refuseWith(tooManyRequests(limits.changesPerUser.interval));
+  const isBlocked = await findBlock(context, change.email);
+  if (isBlocked) return refuseWith(isBlocked);
+  const expires_at = context.clock.now() + context.settings.policy.emailVerifyTtl;
+  if (!(await beginChange(context, change, expires_at))) return refused("invalid_session_token");
   await answerAfter(requestAnswerAfter, startedAt);
-  return { ok: true, values: { email: email.trim(), expires_at: now + context.settings.policy.emailVerifyTtl } };
+  return { ok: true, values: { email: change.email, expires_at } };
 }
 
-async function openChange(
-  context: AppContext,
-  { userId }: Caller,
-  session_token: string,
-  email: string,
-): Promise<Refusal | undefined> {
-  const { db } = context;
-  const standing = await store.readStanding(db, userId);
-  if (standing === undefined) return whyRefused("invalid_session_token");
-  const link = newLink(context, { email, userId, standing, sessionId: sessionIdOf(session_token) });
-  if (!(await claimInTurn(context, link))) return undefined;
-  try {
-    const args = { session_token, new_email_address: email };
-    const created = await takeStep(context, "create_user_email_address_update", args);
-    if (!created.ok && created.error !== "email_address_already_used") {
-      await links.deleteLink(db, link.id);
-      return whyRefused(created.error);
-    }
-  } catch (error) {
-    await links.deleteLink(db, link.id);
-    throw error;
-  }
-  await links.openLink(db, link, { sealedToken: null, expiresAt: link.expires_at });
-  return undefined;
+interface AskedChange {
+  userId: string;
+  sessionId: string;
+  email: string;
 }
 
-/** False when the same person's request is under way already. */
-async function claimInTurn({ db }: AppContext, link: links.NewLink): Promise<boolean> {
-  for (let waited = 0; waited < patience; waited += lookAgainAfter) {
-    if (await links.claimLink(db, link)) return true;
-    if ((await links.findOpening(db, link))?.user_id === link.user_id) return false;
-    await new Promise((resolve) => setTimeout(resolve, lookAgainAfter));
-  }
-  return false;
+function payForChange({ db, clock }: AppContext, { userId, email }: AskedChange): Promise<boolean> {
+  const now = clock.now();
+  return runInTurn(db, [
+    takingToken({ limit: limits.changesPerUser, key: userId }, now),
+    takingToken({ limit: limits.changesPerAddress, key: normalizeEmailAddress(email) }, now),
+  ]);
+}
+
+/** A Faroe has no action for this alone: behind it addresses are blocked for sign-ups only. */
+async function findBlock(context: AppContext, email_address: string): Promise<Refusal | undefined> {
+  const checked = await takeStep(context, "check_new_email_address", { email_address });
+  return checked.ok || checked.error === "not_taken" ? undefined : whyRefused(checked.error);
+}
+
+/**
+ * False when the account is gone or closed meanwhile. The user's row is locked: of two changes asked for at once one is the
+ * newer. For an address that somebody has nothing is mailed, and nobody knows the code.
+ */
+async function beginChange(context: AppContext, change: AskedChange, expiresAt: number): Promise<boolean> {
+  const code = randomCode(8);
+  return context.db.transaction().execute(async (trx) => {
+    const user = await store.lockUser(trx, change.userId);
+    if (!user || user.disabled) return false;
+    const link = newLink(context, change, { standing: user.standing, code, expiresAt });
+    await links.insertChange(trx, link);
+    if (await store.findUser(trx, { emailNorm: link.email_norm })) return true;
+    await context.mail.enqueue(trx, {
+      type: "email_update_verification",
+      email: link.email_norm,
+      code,
+      codeExpiresAt: expiresAt,
+      linkId: link.id,
+      values: { displayName: nameOf(user) },
+    });
+    return true;
+  });
 }
 
 function newLink(
-  { handles, clock, processName, settings }: AppContext,
-  change: { email: string; userId: string; standing: string; sessionId: string },
-): links.NewLink {
+  { handles, clock, processName }: AppContext,
+  { userId, sessionId, email }: AskedChange,
+  { standing, code, expiresAt }: { standing: string; code: string; expiresAt: number },
+): links.NewChange {
   const id = randomId();
-  const now = clock.now();
   return {
     id,
     token_hash: handles.hashToken(handles.linkToken(id)),
     kind: "email_change",
-    email: change.email,
-    email_norm: normalizeEmailAddress(change.email),
-    user_id: change.userId,
-    session_id: change.sessionId,
-    standing: change.standing,
+    email,
+    email_norm: normalizeEmailAddress(email),
+    user_id: userId,
+    session_id: sessionId,
+    standing,
+    code_mac: handles.codeMac(id, code),
     opened_by: processName,
     request_id: currentRequest()?.id ?? null,
-    created_at: now,
-    expires_at: now + settings.policy.emailVerifyTtl,
+    created_at: clock.now(),
+    expires_at: expiresAt,
   };
+}
+
+function nameOf({ firstname, lastname }: { firstname: string; lastname: string }): string {
+  return `${firstname} ${lastname}`.trim();
 }
 
 /** The change that waits for its code. */
@@ -179,7 +185,7 @@ async function change(
     email: user.email,
     userId: user.id,
     values: {
-      displayName: `${user.firstname} ${user.lastname}`.trim(),
+      displayName: nameOf(user),
       timestamp: formatTimestamp(now),
       newEmail: link.email,
     },

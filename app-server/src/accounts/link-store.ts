@@ -10,19 +10,12 @@ export type LinkKind = AccountLink["kind"];
 
 export type NewLink = Pick<
   AccountLinkTable,
-  | "id"
-  | "token_hash"
-  | "kind"
-  | "email"
-  | "email_norm"
-  | "user_id"
-  | "session_id"
-  | "standing"
-  | "opened_by"
-  | "request_id"
-  | "created_at"
-  | "expires_at"
+  "id" | "token_hash" | "kind" | "email" | "email_norm" | "opened_by" | "request_id" | "created_at" | "expires_at"
 >;
+
+/** Of a change of address, whose code is known when it is asked for. */
+export type NewChange = NewLink &
+  Pick<AccountLinkTable, "session_id"> & { user_id: string; standing: string; code_mac: Uint8Array };
 
 /** Spelled out so that PostgreSQL recognises the condition of the index. */
 const isOpening = sql<boolean>`not is_open`;
@@ -53,22 +46,11 @@ export async function claimLink(db: Db, link: NewLink): Promise<boolean> {
   return result.numInsertedOrUpdatedRows === 1n;
 }
 
-/** Who is at it just now. */
-export async function findOpening(db: Db, { kind, email_norm }: Pick<NewLink, "kind" | "email_norm">) {
-  return db
-    .selectFrom("account_links")
-    .select("user_id")
-    .where("kind", "=", kind)
-    .where("email_norm", "=", email_norm)
-    .where(isOpening)
-    .executeTakeFirst();
-}
-
-/** The link works from now on, and no older one for the same purpose does. */
+/** The link works from now on, and no older one of the address does. */
 export async function openLink(
   db: Db,
   link: NewLink,
-  opened: { sealedToken: Uint8Array | null; expiresAt: number },
+  opened: { sealedToken: Uint8Array; expiresAt: number },
 ): Promise<void> {
   await db
     .with("opened", (with_) =>
@@ -82,7 +64,18 @@ export async function openLink(
     .where("kind", "=", link.kind)
     .where("id", "<>", link.id)
     .where("is_open", "=", true)
-    .where((eb) => (link.user_id === null ? eb("email_norm", "=", link.email_norm) : eb("user_id", "=", link.user_id)))
+    .where("email_norm", "=", link.email_norm)
+    .execute();
+}
+
+/** The change waits for its code from now on, and no older one of its user, who is locked (store.ts), does. */
+export async function insertChange(trx: Transaction<AppDatabase>, change: NewChange): Promise<void> {
+  await trx
+    .with("older", (with_) =>
+      with_.updateTable("account_links").set({ superseded: true }).where("user_id", "=", change.user_id),
+    )
+    .insertInto("account_links")
+    .values({ ...change, is_open: true })
     .execute();
 }
 
@@ -104,8 +97,8 @@ export interface CodeMail {
 /**
  * For the call back of the auth server: the link that waits for this mail, which from now on belongs to its code. They
  * come from one request, so no mail that somebody else causes at the same moment takes the link's place. Where no
- * request is named the order tells: a mail about a new address comes while its link is being opened; one about a password
- * may be a moment late, when there is a newer link already, so mails take links in the order in which they were asked for.
+ * request is named the order tells: the mail may be a moment late, when there is a newer link already, so mails take links
+ * in the order in which they were asked for.
  */
 export async function takeLink(
   trx: Transaction<AppDatabase>,
@@ -119,8 +112,7 @@ export async function takeLink(
     .where("email_norm", "=", mail.emailNorm)
     .where("code_mac", "is", null)
     .where((eb) => {
-      const inOrder =
-        mail.kind === "email_change" ? isOpening : eb.or([isOpening, eb("created_at", ">", now - mailDelay)]);
+      const inOrder = eb.or([isOpening, eb("created_at", ">", now - mailDelay)]);
       if (mail.requestId === undefined) return inOrder;
       // Processes of the version before, which may still run, name no request.
       return eb.or([eb("request_id", "=", mail.requestId), eb.and([eb("request_id", "is", null), inOrder])]);

@@ -48,11 +48,21 @@ export function refused(error: string): Refused {
   return refuseWith(whyRefused(error));
 }
 
-/**
- * Whether the person at the browser knows the password of its session. It costs a try, right or wrong, and leaves nothing
- * behind: the password change it begins is given up.
- */
+/** Whether the person at the browser knows the password of its session. It costs a try, right or wrong, and leaves nothing behind. */
 export async function checkPassword(
+  app: AppContext,
+  session_token: string,
+  password: string,
+): Promise<Refusal | undefined> {
+  const verified = await takeStep(app, "verify_user_password", { session_token, password });
+  if (verified.ok) return undefined;
+  return verified.error === "not_taken"
+    ? checkByPasswordUpdate(app, session_token, password)
+    : whyRefused(verified.error);
+}
+
+/** The same before a Faroe, which has no action for it alone: the password change that this begins is given up. */
+async function checkByPasswordUpdate(
   app: AppContext,
   session_token: string,
   password: string,

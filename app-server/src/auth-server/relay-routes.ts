@@ -12,14 +12,16 @@ import { endLeftSession } from "./as-visitor.ts";
 
 /**
  * Approval comes before a sign-up, and siblings are the app server's own business. Changes of address and the end of other
- * sessions have routes of their own, which ask for the password first.
+ * sessions have routes of their own, which ask for the password first; so has whatever else asks for it.
  */
 const withheld: readonly string[] = [
+  "check_new_email_address",
   "create_signup",
   "create_sibling_signup",
   "create_user_email_address_update",
   "delete_all_sessions",
   "end_session",
+  "verify_user_password",
 ] satisfies AuthAction[];
 const served = Object.keys(authActions).filter((action) => !withheld.includes(action)) as AuthAction[];
 

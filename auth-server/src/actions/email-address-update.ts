@@ -66,6 +66,16 @@ export async function createUserEmailAddressUpdate(
   return success({ user_email_address_update: toWire(update), user_email_address_update_token: token });
 }
 
+/** For an app server that mails the code itself, and knows whether somebody has the address. */
+export async function checkNewEmailAddress(
+  context: AuthContext,
+  args: { email_address: string },
+): Promise<AuthResult<"check_new_email_address">> {
+  const address = readNewEmailAddress(context.settings, args.email_address);
+  if (address === undefined) return failure("invalid_email_address");
+  return (await context.emailBlocklist.has(address)) ? failure("email_address_not_allowed") : done;
+}
+
 export async function getUserEmailAddressUpdate(
   context: AuthContext,
   args: ByTokens,

@@ -4,8 +4,8 @@ import { largestCounter, type User } from "@anteroom/shared/wire/user-server";
 import type { AuthContext } from "../context.ts";
 import { createCredential, isRightSecret, parseToken } from "../credentials.ts";
 import type { Caller } from "../http/caller.ts";
-import { claimantOf, passwordWasRight, passwordWasWrong, payForPassword, type Subject } from "../limits/guesses.ts";
-import { findPasswordFault, isPasswordOf, normalizePassword } from "../passwords/password-rules.ts";
+import { claimantOf, type Subject } from "../limits/guesses.ts";
+import { findPasswordFault, normalizePassword } from "../passwords/password-rules.ts";
 import { done, failure } from "../result.ts";
 import type { UserChangeKind } from "../store/database.ts";
 import type { Session } from "../store/sessions.ts";
@@ -16,6 +16,7 @@ import {
   setUserChangePassword,
   type UserChange,
 } from "../store/user-changes.ts";
+import { showPassword } from "./password-check.ts";
 import { findValidSession } from "./session.ts";
 import { isActive, isRefusedEarly } from "./user-objects.ts";
 
@@ -121,18 +122,10 @@ export async function verifyIdentityByPassword(
   { change, user }: ValidChange,
   { password, caller }: { password: string; caller: Caller },
 ) {
-  const { db, hashQueue, clock } = context;
   if (change.identityVerified) return failure("user_identity_already_verified");
-  const claimant = claimantOf(context, caller, guessedAt(change), change.sessionId);
-  using place = hashQueue.takePlace(claimant);
-  const paid = await payForPassword(context, user.id, claimant);
-  if (!paid.ok) return paid;
-  if (!(await isPasswordOf(context, place, user, password))) {
-    await passwordWasWrong(context, paid, user);
-    return failure("incorrect_password");
-  }
-  await passwordWasRight(context, paid);
-  return (await markUserChangeVerified(db, change.id, "identity_verified", clock.now()))
+  const shown = await showPassword(context, user, { sessionId: change.sessionId, password, caller });
+  if (!shown.ok) return shown;
+  return (await markUserChangeVerified(context.db, change.id, "identity_verified", context.clock.now()))
     ? done
     : failure("internal_conflict");
 }

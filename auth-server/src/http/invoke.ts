@@ -8,6 +8,7 @@ import {
 } from "@anteroom/shared/wire/faroe";
 import { type Invocation, textArguments } from "@anteroom/shared/wire/invocation";
 import * as emailUpdate from "../actions/email-address-update.ts";
+import * as passwordCheck from "../actions/password-check.ts";
 import * as reset from "../actions/password-reset.ts";
 import * as passwordUpdate from "../actions/password-update.ts";
 import * as session from "../actions/session.ts";
@@ -49,6 +50,8 @@ const rules = {
   delete_all_sessions: session.deleteAllSessions,
   list_sessions: session.listSessions,
   end_session: session.endSession,
+  verify_user_password: passwordCheck.verifyUserPassword,
+  check_new_email_address: emailUpdate.checkNewEmailAddress,
 
   create_user_email_address_update: emailUpdate.createUserEmailAddressUpdate,
   get_user_email_address_update: emailUpdate.getUserEmailAddressUpdate,

@@ -186,6 +186,24 @@ describe.each(stores)("every code, with users in the store %s", (store) => {
     expect(await outcome(rig, "delete_session", { session_token: bob.session_token })).toBe("ok");
   });
 
+  test("the password of a session, and what may become an address", async () => {
+    const { session_token } = await join(rig, address);
+    const verify = (text: string) => outcome(rig, "verify_user_password", { session_token, password: text });
+    expect(await verify(password)).toBe("ok");
+    expect(await countOutcomes(6, () => verify("wrong"))).toEqual({ incorrect_password: 5, rate_limited: 1 });
+    await rig.sql`update guesses set tries = 20`;
+    expect(await verify(password)).toBe("password_locked");
+    expect(await outcome(rig, "verify_user_password", { session_token: "x.y", password })).toBe(
+      "invalid_session_token",
+    );
+    await writeFile(blocklist, "@bad.example\n");
+    const check = (email_address: string) => outcome(rig, "check_new_email_address", { email_address });
+    expect(await check("bob@good.example")).toBe("ok");
+    expect(await check(address)).toBe("ok");
+    expect(await check(" BOB@Bad.example")).toBe("email_address_not_allowed");
+    expect(await check("bob..bob@good.example")).toBe("invalid_email_address");
+  });
+
   test("prepared signins are independent of each other", async () => {
     await join(rig, address);
     const signins = [await prepareSignin(rig, address), await prepareSignin(rig, address)];
@@ -202,6 +220,8 @@ describe.each(stores)("every code, with users in the store %s", (store) => {
       "delete_all_sessions",
       "list_sessions",
       "end_session",
+      "verify_user_password",
+      "check_new_email_address",
     ];
     expectEveryCode(
       rig,

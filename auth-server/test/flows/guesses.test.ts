@@ -116,6 +116,19 @@ describe("behind a proxy, by default", () => {
     expect(await countOutcomes(6, () => verify(again.args, wrong))).toEqual({ incorrect_password: 5, rate_limited: 1 });
   });
 
+  test("R10, R30: a password that is shown for itself is paid for as one that is shown for a change, by the same session", async () => {
+    const { args } = await prepare(owner, userDeletion, ada, 0);
+    const show = (text: string) =>
+      outcome(owner, "verify_user_password", { session_token: ada.session_token, password: text });
+    expect(await countOutcomes(3, () => show(wrong))).toEqual({ incorrect_password: 3 });
+    const forChange = () => outcome(owner, "verify_user_deletion_user_password", { ...args, password: wrong });
+    expect(await countOutcomes(3, forChange)).toEqual({ incorrect_password: 2, rate_limited: 1 });
+    expect(await show(password)).toBe("rate_limited");
+    await advance(rig, 30);
+    expect(await show(password)).toBe("ok");
+    expect(await countOutcomes(6, () => show(wrong))).toEqual({ incorrect_password: 5, rate_limited: 1 });
+  });
+
   test("R9, S-2, acc F5: an address without an account behaves alike", async () => {
     const nobody = await fail(102, "nobody@example.com");
     expect(nobody).toEqual(await fail(102));

@@ -236,6 +236,17 @@ export const mutations: readonly Mutation[] = [
     ],
     ["limit", "if (!paid.ok) return paid;", "", "signin#D-60: six wrong passwords"],
   ]),
+  ...auth("actions/password-check.ts", "flows/password-update", [
+    [
+      "proof",
+      "if (!(await isPasswordOf(context, place, user, password))) {",
+      "if (false) {",
+      "flows/password-update#something wrong is refused",
+    ],
+    ["limit", "if (!paid.ok) return paid;", "", "flows/password-update#five wrong passwords"],
+    ["limit", "{ sessionId: valid.session.id, ", "{ sessionId: undefined, ", "flows/guesses#R10, R30: a password"],
+    ["proof", "await passwordWasRight(context, paid);", "", "flows/guesses#R10, R30: a password"],
+  ]),
   ...auth("actions/user-changes.ts", "flows/password-update", [
     [
       "expiry",
@@ -273,13 +284,7 @@ export const mutations: readonly Mutation[] = [
       "",
       "flows/password-update#R14: every step is taken once",
     ],
-    [
-      "proof",
-      "if (!(await isPasswordOf(context, place, user, password))) {",
-      "if (false) {",
-      "flows/password-update#something wrong is refused",
-    ],
-    ["limit", "if (!paid.ok) return paid;", "", "flows/password-update#five wrong passwords"],
+    ["proof", "if (!shown.ok) return shown;", "", "flows/password-update#something wrong is refused"],
     [
       "permission",
       "if (!isActive(user, change)) return false;",
@@ -494,6 +499,27 @@ export const mutations: readonly Mutation[] = [
       "email-change#K-6",
     ],
     ["expiry", "user.disabled || user.standing !== link.standing", "user.disabled", "email-change#S-21"],
+    ["proof", "if (isKnown) return refuseWith(isKnown);", "", "email-change#R30, S-42"],
+    ["permission", "if (isBlocked) return refuseWith(isBlocked);", "", "email-change#one's own address"],
+    ["limit", "if (!(await payForChange(context, change)))", "if (false)", "email-change#twenty at once ask"],
+    [
+      "ownership",
+      "if (await store.findUser(trx, { emailNorm: link.email_norm })) return true;",
+      "",
+      "email-change#K-18: somebody else's address",
+    ],
+  ]),
+  ...app("auth-server/as-visitor.ts", "email-change", [
+    ["proof", "if (verified.ok) return undefined;", "return undefined;", "email-change#R30, S-42"],
+    [
+      "proof",
+      "return verified.ok ? undefined : whyRefused(verified.error);",
+      "return undefined;",
+      "code-guesses#S-F17: before a Faroe that checks no password",
+    ],
+  ]),
+  ...app("auth-server/relay-routes.ts", "email-change", [
+    ["proof", `  "verify_user_password",\n`, "", "email-change#R30: Faroe's own action"],
   ]),
   ...app("accounts/own-sessions.ts", "account#R29", [
     ["proof", "if (password === undefined && !isRecent)", "if (false)"],

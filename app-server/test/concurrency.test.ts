@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { freePort } from "@anteroom/shared/launch/ports";
+import { freePort } from "@anteroom/launch/ports";
 import { patiently } from "@anteroom/shared/testing/patience";
 import postgres from "postgres";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { checkout } from "@anteroom/shared/launch/checkout";
+import { checkout } from "@anteroom/launch/checkout";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readSettings as readAuthSettings } from "../../auth-server/src/settings.ts";
 import { readSettings } from "../src/settings.ts";

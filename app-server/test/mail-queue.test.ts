@@ -1,4 +1,4 @@
-import { freePort } from "@anteroom/shared/launch/ports";
+import { freePort } from "@anteroom/launch/ports";
 import { openDatabase } from "@anteroom/shared/runtime/database";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, expect, test } from "vitest";

@@ -1,4 +1,4 @@
-import { freePort } from "@anteroom/shared/launch/ports";
+import { freePort } from "@anteroom/launch/ports";
 import { disturbDatabase } from "@anteroom/shared/testing/database";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";

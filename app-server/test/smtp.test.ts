@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text as readText } from "node:stream/consumers";
-import { freePort } from "@anteroom/shared/launch/ports";
+import { freePort } from "@anteroom/launch/ports";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { dkimVerify } from "mailauth/lib/dkim/verify.js";
 import PostalMime from "postal-mime";

@@ -1,6 +1,6 @@
-import { databaseUrl, ensureDatabases, prepareEmbedded, startEmbedded } from "@anteroom/shared/launch/embedded";
-import { makeDataFolder } from "@anteroom/shared/launch/files";
-import { keepSecrets } from "@anteroom/shared/launch/secrets";
+import { makeDataFolder } from "@anteroom/launch/folder/files";
+import { keepSecrets } from "@anteroom/launch/folder/secrets";
+import { databaseUrl, ensureDatabases, prepareEmbedded, startEmbedded } from "@anteroom/launch/postgres/embedded";
 
 export interface Databases {
   auth: string;

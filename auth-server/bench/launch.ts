@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ask } from "@anteroom/shared/launch/ask";
-import { checkout } from "@anteroom/shared/launch/checkout";
-import { endProcess, whenGone } from "@anteroom/shared/launch/child";
+import { ask } from "@anteroom/launch/ask";
+import { checkout } from "@anteroom/launch/checkout";
+import { endProcess, whenGone } from "@anteroom/launch/child";
 import type { Environment } from "@anteroom/shared/runtime/settings";
 import { commandOf, familyOf, type Memory, memoryOf } from "./processes.ts";
 import { freePorts } from "./rig.ts";

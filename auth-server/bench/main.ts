@@ -1,7 +1,7 @@
 import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { checkout } from "@anteroom/shared/launch/checkout";
+import { checkout } from "@anteroom/launch/checkout";
 import { startDatabases } from "./database.ts";
 import { readCommandLine } from "./plan.ts";
 import { render } from "./report.ts";

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ask } from "@anteroom/shared/launch/ask";
-import { endProcess, whenGone } from "@anteroom/shared/launch/child";
+import { ask } from "@anteroom/launch/ask";
+import { endProcess, whenGone } from "@anteroom/launch/child";
 
 /** A program under measurement. */
 export interface Program {

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { checkout } from "@anteroom/shared/launch/checkout";
-import { memorySettings, nodeFlags } from "@anteroom/shared/launch/environment";
-import { freePort } from "@anteroom/shared/launch/ports";
+import { checkout } from "@anteroom/launch/checkout";
+import { memorySettings, nodeFlags } from "@anteroom/launch/environment";
+import { freePort } from "@anteroom/launch/ports";
 import { Pool } from "undici";
 import type { Databases } from "./database.ts";
 import { type Program, startProgram } from "./processes.ts";

@@ -1,4 +1,8 @@
-import type { Environment } from "../runtime/settings.ts";
+import type { Environment } from "@anteroom/shared/runtime/settings";
+import { makeDataFolder } from "./folder/files.ts";
+import { takeLock } from "./folder/lock.ts";
+import { keepSecrets, type Secrets } from "./folder/secrets.ts";
+import { type Addresses, settleAddresses } from "./ports.ts";
 import {
   databaseUrl,
   type Embedded,
@@ -6,12 +10,8 @@ import {
   prepareEmbedded,
   startAfterCrash,
   startEmbedded,
-} from "./embedded.ts";
-import { makeDataFolder } from "./files.ts";
-import { takeLock } from "./lock.ts";
-import { type Addresses, settleAddresses } from "./ports.ts";
+} from "./postgres/embedded.ts";
 import { refusal } from "./refusal.ts";
-import { keepSecrets, type Secrets } from "./secrets.ts";
 import { runServers } from "./servers.ts";
 import type { LaunchSettings } from "./settings.ts";
 import { stopAll, supervise } from "./supervise.ts";

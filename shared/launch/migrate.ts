@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { checkout } from "./checkout.ts";
-import { databaseUrl, ensureDatabases, prepareEmbedded, runningPort, startAfterCrash } from "./embedded.ts";
-import { makeDataFolder } from "./files.ts";
-import { takeLock } from "./lock.ts";
+import { makeDataFolder } from "./folder/files.ts";
+import { takeLock } from "./folder/lock.ts";
+import { keepSecrets, type Secrets } from "./folder/secrets.ts";
+import { databaseUrl, ensureDatabases, prepareEmbedded, runningPort, startAfterCrash } from "./postgres/embedded.ts";
 import { describeFailure } from "./refusal.ts";
-import { keepSecrets, type Secrets } from "./secrets.ts";
 import { type LaunchSettings, readLaunchSettings } from "./settings.ts";
 
 const stop = new AbortController();

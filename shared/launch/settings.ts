@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { createSettingsReader, type Environment } from "../runtime/settings.ts";
+import { createSettingsReader, type Environment } from "@anteroom/shared/runtime/settings";
 
 /** One server's listeners. Port 0 takes a free one. `privateHost` undefined: the private loopback address of this machine. */
 export type ServerAddresses = {

@@ -3,9 +3,9 @@ import { readdir, stat } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { checkout } from "@anteroom/launch/checkout";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { checkout } from "../launch/checkout.ts";
 import {
   giveToOrdinaryUser,
   isAlive,

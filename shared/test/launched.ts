@@ -6,11 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { checkout } from "@anteroom/launch/checkout";
+import { freePort } from "@anteroom/launch/ports";
+import { canEnter } from "@anteroom/launch/postgres/binaries";
 import { patiently } from "@anteroom/shared/testing/patience";
 import postgres from "postgres";
-import { canEnter } from "../launch/binaries.ts";
-import { checkout } from "../launch/checkout.ts";
-import { freePort } from "../launch/ports.ts";
 
 /** The launcher itself, and the way people start it. */
 const direct = [process.execPath, "shared/launch/main.ts"];

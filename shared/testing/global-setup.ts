@@ -2,12 +2,12 @@ import { randomBytes } from "node:crypto";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { sendSignal } from "@anteroom/launch/child";
+import { endLeftover } from "@anteroom/launch/folder/leftovers";
+import { freePort } from "@anteroom/launch/ports";
+import { canEnter, type Programs, preparePrograms } from "@anteroom/launch/postgres/binaries";
+import { createCluster, type Postmaster, startPostmaster } from "@anteroom/launch/postgres/postgres";
 import type { TestProject } from "vitest/node";
-import { canEnter, type Programs, preparePrograms } from "../launch/binaries.ts";
-import { sendSignal } from "../launch/child.ts";
-import { endLeftover } from "../launch/leftovers.ts";
-import { freePort } from "../launch/ports.ts";
-import { createCluster, type Postmaster, startPostmaster } from "../launch/postgres.ts";
 import { measurePatience } from "./patience.ts";
 
 declare module "vitest" {

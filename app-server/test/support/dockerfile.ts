@@ -3,7 +3,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, matchesGlob, relative } from "node:path";
 import { promisify } from "node:util";
-import { checkout } from "@anteroom/shared/launch/checkout";
+import { checkout } from "@anteroom/launch/checkout";
 
 /** Where the Dockerfiles work. */
 const workdir = "/anteroom";

@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { freePort } from "@anteroom/shared/launch/ports";
+import { freePort } from "@anteroom/launch/ports";
 import { createTestDatabase, type TestDatabase } from "@anteroom/shared/testing/database";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { bundleServers, compiledCode, programOf } from "@anteroom/shared/testing/servers";

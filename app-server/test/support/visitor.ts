@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { buildPages } from "@anteroom/shared/launch/pages";
+import { buildPages } from "@anteroom/launch/pages";
 import { patiently } from "@anteroom/shared/testing/patience";
 import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
 import { expect } from "vitest";

@@ -208,7 +208,7 @@ export const mutations: readonly Mutation[] = [
       "permission",
       "const owner = user?.disabled ? undefined : user;",
       "const owner = user;",
-      "signin#S-2: an unknown and a disabled",
+      "signin#S-2: a decoy never verifies",
     ],
     [
       "expiry",

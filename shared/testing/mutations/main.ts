@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
 import { setup, teardown } from "../global-setup.ts";
@@ -14,7 +14,7 @@ import { type Mutation, mutations } from "./list.ts";
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("../../..", import.meta.url));
-const workspaces = ["shared", "auth-server", "app-server"];
+const workspaces = ["shared", "shared/launch", "auth-server", "app-server"];
 
 const { values: options } = parseArgs({
   options: {
@@ -62,7 +62,8 @@ async function linkPackages(from: string, to: string): Promise<void> {
   for (const name of names.filter((entry) => entry !== "@anteroom" && entry !== ".cache"))
     await symlink(join(from, "node_modules", name), join(to, "node_modules", name));
   if (from !== root && from !== `${root}/`) return;
-  for (const workspace of workspaces) await symlink(join(to, workspace), join(to, "node_modules/@anteroom", workspace));
+  for (const workspace of workspaces)
+    await symlink(join(to, workspace), join(to, "node_modules/@anteroom", basename(workspace)));
 }
 
 /** The names of the tests that failed, and the messages of files that could not be run. */

@@ -3,7 +3,7 @@ import { access, chmod, cp, mkdir, readFile, rename, rm, stat, symlink } from "n
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
-import { refusal } from "./refusal.ts";
+import { refusal } from "../refusal.ts";
 
 /** Whom PostgreSQL's programs run as: spread into spawn options. Empty: the user we are. */
 export type Identity = { uid?: number; gid?: number };

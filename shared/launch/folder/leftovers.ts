@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process";
 import { readdir, readFile, readlink, realpath, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { sendSignal } from "./child.ts";
-import { forced, readLockFile } from "./postgres.ts";
+import { sendSignal } from "../child.ts";
+import { forced, readLockFile } from "../postgres/postgres.ts";
 
 /** Ends the PostgreSQL that a killed launcher left running. */
 export async function endLeftover(location: string): Promise<void> {

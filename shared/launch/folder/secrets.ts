@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { refusal } from "../refusal.ts";
 import { writeWhole } from "./files.ts";
-import { refusal } from "./refusal.ts";
 
 /** What `npm start` makes once and keeps in `secrets.json`: settings of the servers (base64) and database passwords. */
 export type Secrets = Record<(typeof names)[number], string>;

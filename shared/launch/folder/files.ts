@@ -1,6 +1,6 @@
 import { access, chmod, constants, mkdir, open, rename } from "node:fs/promises";
 import { dirname } from "node:path";
-import { refusal } from "./refusal.ts";
+import { refusal } from "../refusal.ts";
 
 /** Writes a file that is either there whole or not at all, on the disk when this returns, readable by its owner only. */
 export async function writeWhole(path: string, text: string): Promise<void> {

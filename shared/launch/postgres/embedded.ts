@@ -3,6 +3,10 @@ import { lstat, mkdir, readFile, readlink, rename, stat, symlink } from "node:fs
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import postgres from "postgres";
+import { endLeftover, endOrphans } from "../folder/leftovers.ts";
+import type { Secrets } from "../folder/secrets.ts";
+import { freePort } from "../ports.ts";
+import { refusal } from "../refusal.ts";
 import {
   canEnter,
   type Identity,
@@ -11,11 +15,7 @@ import {
   reachableFolder,
   unprivilegedIdentity,
 } from "./binaries.ts";
-import { endLeftover, endOrphans } from "./leftovers.ts";
-import { freePort } from "./ports.ts";
 import { createCluster, type Postmaster, readLockFile, startPostmaster } from "./postgres.ts";
-import { refusal } from "./refusal.ts";
-import type { Secrets } from "./secrets.ts";
 
 /** The embedded PostgreSQL of one data folder, ready to be started. `location` is where its files really lie. */
 export type Embedded = { programs: Programs; location: string; log: string; connections: number };

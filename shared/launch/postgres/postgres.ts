@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { chown, mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { endProcess, whenGone } from "../child.ts";
+import { refusal } from "../refusal.ts";
 import type { Identity, Programs } from "./binaries.ts";
-import { endProcess, whenGone } from "./child.ts";
-import { refusal } from "./refusal.ts";
 
 /** A running PostgreSQL. `gone` settles when the process has ended, whoever ended it, with how. */
 export type Postmaster = {

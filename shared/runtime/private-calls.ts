@@ -21,23 +21,16 @@ export class CallFailed extends Error {
 }
 
 export interface Peer {
-  /** POSTs JSON, with who makes the request under way and its id. Resolves with any HTTP answer; `body` is undefined when it is not JSON. Throws CallFailed. */
-  post(path: string, body: unknown, headers?: Record<string, string>): Promise<{ status: number; body: unknown }>;
+  /**
+   * POSTs JSON. Resolves with any HTTP answer; `body` is undefined when it is not JSON. Throws CallFailed.
+   *
+   * @param visitor `forwardingHeaders`, which are sent unless others are given: who makes the request under way
+   */
+  post(path: string, body: unknown, visitor?: Record<string, string>): Promise<{ status: number; body: unknown }>;
   /** Whether the other server answers, and takes our secret. */
   isAlive(): Promise<boolean>;
   close(): Promise<void>;
 }
-
-/**
- * Sent with a call that no visitor causes: an administrator's, or this server's own. The mails it leads to are counted
- * apart, so that no stranger can use them up. Private listeners believe it; public ones do not look.
- */
-export const causedBySite = { "x-anteroom-cause": "site" } as const;
-
-/** Sent when a visitor asks for a link: its mail is counted apart from those that carry a code alone; and when one is shown: its guesses count for the link. */
-export const causedByLink = { "x-anteroom-cause": "link" } as const;
-
-export type Cause = typeof causedBySite | typeof causedByLink;
 
 export interface PeerOptions {
   baseUrl: string;
@@ -63,18 +56,18 @@ export function createPeer(options: PeerOptions): Peer {
     ...(options.secret === undefined ? {} : { authorization: `Bearer ${options.secret}` }),
   };
 
-  async function post(path: string, body: unknown, more: Record<string, string> = {}) {
-    const response = await send(path, body, more);
+  async function post(path: string, body: unknown, visitor = forwardingHeaders()) {
+    const response = await send(path, body, visitor);
     if (isRefused(response)) throw new CallFailed(`${base.origin} refuses our INTERNAL_SECRET.`, "refused", {});
     return response;
   }
 
-  async function send(path: string, body: unknown, more: Record<string, string>) {
+  async function send(path: string, body: unknown, visitor: Record<string, string>) {
     try {
       const response = await pool.request({
         method: "POST",
         path: prefix + path,
-        headers: { ...forwardingHeaders(), ...more, ...headers },
+        headers: { ...visitor, ...headers },
         body: JSON.stringify(body),
         signal: AbortSignal.timeout(options.timeout),
       });

@@ -3,6 +3,13 @@ import type { IncomingMessage } from "node:http";
 import { callerKey, type ProxyTrust, trustIn, trustInNobody } from "./client-address.ts";
 import { randomId } from "./crypto.ts";
 
+/**
+ * Of a call to the other server that is not a visitor's own. `site`: an administrator or the app server causes it; its mails
+ * are counted apart, so that no stranger can use them up. `link`: a visitor asks for a link, whose mail is counted apart
+ * from those that carry a code alone, or shows one: the guesses count for the link.
+ */
+export type Cause = "site" | "link";
+
 /** The request under way, as far as whatever is done for it may want to know: who makes it, and what it is called. */
 export interface RequestScope {
   /** Goes with the request from server to server, into every log line, and into its answer. */
@@ -13,6 +20,8 @@ export interface RequestScope {
   readonly userAgent: string;
   /** `<device id>:<user id>[,<user id>…]`: the users whose right password was shown from the visitor's device. */
   readonly device?: string | undefined;
+  /** A `Cause`, where the other server names one. */
+  readonly cause?: string | undefined;
   /** Whom the request turned out to be about. */
   subject?: Subject;
 }
@@ -58,11 +67,13 @@ export function scopeOf(incoming: IncomingMessage, source: RequestSource): Reque
   return new IncomingRequest(incoming, source);
 }
 
-/** How the scope of a request goes on to the other server. */
-export function forwardingHeaders(): Record<string, string> {
+/** How the other server is told for whom it is called. It reads them back as its own request's scope, and nothing else does. */
+export function forwardingHeaders(cause?: Cause): Record<string, string> {
   const scope = requests.getStore();
-  if (scope === undefined) return {};
+  const named = cause === undefined ? {} : { "x-anteroom-cause": cause };
+  if (scope === undefined) return named;
   return {
+    ...named,
     "x-request-id": scope.id,
     "x-forwarded-for": scope.caller.replace(/\/64$/, ""),
     "user-agent": scope.userAgent,
@@ -101,6 +112,10 @@ class IncomingRequest implements RequestScope {
   get device(): string | undefined {
     if (this.#source.from === "visitors") return this.#source.device?.(this.#header("cookie"));
     return this.#speaksForOthers() ? this.#header("x-anteroom-device") : undefined;
+  }
+
+  get cause(): string | undefined {
+    return this.#speaksForOthers() ? this.#header("x-anteroom-cause") : undefined;
   }
 
   #speaksForOthers(): boolean {

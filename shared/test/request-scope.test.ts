@@ -35,8 +35,8 @@ function open(app: Hono, source: RequestSource): Promise<Listener> {
 }
 
 function seen() {
-  const { id, caller, userAgent, device } = currentRequest() ?? {};
-  return { id, caller, userAgent, device };
+  const { id, caller, userAgent, device, cause } = currentRequest() ?? {};
+  return { id, caller, userAgent, device, cause };
 }
 
 async function ask(headers: Record<string, string>) {
@@ -50,19 +50,31 @@ test("R41: a request is known to both servers by one id, which its answer names,
   expect(reply).toEqual({ id: expect.stringMatching(freshId), here: visit, there: visit });
 });
 
-test("R41: no visitor names the request or proves a device by header", async () => {
-  const reply = await ask({ "x-request-id": "mine", "x-anteroom-device": "d2:u2", "user-agent": "Lynx" });
+test("R41: no visitor names the request, proves a device or says that nobody caused it by header", async () => {
+  const said = { "x-request-id": "mine", "x-anteroom-device": "d2:u2", "x-anteroom-cause": "site" };
+  const reply = await ask({ ...said, "user-agent": "Lynx" });
   expect(reply.id).toMatch(freshId);
-  expect(reply.there).toEqual({ id: reply.id, caller: "127.0.0.1", userAgent: "Lynx" });
+  const known = { id: reply.id, caller: "127.0.0.1", userAgent: "Lynx" };
+  expect([reply.here, reply.there]).toEqual([known, known]);
 });
 
 test("R41: whoever lacks the internal secret names neither request nor visitor on a private listener", async () => {
   const stranger = createPeer({ baseUrl: `http://127.0.0.1:${behind.port}`, secret: undefined, timeout: 5_000 });
-  const said = { "x-request-id": "mine", "x-forwarded-for": "192.0.2.1", "x-anteroom-device": "d2:u2" };
+  const said = {
+    "x-request-id": "mine",
+    "x-forwarded-for": "192.0.2.1",
+    "x-anteroom-device": "d2:u2",
+    "x-anteroom-cause": "site",
+  };
   const { body } = await stranger.post("/", {}, said);
   expect(body).toEqual({ id: expect.stringMatching(freshId), caller: "127.0.0.1", userAgent: "" });
   await stranger.close();
-  expect((await peer.post("/", {}, said)).body).toMatchObject({ id: "mine", caller: "192.0.2.1", device: "d2:u2" });
+  expect((await peer.post("/", {}, said)).body).toMatchObject({
+    id: "mine",
+    caller: "192.0.2.1",
+    device: "d2:u2",
+    cause: "site",
+  });
 });
 
 test("R41: what is no request has no scope, and ids that could not be ours are replaced", async () => {

@@ -1,6 +1,5 @@
 import { equalInConstantTime, randomId } from "@anteroom/shared/runtime/crypto";
-import { type Cause, causedByLink, causedBySite } from "@anteroom/shared/runtime/private-calls";
-import { currentRequest } from "@anteroom/shared/runtime/request-scope";
+import { type Cause, currentRequest } from "@anteroom/shared/runtime/request-scope";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import { answerAfter, endLeftSession, refused, type Step, takeStep, whyRefused } from "../auth-server/as-visitor.ts";
 import { guessCode } from "../code-guesses.ts";
@@ -28,7 +27,7 @@ export async function requestPasswordLink(
   const startedAt = Date.now();
   const address = "email" in to ? to.email : (await findExpired(context, to.token))?.email;
   const refusal =
-    address === undefined ? refusalOf("link_not_valid") : await sendPasswordLink(context, address, causedByLink);
+    address === undefined ? refusalOf("link_not_valid") : await sendPasswordLink(context, address, "link");
   await answerAfter(linkAnswerAfter, startedAt);
   // The caller's own requests are counted before (limits.linksPerCaller). When others had many mails sent, the link that
   // was mailed last works; whether there is one is nobody's to know.
@@ -45,11 +44,11 @@ export async function requestPasswordLink(
 export async function sendPasswordLink(
   context: AppContext,
   address: string,
-  cause: Cause = causedBySite,
+  cause: Cause = "site",
 ): Promise<Refusal | undefined> {
   const { db, handles } = context;
   const link = newLink(context, address);
-  if (!(await store.claimLink(db, link))) return cause === causedBySite ? tooManyRequests(1) : undefined;
+  if (!(await store.claimLink(db, link))) return cause === "site" ? tooManyRequests(1) : undefined;
   const reset = await createReset(context, link, cause);
   if (!reset.ok) {
     await store.deleteLink(db, link.id);
@@ -141,7 +140,7 @@ type Shown = Outcome<store.AccountLink>;
 async function showCodeOfLink(context: AppContext, token: string, code: string): Promise<Shown> {
   const link = await findByToken(context, token);
   if (!link) return refuseWith(await whyNotUsed(context, token));
-  const refusal = await showCode(context, link, code, causedByLink);
+  const refusal = await showCode(context, link, code, "link");
   return refusal ? refuseWith(refusal) : { ok: true, values: link };
 }
 

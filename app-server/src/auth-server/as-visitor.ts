@@ -1,4 +1,4 @@
-import type { Cause } from "@anteroom/shared/runtime/private-calls";
+import type { Cause } from "@anteroom/shared/runtime/request-scope";
 import type { AuthAction } from "@anteroom/shared/wire/faroe";
 import type { AppContext } from "../context.ts";
 import { type Refusal, type Refused, refusalOf, refuseWith, tooManyRequests } from "../outcome.ts";

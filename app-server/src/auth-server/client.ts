@@ -1,4 +1,5 @@
-import { CallFailed, type Cause, causedBySite, type Peer } from "@anteroom/shared/runtime/private-calls";
+import { CallFailed, type Peer } from "@anteroom/shared/runtime/private-calls";
+import { type Cause, forwardingHeaders } from "@anteroom/shared/runtime/request-scope";
 import { z } from "zod";
 
 /** An answer of the auth server. `error` is one of Faroe's codes, or `unknown_action` from one that lacks the action. */
@@ -34,13 +35,16 @@ const nothingSchema = z.object({}).transform(() => undefined);
 
 /** The actions this server uses. Each call is one request; all throw CallFailed when no proper answer comes back. */
 export function createAuthServer(peer: Peer) {
+  const post = (action: string, args: Record<string, string>, cause: Cause | undefined) =>
+    peer.post("/", { action, arguments: args }, forwardingHeaders(cause));
+
   async function invoke<T>(
     action: string,
     args: Record<string, string>,
     values: z.ZodType<T>,
-    headers: Record<string, string> = {},
+    cause?: Cause,
   ): Promise<AuthResult<T>> {
-    const response = await peer.post("/", { action, arguments: args }, headers);
+    const response = await post(action, args, cause);
     if (response.status === 400) return { ok: false, error: "unknown_action" };
     const result = resultSchema.safeParse(response.body);
     if (response.status !== 200 || !result.success) throw unexpected(action, `status ${response.status}`);
@@ -69,7 +73,7 @@ export function createAuthServer(peer: Peer) {
       return isOurs;
     },
     /** For an approval, whoever's call brings it about: a sign-up is opened once and again when it has run out. */
-    createSignup: (email: string) => invoke("create_signup", { email_address: email }, signupSchema, causedBySite),
+    createSignup: (email: string) => invoke("create_signup", { email_address: email }, signupSchema, "site"),
     /** A sign-up of the caller's own beside an open one: same address and code, own token and progress. */
     createSiblingSignup: (signupToken: string, code: string | undefined) =>
       ask(
@@ -89,7 +93,7 @@ export function createAuthServer(peer: Peer) {
      * `not_taken`: it is no call that the auth server knows, or is too large.
      */
     relay: async (action: string, args: Record<string, string>, cause?: Cause) => {
-      const { status, body } = await peer.post("/", { action, arguments: args }, cause);
+      const { status, body } = await post(action, args, cause);
       if (status === 503) return "busy";
       if (status === 400 || status === 413) return "not_taken";
       const result = resultSchema.safeParse(body);

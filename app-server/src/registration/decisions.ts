@@ -1,4 +1,3 @@
-import { causedBySite } from "@anteroom/shared/runtime/private-calls";
 import type { DecidedBefore } from "@anteroom/shared/wire/app";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Transaction } from "kysely";
@@ -168,7 +167,7 @@ export async function resendSignupEmail(
       .execute((trx) => log(context, trx, { actor, action: "resend", subject: email, registrationId: row.id }));
   if (row?.state === "OPEN" && row.signupToken) {
     const token = context.handles.unsealSignupToken(row.id, row.signupToken);
-    const result = await send(context, row.id, () => context.authServer.sendCode(token, causedBySite));
+    const result = await send(context, row.id, () => context.authServer.sendCode(token, "site"));
     if (result.ok) return sent;
     if (result.error !== "invalid_signup_token") return refuseWith(cannotResend(result.error));
     await openings.storeSignupGone(context.db, row.id, row.signupToken);

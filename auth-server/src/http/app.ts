@@ -2,13 +2,14 @@ import type { AdjustableClock } from "@anteroom/shared/runtime/clock";
 import { randomId } from "@anteroom/shared/runtime/crypto";
 import { isBrokenOff } from "@anteroom/shared/runtime/listener";
 import { requireInternalSecret } from "@anteroom/shared/runtime/private-calls";
+import { currentRequest } from "@anteroom/shared/runtime/request-scope";
 import { parseInvocation, parseStrictJson } from "@anteroom/shared/wire/invocation";
 import { type Context, type Handler, Hono, type MiddlewareHandler } from "hono";
 import type { AuthContext } from "../context.ts";
 import { HashQueueFull } from "../passwords/hash-queue.ts";
 import type { Settings } from "../settings.ts";
 import { readBody } from "./body.ts";
-import { readCaller } from "./caller.ts";
+import { callerOf } from "./caller.ts";
 import { runCommand } from "./commands.ts";
 import { type Answer, invoke, publicActions, servedActions } from "./invoke.ts";
 import { openApiDocument } from "./openapi.ts";
@@ -21,7 +22,7 @@ export function createPublicApp(context: AuthContext, checkReadiness: () => Prom
   const headersFor = corsHeaders(context.settings);
   // Ahead of what all other answers pass through: it sends the same headers with its answers, which costs a tenth.
   const actions = publicActions(context.settings);
-  app.post("/", invocationHandler(context, { actions, headersFor, speaksForOthers: false }));
+  app.post("/", invocationHandler(context, { actions, headersFor }));
   app.use(addHeaders(headersFor));
   app.use(refuseOtherMethods(context.settings));
   app.get("/alive", answerAlive);
@@ -38,7 +39,7 @@ export function createPrivateApp(context: AuthContext, clock: AdjustableClock): 
   const app = createApp(context);
   app.use(requireInternalSecret(context.settings.internalSecrets, context.events));
   app.use(refuseOtherMethods(context.settings));
-  const handling = { actions: servedActions, headersFor: () => ({}), speaksForOthers: true };
+  const handling = { actions: servedActions, headersFor: () => ({}) };
   app.post("/", invocationHandler(context, handling));
   app.post("/command", commandHandler(context, clock));
   app.get("/alive", answerAlive);
@@ -92,20 +93,17 @@ function refuseOtherMethods({ strict }: Settings): MiddlewareHandler {
 interface Handling {
   actions: readonly string[];
   headersFor: HeadersFor;
-  /** Whoever has the internal secret: the app server hands on its visitors' calls, and says whose they are. */
-  speaksForOthers: boolean;
 }
 
-function invocationHandler(context: AuthContext, { actions, headersFor, speaksForOthers }: Handling): Handler {
-  const proxies = context.settings;
+function invocationHandler(context: AuthContext, { actions, headersFor }: Handling): Handler {
   const served = new Set(actions);
   const carryOut = async (c: Context): Promise<Answer | 400 | 413> => {
     const body = await readBody(c.req.raw, context.settings.bodyLimit);
     if (body === undefined) return 413;
     const invocation = parseInvocation(body);
-    return (
-      (invocation && (await invoke(context, served, invocation, readCaller(c, { proxies, speaksForOthers })))) ?? 400
-    );
+    const scope = currentRequest();
+    if (scope === undefined) throw new Error("An action is taken outside of a request.");
+    return (invocation && (await invoke(context, served, invocation, callerOf(scope)))) ?? 400;
   };
   return async (c) => {
     const headers = headersFor(c.req.header("origin"));

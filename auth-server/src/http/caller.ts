@@ -1,10 +1,8 @@
-import { callerKey, networkOf, type ProxyTrust, trustIn } from "@anteroom/shared/runtime/client-address";
-import { causedByLink, causedBySite } from "@anteroom/shared/runtime/private-calls";
-import { getConnInfo } from "@hono/node-server/conninfo";
-import type { Context } from "hono";
+import { networkOf } from "@anteroom/shared/runtime/client-address";
+import type { Cause, RequestScope } from "@anteroom/shared/runtime/request-scope";
 import type { Subject } from "../limits/guesses.ts";
 
-/** Who makes a request, as far as that shows. */
+/** Who makes a request, as limits see them. */
 export interface Caller {
   /** Their address, as limits count it. */
   key(): string;
@@ -23,26 +21,16 @@ export interface Caller {
 /**
  * Worked out when asked for: most requests are looks at a session, which count nobody. Functions rather than getters:
  * V8 keeps the shape of every object made with getters, and through them the whole request, until a full collection.
- *
- * @param proxies whose word on the address they were called from is believed
- * @param speaksForOthers the other server's is, whoever it calls for; it has a header of its own for that
  */
-export function readCaller(
-  c: Context,
-  { proxies, speaksForOthers }: { proxies: ProxyTrust; speaksForOthers: boolean },
-): Caller {
-  const cause = () => (speaksForOthers ? c.req.header("x-anteroom-cause") : undefined);
-  const key = () => {
-    const remote = getConnInfo(c).remote.address ?? "";
-    return callerKey(remote, (name) => c.req.header(name), speaksForOthers ? trustIn(remote) : proxies);
-  };
+export function callerOf(scope: RequestScope): Caller {
+  const isFor = (cause: Cause) => scope.cause === cause;
   return {
-    key,
-    network: () => networkOf(key()) ?? key(),
-    userAgent: () => (c.req.header("user-agent") ?? "").slice(0, 200),
-    device: (user) => (speaksForOthers ? readDevice(c.req.header("x-anteroom-device"), user) : undefined),
-    isByLink: () => cause() === causedByLink["x-anteroom-cause"],
-    isSite: () => cause() === causedBySite["x-anteroom-cause"],
+    key: () => scope.caller,
+    network: () => networkOf(scope.caller) ?? scope.caller,
+    userAgent: () => scope.userAgent,
+    device: (user) => readDevice(scope.device, user),
+    isByLink: () => isFor("link"),
+    isSite: () => isFor("site"),
   };
 }
 

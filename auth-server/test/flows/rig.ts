@@ -1,4 +1,4 @@
-import { causedByLink, causedBySite } from "@anteroom/shared/runtime/private-calls";
+import { forwardingHeaders } from "@anteroom/shared/runtime/request-scope";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { type AuthAction, authActions } from "@anteroom/shared/wire/faroe";
 import type { User } from "@anteroom/shared/wire/user-server";
@@ -164,7 +164,7 @@ export function from<T extends TestServer>(server: T, address: string, more: Rec
     ...server,
     invoke: async (action, args) => {
       const body = JSON.stringify({ action, arguments: args });
-      const cause = action === "create_user_password_reset" ? causedByLink : {};
+      const cause = action === "create_user_password_reset" ? forwardingHeaders("link") : {};
       const reply = await request(server.private, "POST", "/", body, { ...headers, ...cause, ...more });
       return JSON.parse(reply.text) as Answer;
     },
@@ -189,4 +189,4 @@ export function device(id: string, ...users: string[]): Record<string, string> {
 }
 
 /** Of a call that an administrator or the app server causes. */
-export const bySite = causedBySite;
+export const bySite = forwardingHeaders("site");

@@ -535,18 +535,18 @@ export const mutations: readonly Mutation[] = [
     ["limit", `\`link to \${normalizeEmailAddress(email)}\``, "randomId()", "known-devices"],
     [
       "limit",
-      "sendPasswordLink(context, address, causedByLink)",
+      'sendPasswordLink(context, address, "link")',
       "sendPasswordLink(context, address)",
       "password-links#D-37, S-F1",
     ],
     [
       "once",
-      "if (!(await store.claimLink(db, link))) return cause === causedBySite ? tooManyRequests(1) : undefined;",
+      'if (!(await store.claimLink(db, link))) return cause === "site" ? tooManyRequests(1) : undefined;',
       "if (!(await store.claimLink(db, link))) return undefined;",
       "known-devices#S-F2: a link that is owed waits",
     ],
     ["limit", `return refusal?.reason === "rate_limited" ? undefined : refusal;`, "return refusal;", "known-devices"],
-    ["limit", "showCode(context, link, code, causedByLink)", "showCode(context, link, code)", "known-devices"],
+    ["limit", 'showCode(context, link, code, "link")', "showCode(context, link, code)", "known-devices"],
   ]),
   ...app("administration/people-rules.ts", "administration", [
     [
@@ -799,14 +799,6 @@ export const mutations: readonly Mutation[] = [
       `users?.includes(\`\${id}@\`)`,
       "flows/guesses#S-F2: a device on which only",
     ],
-    ["caller", `(speaksForOthers ? readDevice(`, `(c ? readDevice(`],
-    ["caller", "speaksForOthers ? trustIn(remote) : proxies", "trustIn(remote)", "signin#R44"],
-    [
-      "caller",
-      `(speaksForOthers ? c.req.header("x-anteroom-cause") : undefined)`,
-      `c.req.header("x-anteroom-cause")`,
-      "flows/limits#S-F1, S-17: nobody can say",
-    ],
   ]),
   ...auth("limits/guesses.ts", "flows/guesses", [
     [
@@ -1055,8 +1047,14 @@ export const mutations: readonly Mutation[] = [
       `this.#speaksForOthers() ? this.#header("x-anteroom-device") : undefined`,
       `this.#header("x-anteroom-device")`,
     ],
+    ["caller", "return this.#source.proxies;", "return trustIn(remote);", "auth-server/test/signin#R44"],
     ["caller", `if (this.#source.from === "visitors") return this.#source.device?.(this.#header("cookie"));`, ""],
     ["caller", `this.#speaksForOthers() ? this.#header("x-request-id") : undefined`, `this.#header("x-request-id")`],
+    [
+      "caller",
+      `this.#speaksForOthers() ? this.#header("x-anteroom-cause") : undefined`,
+      `this.#header("x-anteroom-cause")`,
+    ],
   ]),
   ...shared("runtime/security-events.ts", "shared/test/security-events", [
     [

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { type Language, languages } from "@anteroom/shared/wire/languages";
 import chromium from "@sparticuz/chromium";
 import { type Browser, chromium as playwright } from "playwright-core";
 import { createHandles } from "../src/handles.ts";
-import { type Language, languages } from "../src/languages.ts";
 import { createComposer } from "../src/mail/compose/compose.ts";
 import { exampleValues, type MailType, mailKinds, mailTypes } from "../src/mail/kinds.ts";
 import { readSettings } from "../src/settings.ts";

@@ -11,7 +11,10 @@ import type { AppContext } from "./context.ts";
 import { codesWithoutCallers, guessLimits, limits } from "./limits.ts";
 import { type Refusal, tooManyRequests } from "./outcome.ts";
 
-export type Guess<T> = { is: "right"; value: T } | { is: "wrong" } | { is: "refused"; refusal: Refusal };
+export type Guess<T> =
+  | { is: "right"; value: T }
+  | { is: "wrong" }
+  | { is: "refused"; refusal: Refusal<"rate_limited"> };
 
 /**
  * A guess at a mailed code, which `look` compares. It is paid for before it is looked at, so that guesses made at once

@@ -1,6 +1,7 @@
 import { currentRequest } from "@anteroom/shared/runtime/request-scope";
 import type { SecurityEvent, SecurityEvents } from "@anteroom/shared/runtime/security-events";
-import type { AppErrorCode, DecisionAction } from "@anteroom/shared/wire/app";
+import type { AppErrorCode } from "@anteroom/shared/wire/app/errors";
+import type { DecisionAction } from "@anteroom/shared/wire/app/oversight";
 import type { MiddlewareHandler } from "hono/types";
 
 const refusalsByCode: { readonly [C in AppErrorCode]?: SecurityEvent } = {

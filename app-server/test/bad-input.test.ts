@@ -1,6 +1,7 @@
 import { connect } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { publicRoutes } from "../src/http/app.ts";
+import type { Route } from "../src/http/serve.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { type Stack, startStack } from "./support/stack.ts";
 import { createWalk, type Walk } from "./support/walk.ts";
@@ -44,7 +45,9 @@ async function everything(): Promise<string> {
 }
 
 const posts = publicRoutes.filter(({ method }) => method === "POST");
-const withBody = posts.filter(({ body }) => Object.keys(body.shape).length > 0);
+const withBody = posts.filter(({ contract }) => contract.body);
+
+const shapeOf = ({ contract }: Route) => contract.body?.shape ?? {};
 
 /** Fields as they should be, but of nobody. */
 const plausible: Record<string, unknown> = {
@@ -80,24 +83,25 @@ const spoilt: Record<string, object> = {
   "/admin/decide_many/": { emails: [] },
 };
 
-const bodyOf = (route: (typeof posts)[number], fields: object) => ({
-  ...Object.fromEntries(Object.keys(route.body.shape).map((name) => [name, name in plausible ? plausible[name] : ""])),
+const bodyOf = (route: Route, fields: object) => ({
+  ...Object.fromEntries(Object.keys(shapeOf(route)).map((name) => [name, name in plausible ? plausible[name] : ""])),
   ...fields,
 });
 
 const cases = withBody.flatMap((route) =>
-  Object.keys(route.body.shape).map((field) => ({ path: route.path, route, field })),
+  Object.keys(shapeOf(route)).map((field) => ({ path: route.path, route, field })),
 );
 
 test.each(cases)("Bad input: $path refuses a $field of another kind", async ({ path, route, field }) => {
-  const accepts = (value: unknown) => route.body.shape[field].safeParse(value).success;
+  const accepts = (value: unknown) => shapeOf(route)[field].safeParse(value).success;
   for (const value of [1, 0, true, false, {}, [], ["x"], { toString: "x" }].filter((value) => !accepts(value))) {
     const reply = await client.app.post(path, bodyOf(route, { [field]: value }), walk.admin);
     expect([reply.status, reply.body.code], `${field}: ${JSON.stringify(value)}`).toEqual([422, "invalid_field"]);
     expect(reply.body.errors).toEqual([{ field: expect.stringMatching(`^${field}\\b`), message: expect.any(String) }]);
   }
   const absent = await client.app.post(path, bodyOf(route, { [field]: null }), walk.admin);
-  const others = route.either?.includes(field) ? route.either.filter((name) => name !== field) : undefined;
+  const { either } = route.contract;
+  const others = either?.includes(field) ? either.filter((name) => name !== field) : undefined;
   const isNeeded = others ? others.every((name) => plausible[name] === undefined) : !accepts(undefined);
   expect(absent.status).toBe(isNeeded ? 400 : 422);
 });

@@ -1,4 +1,4 @@
-import type { ListedBatch } from "@anteroom/shared/wire/app";
+import type { ListedBatch } from "@anteroom/shared/wire/app/oversight";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Client, createClient } from "./support/client.ts";
 import { readMails, type Stack, startStack } from "./support/stack.ts";

@@ -1,7 +1,6 @@
 import { measured } from "@anteroom/shared/testing/measured";
 import { repeated, worstTexts } from "@anteroom/shared/testing/worst-texts";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { z } from "zod";
 import { publicRoutes } from "../src/http/app.ts";
 import type { Route } from "../src/http/serve.ts";
 import { type Stack, startStack } from "./support/stack.ts";
@@ -35,14 +34,14 @@ async function workFor(send: () => Promise<Response>): Promise<number> {
 const forAnybody = publicRoutes.filter(({ access, usesSession }) => access === "anyone" || usesSession);
 
 function post(route: Route, value: string): Promise<Response> {
-  const members = Object.keys(route.body.shape);
+  const members = Object.keys(route.contract.body?.shape ?? {});
   const each = value.slice(0, Math.floor(15_000 / Math.max(1, members.length)));
   const body = JSON.stringify(Object.fromEntries(members.map((name) => [name, each]))).slice(0, 16_000);
   return fetch(stack.urls.app + route.path, { method: "POST", body });
 }
 
 function get(route: Route, value: string): Promise<Response> {
-  const names = Object.keys((route.query as z.ZodObject | undefined)?.shape ?? { x: 0 });
+  const names = Object.keys(route.contract.query?.shape ?? { x: 0 });
   const query = names.map((name) => `${name}=${encodeURIComponent(value).slice(0, 6_000 / names.length)}`).join("&");
   return fetch(`${stack.urls.app}${route.path}?${query}`);
 }

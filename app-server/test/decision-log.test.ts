@@ -1,5 +1,5 @@
 import { patiently } from "@anteroom/shared/testing/patience";
-import type { LoggedDecision } from "@anteroom/shared/wire/app";
+import type { LoggedDecision } from "@anteroom/shared/wire/app/oversight";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Client, createClient } from "./support/client.ts";
 import { type Stack, startStack } from "./support/stack.ts";

@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { isEmailAddress } from "@anteroom/shared/wire/email-address";
+import { languages } from "@anteroom/shared/wire/languages";
 import fc from "fast-check";
 import { createTransport } from "nodemailer";
 import PostalMime from "postal-mime";
 import { expect, test } from "vitest";
 import { createHandles } from "../src/handles.ts";
-import { languages } from "../src/languages.ts";
 import { createComposer } from "../src/mail/compose/compose.ts";
 import { messageOf } from "../src/mail/compose/message.ts";
 import { mailTypes } from "../src/mail/kinds.ts";

@@ -1,6 +1,6 @@
 import { openAny } from "@anteroom/shared/runtime/kept-secret";
+import type { SwitchableMailType } from "@anteroom/shared/wire/app/accounts";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { SwitchableMailType } from "../src/mail/kinds.ts";
 import { createUnsubscribeLinks } from "../src/mail/opt-out/unsubscribe.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { readMails, type Stack, startStack } from "./support/stack.ts";

@@ -84,10 +84,10 @@ async function fill(fields: readonly string[], address: string): Promise<Record<
 type Prepare = (address: string) => Promise<() => Promise<Reply>>;
 
 /** With all of its fields, and with those alone that it needs; where one of several is needed, with each of them. */
-function variantsOf(route: Route): string[][] {
-  const fields = Object.keys({ ...route.body.shape, ...route.query?.shape });
-  const shape = { ...route.body.shape, ...route.query?.shape };
-  const either = route.either ?? [];
+function variantsOf({ contract }: Route): string[][] {
+  const { body, query, either = [] } = contract;
+  const shape = { ...body?.shape, ...query?.shape };
+  const fields = Object.keys(shape);
   const needed = fields.filter((field) => !shape[field].safeParse(undefined).success);
   const sets = [fields, needed].flatMap((set) =>
     either.length === 0 ? [set] : either.map((one) => [one, ...set.filter((field) => !either.includes(field))]),

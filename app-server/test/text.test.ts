@@ -1,7 +1,8 @@
 import { domainOf } from "@anteroom/shared/wire/email-address";
+import { oneLine } from "@anteroom/shared/wire/text";
 import { Liquid } from "liquidjs";
 import { expect, test } from "vitest";
-import { escapeHtml, oneLine } from "../src/text.ts";
+import { escapeHtml } from "../src/html.ts";
 
 test("S-47: what we write into HTML is escaped as the engine of templates does it, for attributes of either quote", () => {
   const hostile = `<a href='x' title="y">&amp; & </a>`;

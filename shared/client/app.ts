@@ -1,4 +1,5 @@
-import type { AppErrorCode, AppRoute, AppRoutes, DecidedBefore } from "../wire/app.ts";
+import type { AppErrorCode, DecidedBefore, Problem } from "../wire/app/errors.ts";
+import type { AppRoute, AppRoutes } from "../wire/app/routes.ts";
 
 /** What was wrong. `code` is for programs, `detail` for people, `fields` names the fields of a form to mend. */
 export interface AppFailure {
@@ -20,10 +21,10 @@ export type AppClientResult<R extends AppRoute> = { ok: true; values: AppRoutes[
 export type AppClient = <R extends AppRoute>(route: R, ...input: AppRouteInput<R>) => Promise<AppClientResult<R>>;
 
 /** The body of a POST; of a GET what its query may say, where it has one. */
-export type AppRouteInput<R extends AppRoute> = AppRoutes[R] extends { query: infer Query }
-  ? Record<string, never> extends Query
-    ? [query?: Query]
-    : [query: Query]
+export type AppRouteInput<R extends AppRoute> = AppRoutes[R]["query"] extends object
+  ? Record<string, never> extends AppRoutes[R]["query"]
+    ? [query?: AppRoutes[R]["query"]]
+    : [query: AppRoutes[R]["query"]]
   : AppRoutes[R]["body"] extends undefined
     ? []
     : [body: AppRoutes[R]["body"]];
@@ -75,21 +76,13 @@ function retryAfterOf({ headers }: Response): { retryAfter?: number } {
   return seconds > 0 ? { retryAfter: seconds } : {};
 }
 
-interface ProblemBody extends Partial<DecidedBefore> {
-  code?: AppErrorCode;
-  error?: AppErrorCode;
-  detail?: string;
-  error_code?: string;
-  errors?: { field: string; message: string }[];
-}
-
 /** One route answers `{error}` alone, as the source document has it. */
-function toFailure(body: ProblemBody): AppFailure {
+function toFailure(body: Partial<Problem>): AppFailure {
   const { code, error, detail = "", error_code, errors, state, decided_at } = body;
   const { decided_by = null, decided_by_name = null } = body;
   return {
     ok: false,
-    error: code ?? error ?? "internal_error",
+    error: code ?? (error as AppErrorCode | undefined) ?? "internal_error",
     detail,
     ...(error_code ? { errorCode: error_code } : {}),
     ...(errors ? { fields: errors } : {}),

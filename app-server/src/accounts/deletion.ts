@@ -1,8 +1,8 @@
 import type { Kysely, Transaction } from "kysely";
-import { takeStep, whyRefused } from "../auth-server/as-visitor.ts";
+import { takeStep, type WrongPassword, whyRefused } from "../auth-server/as-visitor.ts";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database/tables.ts";
-import { type Refusal, refusalOf } from "../outcome.ts";
+import { refusalOf } from "../outcome.ts";
 import { deletePasswordLinks } from "./link-store.ts";
 import * as store from "./store.ts";
 
@@ -14,7 +14,7 @@ export async function deleteAccount(
   userId: string,
   session_token: string,
   password: string,
-): Promise<Refusal | undefined> {
+): Promise<WrongPassword | typeof lastAdministrator | undefined> {
   if (await isLastAdministrator(context, userId)) return lastAdministrator;
   const begun = await takeStep(context, "create_user_deletion", { session_token });
   if (!begun.ok) return whyRefused(begun.error);

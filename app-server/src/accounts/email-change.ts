@@ -5,11 +5,19 @@ import { currentRequest } from "@anteroom/shared/runtime/request-scope";
 import { formatTimestamp } from "@anteroom/shared/wire/email";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Transaction } from "kysely";
-import { answerAfter, checkPassword, refused, sessionIdOf, takeStep, whyRefused } from "../auth-server/as-visitor.ts";
+import {
+  answerAfter,
+  checkPassword,
+  refused,
+  sessionIdOf,
+  takeStep,
+  type WrongPassword,
+  whyRefused,
+} from "../auth-server/as-visitor.ts";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database/tables.ts";
 import { limits } from "../limits.ts";
-import { type Outcome, type Refusal, refuse, refuseWith, tooManyRequests } from "../outcome.ts";
+import { type Outcome, refuse, refuseWith, tooManyRequests } from "../outcome.ts";
 import { endForAccount, endSignupOf } from "../registration/ending.ts";
 import type { Ended } from "../registration/ending-store.ts";
 import * as links from "./link-store.ts";
@@ -26,6 +34,8 @@ import * as store from "./store.ts";
 /** Milliseconds after which a request is answered, whoever has the address. */
 const requestAnswerAfter = 160;
 
+type NotBegun = "address_unchanged" | "email_address_not_allowed/change" | WrongPassword["reason"];
+
 export interface PendingChange {
   email: string;
   expires_at: number;
@@ -37,7 +47,7 @@ export async function requestEmailChange(
   caller: Caller,
   session_token: string,
   { email, password }: { email: string; password: string },
-): Promise<Outcome<PendingChange>> {
+): Promise<Outcome<PendingChange, NotBegun>> {
   const change = { userId: caller.userId, sessionId: sessionIdOf(session_token), email: email.trim() };
   if (normalizeEmailAddress(email) === normalizeEmailAddress(caller.email)) return refuse("address_unchanged");
   const isKnown = await checkPassword(context, session_token, password);
@@ -67,7 +77,7 @@ function payForChange({ db, clock }: AppContext, { userId, email }: AskedChange)
 }
 
 /** A Faroe has no action for this alone: behind it addresses are blocked for sign-ups only. */
-async function findBlock(context: AppContext, email_address: string): Promise<Refusal | undefined> {
+async function findBlock(context: AppContext, email_address: string) {
   const checked = await takeStep(context, "check_new_email_address", { email_address });
   return checked.ok || checked.error === "not_taken" ? undefined : whyRefused(checked.error);
 }
@@ -138,7 +148,7 @@ export async function confirmEmail(
   context: AppContext,
   by: { token: string } | { userId: string },
   code: string,
-): Promise<Outcome<{ email: string; already: boolean }>> {
+): Promise<Outcome<Confirmed, "link_not_valid" | "incorrect_code" | "rate_limited" | "address_in_use/change">> {
   const { db, clock, handles } = context;
   const now = clock.now();
   const named = "token" in by ? { tokenHash: handles.hashToken(by.token) } : by;
@@ -159,12 +169,14 @@ export async function confirmEmail(
   }
 }
 
+type Confirmed = { email: string; already: boolean };
+
 /** The user's row is locked first: whoever else shows the same code waits, and then finds it used. */
 async function change(
   context: AppContext,
   trx: Transaction<AppDatabase>,
   link: links.AccountLink,
-): Promise<Outcome<{ email: string; already: boolean }> & { ended?: Ended | undefined }> {
+): Promise<Outcome<Confirmed, "link_not_valid"> & { ended?: Ended | undefined }> {
   const now = context.clock.now();
   const user = await store.lockUser(trx, link.user_id ?? "");
   if (!(await links.markLinkUsed(trx, link.id, now))) return { ok: true, values: { email: link.email, already: true } };

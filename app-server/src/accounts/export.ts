@@ -1,8 +1,8 @@
-import type { AccountExport } from "@anteroom/shared/wire/app";
+import type { AccountExport } from "@anteroom/shared/wire/app/accounts";
 import { refused } from "../auth-server/as-visitor.ts";
 import type { AppContext } from "../context.ts";
 import { listMailsOf } from "../mail/admin-store.ts";
-import type { Outcome } from "../outcome.ts";
+import { type Outcome, refuse } from "../outcome.ts";
 import { findPendingChange } from "./email-change.ts";
 import { listSessions } from "./own-sessions.ts";
 import { readPreferences } from "./preferences.ts";
@@ -17,10 +17,10 @@ export async function exportAccount(
   context: AppContext,
   caller: Caller,
   sessionToken: string,
-): Promise<Outcome<AccountExport>> {
+): Promise<Outcome<AccountExport, "invalid_session" | "auth_server_unavailable">> {
   const { db, clock } = context;
   const sessions = await listSessions(context, sessionToken);
-  if (!sessions.ok && sessions.refusal.reason !== "not_supported") return sessions;
+  if (!sessions.ok && sessions.refusal.reason !== "not_supported") return refuse(sessions.refusal.reason);
   const [user, preferences] = [await store.findUser(db, { id: caller.userId }), await readPreferences(context, caller)];
   if (!user || !preferences) return refused("invalid_session_token");
   const { userId: user_id, ...shown } = caller;

@@ -1,3 +1,4 @@
+import type { PasswordReason } from "@anteroom/shared/wire/app/errors";
 import type { SessionOverview } from "@anteroom/shared/wire/faroe";
 import { checkPassword, refused, takeStep } from "../auth-server/as-visitor.ts";
 import type { AppContext } from "../context.ts";
@@ -7,8 +8,13 @@ import { deleteEmailChanges } from "./link-store.ts";
 /** Seconds after signing in during which other sessions can be ended without the password. */
 const recently = 600;
 
+type NotListed = "invalid_session" | "not_supported" | "auth_server_unavailable";
+
 /** All sessions of the person at the browser; the newest use first. An original Faroe lists none, and ends none but the caller's own. */
-export async function listSessions(app: AppContext, session_token: string): Promise<Outcome<SessionOverview[]>> {
+export async function listSessions(
+  app: AppContext,
+  session_token: string,
+): Promise<Outcome<SessionOverview[], NotListed>> {
   const listed = await takeStep(app, "list_sessions", { session_token });
   if (!listed.ok) return listed.error === "not_taken" ? refuse("not_supported") : refused(listed.error);
   const sessions = listed.values.sessions as SessionOverview[];
@@ -24,7 +30,7 @@ export async function endSessions(
   userId: string,
   session_token: string,
   { which, password }: { which: "others" | { sessionId: string }; password: string | undefined },
-): Promise<Outcome<{ ended: number }>> {
+): Promise<Outcome<{ ended: number }, NotListed | PasswordReason | "password_needed/signed_in">> {
   const listed = await listSessions(app, session_token);
   if (!listed.ok) return listed;
   const current = listed.values.find((session) => session.current);

@@ -1,10 +1,26 @@
 import { equalInConstantTime, randomId } from "@anteroom/shared/runtime/crypto";
 import { type Cause, currentRequest } from "@anteroom/shared/runtime/request-scope";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
-import { answerAfter, endLeftSession, refused, type Step, takeStep, whyRefused } from "../auth-server/as-visitor.ts";
+import type { AuthError } from "@anteroom/shared/wire/faroe";
+import {
+  answerAfter,
+  endLeftSession,
+  type ReasonOf,
+  refused,
+  takeStep,
+  whyRefused,
+} from "../auth-server/as-visitor.ts";
 import { guessCode } from "../code-guesses.ts";
 import type { AppContext } from "../context.ts";
-import { type Outcome, type Refusal, refusalOf, refuse, refuseWith, tooManyRequests } from "../outcome.ts";
+import {
+  type Outcome,
+  type Refusal,
+  type Refused,
+  refusalOf,
+  refuse,
+  refuseWith,
+  tooManyRequests,
+} from "../outcome.ts";
 import * as store from "./link-store.ts";
 
 /**
@@ -16,6 +32,8 @@ import * as store from "./link-store.ts";
 /** Milliseconds after which whoever names an address alone is answered, whatever was found: more than any needs. */
 const linkAnswerAfter = 160;
 
+export type NotMailed = ReasonOf<"busy" | AuthError<"create_user_password_reset">>;
+
 /**
  * For a visitor: known and unknown addresses are told the same, at the same time. Who holds a link that has expired need
  * not know its address.
@@ -23,7 +41,7 @@ const linkAnswerAfter = 160;
 export async function requestPasswordLink(
   context: AppContext,
   to: { email: string } | { token: string },
-): Promise<Refusal | undefined> {
+): Promise<Refusal<NotMailed | "link_not_valid"> | undefined> {
   const startedAt = Date.now();
   const address = "email" in to ? to.email : (await findExpired(context, to.token))?.email;
   const refusal =
@@ -45,7 +63,7 @@ export async function sendPasswordLink(
   context: AppContext,
   address: string,
   cause: Cause = "site",
-): Promise<Refusal | undefined> {
+): Promise<Refusal<NotMailed> | undefined> {
   const { db, handles } = context;
   const link = newLink(context, address);
   if (!(await store.claimLink(db, link))) return cause === "site" ? tooManyRequests(1) : undefined;
@@ -63,7 +81,7 @@ export async function sendPasswordLink(
   return undefined;
 }
 
-async function createReset(context: AppContext, link: store.NewLink, cause: Cause): Promise<Step> {
+async function createReset(context: AppContext, link: store.NewLink, cause: Cause) {
   try {
     return await takeStep(context, "create_user_password_reset", { user_email_address: link.email }, cause);
   } catch (error) {
@@ -92,11 +110,13 @@ function newLink({ handles, clock, processName }: AppContext, address: string): 
   };
 }
 
+type NotUsed = "link_not_valid" | "link_superseded";
+
 /** Whose password the link is for and until when, for as long as it is good. Changes nothing. */
 export async function readPasswordLink(
   context: AppContext,
   token: string,
-): Promise<Outcome<{ email: string; expires_at: number }>> {
+): Promise<Outcome<{ email: string; expires_at: number }, NotUsed | "link_expired" | "auth_server_unavailable">> {
   const link = await findByToken(context, token);
   if (!link) return refuseWith(await whyNot(context, token));
   const named = { user_password_reset_token: tokenOf(context, link) };
@@ -106,11 +126,11 @@ export async function readPasswordLink(
 }
 
 /** Whoever opens the older of two mails is sent to the newer one: asking again would end that one too. */
-async function whyNot(context: AppContext, token: string): Promise<Refusal> {
+async function whyNot(context: AppContext, token: string): Promise<Refusal<NotUsed | "link_expired">> {
   return (await findExpired(context, token)) ? refusalOf("link_expired") : whyNotUsed(context, token);
 }
 
-async function whyNotUsed(context: AppContext, token: string): Promise<Refusal> {
+async function whyNotUsed(context: AppContext, token: string): Promise<Refusal<NotUsed>> {
   const isOlder = await store.isSuperseded(context.db, "password_reset", context.handles.hashToken(token));
   return refusalOf(isOlder ? "link_superseded" : "link_not_valid");
 }
@@ -126,16 +146,26 @@ export interface PasswordChoice {
  * Sets the password, once. All sessions end and none is opened: whoever chose the password signs in with it. After a wrong
  * code or a password that is refused the link still works.
  */
-export async function choosePassword(
-  context: AppContext,
-  { by, code, password }: PasswordChoice,
-): Promise<Outcome<{ userId: string | undefined }>> {
+export async function choosePassword(context: AppContext, { by, code, password }: PasswordChoice): Promise<Chosen> {
   const shown =
     "token" in by ? await showCodeOfLink(context, by.token, code) : await showTypedCode(context, by.email, code);
   return shown.ok ? setPassword(context, shown.values, password) : shown;
 }
 
-type Shown = Outcome<store.AccountLink>;
+type NotShown =
+  | NotUsed
+  | "incorrect_code"
+  | "incorrect_code/address"
+  | ReasonOf<"busy" | AuthError<"verify_user_password_reset_temporary_password">>;
+
+type Shown = Outcome<store.AccountLink, NotShown>;
+
+type Chosen = Outcome<
+  { userId: string | undefined },
+  | NotShown
+  | ReasonOf<AuthError<"set_user_password_reset_new_password">>
+  | ReasonOf<AuthError<"complete_user_password_reset">>
+>;
 
 async function showCodeOfLink(context: AppContext, token: string, code: string): Promise<Shown> {
   const link = await findByToken(context, token);
@@ -162,11 +192,7 @@ async function showTypedCode(context: AppContext, email: string, code: string): 
   return guess.is === "refused" ? refuseWith(guess.refusal) : refuse("incorrect_code/address");
 }
 
-async function setPassword(
-  context: AppContext,
-  link: store.AccountLink,
-  password: string,
-): Promise<Outcome<{ userId: string | undefined }>> {
+async function setPassword(context: AppContext, link: store.AccountLink, password: string): Promise<Chosen> {
   const named = { user_password_reset_token: tokenOf(context, link) };
   const set = await takeStep(context, "set_user_password_reset_new_password", { ...named, password });
   if (!set.ok) return endOrRefuse(context, link, set.error);
@@ -188,7 +214,7 @@ async function showCode(
   link: store.AccountLink,
   code: string,
   cause?: Cause,
-): Promise<Refusal | undefined> {
+): Promise<Refusal<NotShown> | undefined> {
   const args = { user_password_reset_token: tokenOf(context, link), temporary_password: code };
   const verified = await takeStep(context, "verify_user_password_reset_temporary_password", args, cause);
   if (verified.ok) return undefined;
@@ -205,16 +231,12 @@ function isRight({ handles }: AppContext, link: store.AccountLink, code: string)
   return equalInConstantTime(mac, link.code_mac ?? Buffer.alloc(mac.length));
 }
 
-/** What another has begun with the same link only they can end; the person may ask for a new link at any time. */
-const isOver = ["invalid_user_password_reset_token", "new_password_already_set"];
-
-async function endOrRefuse(context: AppContext, link: store.AccountLink, error: string) {
-  if (isOver.includes(error)) {
-    if (error === "invalid_user_password_reset_token") await store.deleteLink(context.db, link.id);
-    return refuse("link_not_valid");
-  }
-  if (error === "incorrect_temporary_password" || error === "user_first_factor_already_verified")
-    return refuse("incorrect_code");
+async function endOrRefuse<Code extends string>(
+  context: AppContext,
+  link: store.AccountLink,
+  error: Code,
+): Promise<Refused<ReasonOf<Code>>> {
+  if (error === "invalid_user_password_reset_token") await store.deleteLink(context.db, link.id);
   return refused(error);
 }
 

@@ -1,6 +1,7 @@
+import { type SwitchableMailType, switchableMailTypes } from "@anteroom/shared/wire/app/accounts";
+import type { Language } from "@anteroom/shared/wire/languages";
 import type { AppContext } from "../context.ts";
-import type { Language } from "../languages.ts";
-import { mailKinds, type SwitchableMailType, switchableMailTypes } from "../mail/kinds.ts";
+import { mailKinds } from "../mail/kinds.ts";
 import { findPreferences, storeLanguage, storeMailPreference } from "../mail/opt-out/preferences.ts";
 import type { Caller } from "./store.ts";
 

@@ -1,4 +1,6 @@
+import { type InboundKind, type InboundOutcome, isMailId } from "@anteroom/shared/wire/app/mail";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import { oneLine } from "@anteroom/shared/wire/text";
 import type { Transaction } from "kysely";
 import { logDecision } from "../audit/log-store.ts";
 import type { AppContext } from "../context.ts";
@@ -7,23 +9,17 @@ import * as store from "../mail/admin-store.ts";
 import { mailKinds } from "../mail/kinds.ts";
 import type { InboundReport } from "../mail/return/delivery-report.ts";
 import { tryFor } from "../mail/send/schedule.ts";
-import type { InboundKind, InboundOutcome } from "../mail/statuses.ts";
 import { countBounce, type StoredMail } from "../mail/store.ts";
 import { codeOf, type Refused, refuse } from "../outcome.ts";
-import { type Decided, resendSignupEmail } from "../registration/decisions.ts";
+import { type Decided, type NotResent, resendSignupEmail } from "../registration/decisions.ts";
 import { sendCode } from "../registration/opening.ts";
-import { oneLine } from "../text.ts";
 
 /** What an administrator may do about mails, and what happens when one comes back. */
 
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
-export function isMailId(text: string): boolean {
-  return uuid.test(text);
-}
+type Replay = Decided<"mail_not_found" | "invalid_transition/mail" | "address_suppressed" | "code_gone" | NotResent>;
 
 /** Sends a mail once more that was given up or came back. */
-export async function replayMail(context: AppContext, id: string, actor: string): Promise<Decided> {
+export async function replayMail(context: AppContext, id: string, actor: string): Promise<Replay> {
   const mail = isMailId(id) ? await store.findForReplay(context.db, id, context.clock.now()) : undefined;
   if (!mail) return refuse("mail_not_found");
   const { status } = mail;
@@ -44,7 +40,7 @@ export async function replayMail(context: AppContext, id: string, actor: string)
   return isQueued ? { ok: true, values: { message: `The mail to ${mail.email} is queued.` } } : notGivenUp("queued");
 }
 
-function notGivenUp(status: string): Refused {
+function notGivenUp(status: string): Refused<"invalid_transition/mail"> {
   return refuse("invalid_transition/mail", { values: { status }, members: { state: status } });
 }
 
@@ -53,7 +49,7 @@ async function mailCodeAnew(
   context: AppContext,
   mail: Pick<StoredMail, "type" | "email" | "email_norm">,
   actor: string,
-): Promise<Decided> {
+): Promise<Decided<NotResent>> {
   const result = await resendSignupEmail(context, mail.email, actor, sendCode);
   if (result.ok) await store.deleteReplaced(context.db, mail);
   return result;
@@ -91,7 +87,11 @@ export async function retryDeferred(context: AppContext): Promise<number> {
 }
 
 /** Lets mails go to an address again that came back so often that nothing was sent there any more. */
-export async function clearAddress(context: AppContext, address: string, actor: string): Promise<Decided> {
+export async function clearAddress(
+  context: AppContext,
+  address: string,
+  actor: string,
+): Promise<Decided<"address_not_suppressed">> {
   const email = normalizeEmailAddress(address);
   const isCleared = await context.db.transaction().execute(async (trx) => {
     if (!(await store.clearSuppression(trx, email))) return false;

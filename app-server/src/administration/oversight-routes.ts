@@ -1,101 +1,47 @@
-import { z } from "zod";
 import { listDecisions } from "../audit/log-store.ts";
-import { answerRefusal } from "../http/errors.ts";
-import {
-  addressField,
-  handleField,
-  limitField,
-  newAddressField,
-  proofField,
-  reasonField,
-  searchField,
-} from "../http/fields.ts";
-import { defineRoute, noBody, type Route } from "../http/serve.ts";
-import { refusalOf } from "../outcome.ts";
+import { defineRoute, type Route } from "../http/serve.ts";
+import { refuse } from "../outcome.ts";
 import { findBatch, listBatches } from "../registration/batch-store.ts";
 import { requestBatch } from "../registration/batches.ts";
 import { toPattern } from "../registration/queue-store.ts";
 import { readOverview } from "./overview-store.ts";
-import { previewed, previewMail } from "./preview.ts";
-
-const mostAtOnce = 1_000;
+import { previewMail } from "./preview.ts";
 
 /** For administrators: many decisions at once, what was decided, and how things go. */
 export const oversightRoutes: readonly Route[] = [
-  defineRoute({
-    method: "POST",
-    path: "/admin/decide_many/",
-    summary: "Accept or reject up to 1,000 registrations. Answers at once; /admin/batches/ tells how far it is.",
+  defineRoute("POST /admin/decide_many/", {
     access: "admin",
     needsProof: true,
     maxBody: 320 * 1024,
-    body: z.object({
-      decision: z.enum(["accept", "reject"], "Use accept or reject."),
-      emails: z
-        .array(
-          addressField.refine((address) => address !== "", "Name an address."),
-          "This must be a list.",
-        )
-        .min(1)
-        .max(mostAtOnce, `Use at most ${mostAtOnce}.`),
-      reason: reasonField.default(""),
-      ...proofField,
-    }),
-    handle: async ({ http, app, body: { decision, emails, reason }, caller }) => {
+    handle: async ({ app, body: { decision, emails, reason }, caller }) => {
       const request = { decision, emails, reason: reason.trim(), actor: caller.userId };
-      return http.json({ success: true, batch_id: await requestBatch(app, request) });
+      return { ok: true, values: { success: true, batch_id: await requestBatch(app, request) } };
     },
   }),
-  defineRoute({
-    method: "GET",
-    path: "/admin/batches/",
-    summary: "How far a batch of decisions is, by its `id`; without, the latest of them.",
+  defineRoute("GET /admin/batches/", {
     access: "admin",
-    body: noBody,
-    query: z.object({ id: handleField.optional() }),
-    handle: async ({ http, app, query: { id } }) => {
-      if (id === undefined) return http.json({ batches: await listBatches(app.db, 20) });
+    handle: async ({ app, query: { id } }) => {
+      if (id === undefined) return { ok: true, values: { batches: await listBatches(app.db, 20) } };
       const batch = await findBatch(app.db, id);
-      return batch ? http.json(batch) : answerRefusal(http, refusalOf("batch_not_found"));
+      return batch ? { ok: true, values: batch } : refuse("batch_not_found");
     },
   }),
-  defineRoute({
-    method: "GET",
-    path: "/admin/decisions/",
-    summary: "The log of decisions, newest first. `search`: a part of the address decided about or of who decided.",
+  defineRoute("GET /admin/decisions/", {
     access: "admin",
-    body: noBody,
-    query: z.object({
-      search: searchField,
-      after: z.coerce.number("Use what `next` was before.").int().positive().optional(),
-      limit: limitField,
-    }),
-    handle: async ({ http, app, query: { search, after, limit } }) => {
+    handle: async ({ app, query: { search, after, limit } }) => {
       const rows = await listDecisions(app.db, { search: toPattern(search), before: after, limit });
       const last = rows.length === limit ? rows.at(-1) : undefined;
-      return http.json({ rows, next: last ? String(last.id) : null });
+      return { ok: true, values: { rows, next: last ? String(last.id) : null } };
     },
   }),
-  defineRoute({
-    method: "GET",
-    path: "/admin/overview/",
-    summary: "Registrations, decisions, waiting and mails of the last 30 days in numbers.",
+  defineRoute("GET /admin/overview/", {
     access: "admin",
-    body: noBody,
-    handle: async ({ http, app }) => http.json(await readOverview(app.db, app.clock.now())),
+    handle: async ({ app }) => ({ ok: true, values: await readOverview(app.db, app.clock.now()) }),
   }),
-  defineRoute({
-    method: "GET",
-    path: "/admin/preview_mail/",
-    summary: "The mail that a decision would send, in the person's language.",
+  defineRoute("GET /admin/preview_mail/", {
     access: "admin",
-    body: noBody,
-    query: z.object({
-      type: z.enum(previewed, `Use one of ${previewed.join(", ")}.`),
-      email: newAddressField,
-      reason: reasonField.default(""),
-    }),
-    handle: async ({ http, app, query }) =>
-      http.json(await previewMail(app, { ...query, reason: query.reason.trim() })),
+    handle: async ({ app, query }) => {
+      return { ok: true, values: await previewMail(app, { ...query, reason: query.reason.trim() }) };
+    },
   }),
 ];

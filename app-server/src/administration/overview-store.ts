@@ -1,7 +1,7 @@
-import type { MailState, Overview } from "@anteroom/shared/wire/app";
+import { type MailStatus, mailStatuses } from "@anteroom/shared/wire/app/mail";
+import type { Overview } from "@anteroom/shared/wire/app/oversight";
 import { type Kysely, sql } from "kysely";
 import type { AppDatabase } from "../database/tables.ts";
-import { mailStatuses } from "../mail/statuses.ts";
 import { isIn } from "../registration/moves.ts";
 import { endedStates, liveStates, waitingStates } from "../registration/states.ts";
 
@@ -76,7 +76,7 @@ async function countMails(db: Db): Promise<Overview["mails"]> {
     .execute();
   const counts = new Map(rows.map(({ status, count }) => [status, count]));
   return Object.fromEntries(mailStatuses.map((status) => [status, counts.get(status) ?? 0])) as Record<
-    MailState,
+    MailStatus,
     number
   >;
 }

@@ -1,8 +1,8 @@
 import { CallFailed } from "@anteroom/shared/runtime/private-calls";
-import type { DecisionAction } from "@anteroom/shared/wire/app";
+import type { Reason } from "@anteroom/shared/wire/app/errors";
 import type { Selectable, Transaction } from "kysely";
 import { eraseUser } from "../accounts/deletion.ts";
-import { sendPasswordLink } from "../accounts/password-links.ts";
+import { type NotMailed, sendPasswordLink } from "../accounts/password-links.ts";
 import { findUser, listAdministratorAddresses, lockAdministrators, lockUser } from "../accounts/store.ts";
 import { logDecision } from "../audit/log-store.ts";
 import type { AppContext } from "../context.ts";
@@ -21,9 +21,19 @@ export interface PersonDecision {
 
 type User = Selectable<UserTable>;
 
+/** Who decides may be no administrator any more, and there may be no such user. */
+type NotDecided = "missing_permission" | "user_not_found";
+
+type Removal = "last_administrator" | "own_account";
+
 /** The account is closed until it is enabled again; its sessions end at once. */
-export async function disableUser(context: AppContext, decision: PersonDecision): Promise<Decided> {
-  const result = await decide(context, decision, "disable_user", async (trx, user) => {
+export async function disableUser(
+  context: AppContext,
+  decision: PersonDecision,
+): Promise<Decided<NotDecided | Removal | "invalid_transition/disabled">> {
+  const result = await decide(context, decision, "disable_user", async (trx, user, administrators) => {
+    const refusal = refuseRemoval(administrators, decision);
+    if (refusal) return refusal;
     if (user.disabled) return refusalOf("invalid_transition/disabled");
     await store.storeDisabled(trx, user.id, true);
     return undefined;
@@ -31,7 +41,10 @@ export async function disableUser(context: AppContext, decision: PersonDecision)
   return result.ok ? afterwards(context, result.values, "is disabled") : result;
 }
 
-export async function enableUser(context: AppContext, decision: PersonDecision): Promise<Decided> {
+export async function enableUser(
+  context: AppContext,
+  decision: PersonDecision,
+): Promise<Decided<NotDecided | "invalid_transition/not_disabled">> {
   const result = await decide(context, decision, "enable_user", async (trx, user) => {
     if (!user.disabled) return refusalOf("invalid_transition/not_disabled");
     await store.storeDisabled(trx, user.id, false);
@@ -40,7 +53,7 @@ export async function enableUser(context: AppContext, decision: PersonDecision):
   return result.ok ? { ok: true, values: { message: `${result.values.email} can sign in again.` } } : result;
 }
 
-export async function endSessions(context: AppContext, decision: PersonDecision): Promise<Decided> {
+export async function endSessions(context: AppContext, decision: PersonDecision): Promise<Decided<NotDecided>> {
   const result = await decide(context, decision, "end_sessions", async (trx, user) => {
     await store.storeSessionsEnded(trx, user.id);
     return undefined;
@@ -48,8 +61,13 @@ export async function endSessions(context: AppContext, decision: PersonDecision)
   return result.ok ? afterwards(context, result.values, "is signed out everywhere") : result;
 }
 
-export async function deleteUser(context: AppContext, decision: PersonDecision): Promise<Decided> {
-  const result = await decide(context, decision, "delete_user", async (trx, user) => {
+export async function deleteUser(
+  context: AppContext,
+  decision: PersonDecision,
+): Promise<Decided<NotDecided | Removal>> {
+  const result = await decide(context, decision, "delete_user", async (trx, user, administrators) => {
+    const refusal = refuseRemoval(administrators, decision);
+    if (refusal) return refusal;
     await eraseUser(trx, user);
     return undefined;
   });
@@ -57,7 +75,10 @@ export async function deleteUser(context: AppContext, decision: PersonDecision):
 }
 
 /** Administrators neither see nor set passwords: the person is mailed a link. */
-export async function sendResetLink(context: AppContext, decision: PersonDecision): Promise<Decided> {
+export async function sendResetLink(
+  context: AppContext,
+  decision: PersonDecision,
+): Promise<Decided<NotDecided | NotMailed | "invalid_transition/disabled_first">> {
   const user = await findUser(context.db, { id: decision.userId });
   if (!user) return refuse("user_not_found");
   if (user.disabled) return refuse("invalid_transition/disabled_first");
@@ -86,30 +107,37 @@ async function tellOtherAdministrators(
   });
 }
 
-/** Those of which an administrator must remain, and which nobody does to themselves. */
-const removals: readonly DecisionAction[] = ["disable_user", "delete_user"];
+/** An administrator must remain, and nobody removes themselves. */
+function refuseRemoval(
+  administrators: readonly string[],
+  { userId, actor }: PersonDecision,
+): Refusal<Removal> | undefined {
+  if (!administrators.includes(userId)) return undefined;
+  if (administrators.length === 1) return refusalOf("last_administrator");
+  return userId === actor ? refusalOf("own_account") : undefined;
+}
 
 /**
  * Carries out a decision about a user and notes it in the log, in one transaction. Administrators are locked first: of
  * two who would remove each other at the same moment, the second is no administrator any more.
  */
-async function decide(
+async function decide<R extends Reason = never>(
   context: AppContext,
   { userId, actor }: PersonDecision,
   action: keyof typeof eventsOfDecisions,
-  carryOut: (trx: Transaction<AppDatabase>, user: User) => Promise<Refusal | undefined>,
-): Promise<Outcome<User>> {
-  const result = await context.db.transaction().execute(async (trx): Promise<Outcome<User>> => {
+  carryOut: (
+    trx: Transaction<AppDatabase>,
+    user: User,
+    administrators: readonly string[],
+  ) => Promise<Refusal<R> | undefined>,
+): Promise<Outcome<User, NotDecided | R>> {
+  const result = await context.db.transaction().execute(async (trx): Promise<Outcome<User, NotDecided | R>> => {
     const now = context.clock.now();
     const administrators = await lockAdministrators(trx, now);
     if (!administrators.includes(actor)) return refuse("missing_permission");
     const user = await lockUser(trx, userId);
     if (!user) return refuse("user_not_found");
-    if (removals.includes(action) && administrators.includes(userId)) {
-      if (administrators.length === 1) return refuse("last_administrator");
-      if (userId === actor) return refuse("own_account");
-    }
-    const refusal = await carryOut(trx, user);
+    const refusal = await carryOut(trx, user, administrators);
     if (refusal) return refuseWith(refusal);
     await logDecision(trx, { actor, action, subject: user.email_norm, userId: user.id, now });
     return { ok: true, values: user };
@@ -122,7 +150,7 @@ async function decide(
  * The counters have ended the sessions already, or there is no user; but the auth server may trust its last look at the
  * user for some seconds, unless it is told.
  */
-async function afterwards(context: AppContext, { id, email }: User, what: string): Promise<Decided> {
+async function afterwards(context: AppContext, { id, email }: User, what: string): Promise<Decided<never>> {
   try {
     await context.authServer.revokeUserSessions(id);
     return { ok: true, values: { message: `${email} ${what}.` } };

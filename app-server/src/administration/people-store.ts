@@ -1,4 +1,4 @@
-import type { ListedPerson } from "@anteroom/shared/wire/app";
+import type { ListedPerson } from "@anteroom/shared/wire/app/people";
 import { type Kysely, sql, type Transaction } from "kysely";
 import type { AppDatabase } from "../database/tables.ts";
 import { newestMail } from "../mail/newest.ts";

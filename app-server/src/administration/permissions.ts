@@ -14,9 +14,12 @@ export interface PermissionChange {
   actor: string;
 }
 
-const adminIsSeparate = { hint: "Administrators are made with: npm run admin -- grant-admin ADDRESS" };
+type NotChanged = "admin_not_grantable" | "user_not_found";
 
-export async function addPermission(context: AppContext, change: PermissionChange): Promise<Refusal | undefined> {
+export async function addPermission(
+  context: AppContext,
+  change: PermissionChange,
+): Promise<Refusal<NotChanged> | undefined> {
   const { userId, permission, actor } = change;
   const found = await findChanged(context, change);
   if (!found.ok) return found.refusal;
@@ -38,7 +41,10 @@ export async function addPermission(context: AppContext, change: PermissionChang
   return undefined;
 }
 
-export async function removePermission(context: AppContext, change: PermissionChange): Promise<Refusal | undefined> {
+export async function removePermission(
+  context: AppContext,
+  change: PermissionChange,
+): Promise<Refusal<NotChanged> | undefined> {
   const { userId, permission, actor } = change;
   const found = await findChanged(context, change);
   if (!found.ok) return found.refusal;
@@ -61,14 +67,20 @@ export async function removePermission(context: AppContext, change: PermissionCh
 }
 
 /** Whose permissions change, unless they must not. */
-async function findChanged(context: AppContext, change: PermissionChange): Promise<Outcome<Selectable<UserTable>>> {
-  if (change.permission === "admin") return refuse("admin_not_grantable", { members: adminIsSeparate });
+async function findChanged(
+  context: AppContext,
+  change: PermissionChange,
+): Promise<Outcome<Selectable<UserTable>, NotChanged>> {
+  if (change.permission === "admin") return refuse("admin_not_grantable");
   const user = await findUser(context.db, { id: change.userId });
   return user ? { ok: true, values: user } : refuse("user_not_found");
 }
 
 /** For the command line, whose user owns the machine anyway. */
-export async function grantAdmin(context: AppContext, address: string): Promise<Refusal | undefined> {
+export async function grantAdmin(
+  context: AppContext,
+  address: string,
+): Promise<Refusal<"user_not_found/address"> | undefined> {
   const user = await findUser(context.db, { emailNorm: normalizeEmailAddress(address) });
   if (!user) return refusalOf("user_not_found/address", { values: { email: address } });
   const now = context.clock.now();

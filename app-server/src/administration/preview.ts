@@ -1,12 +1,11 @@
 import { randomUUID } from "node:crypto";
+import type { PreviewedType } from "@anteroom/shared/wire/app/oversight";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { AppContext } from "../context.ts";
 import { findPerson } from "./people-store.ts";
 
-export const previewed = ["registration_rejected", "signup_verification", "account_ready"] as const;
-
 export interface PreviewRequest {
-  type: (typeof previewed)[number];
+  type: PreviewedType;
   email: string;
   reason: string;
 }

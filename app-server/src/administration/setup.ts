@@ -29,16 +29,18 @@ export async function createSetupLink(context: AppContext, purpose: "first" | "a
 /** Thrown to undo everything, so that the link stays good: a mistake does not cost it. */
 class AddressIsTaken extends Error {}
 
+type NotSetUp = "setup_link_not_valid" | "address_in_use/set_up";
+
 /** The registration token, unless there is a reason against it. */
 export async function setUpAdministrator(
   context: AppContext,
   setupToken: string,
   request: RegistrationRequest,
-): Promise<Outcome<string>> {
+): Promise<Outcome<{ message: string; registration_token: string }, NotSetUp>> {
   const email = normalizeEmailAddress(request.email);
   const registrationId = randomId();
   const registrationToken = context.handles.registrationToken(registrationId);
-  const work = context.db.transaction().execute(async (trx): Promise<Refusal | undefined> => {
+  const work = context.db.transaction().execute(async (trx): Promise<Refusal<NotSetUp> | undefined> => {
     const now = context.clock.now();
     // First of all: whoever has no good link is told nothing of the address.
     if (!(await store.takeSetupLink(trx, sha256(setupToken), now))) return refusalOf("setup_link_not_valid");
@@ -78,7 +80,10 @@ export async function setUpAdministrator(
     outcome: "admin",
   });
   await renewOpening(context, registrationId);
-  return { ok: true, values: registrationToken };
+  return {
+    ok: true,
+    values: { message: "A mail with your code is on its way.", registration_token: registrationToken },
+  };
 }
 
 /** A link may have got into the wrong hands; those who are administrators already can still act. */

@@ -1,4 +1,4 @@
-import type { DecisionAction, LoggedDecision } from "@anteroom/shared/wire/app";
+import type { DecisionAction, LoggedDecision } from "@anteroom/shared/wire/app/oversight";
 import { type Kysely, type RawBuilder, sql, type Transaction } from "kysely";
 import type { AppDatabase } from "../database/tables.ts";
 

@@ -1,10 +1,12 @@
 import type { GuessesTable } from "@anteroom/shared/runtime/guesses";
 import type { RateLimitTable } from "@anteroom/shared/runtime/rate-limits";
-import type { AppErrorCode, DecisionAction } from "@anteroom/shared/wire/app";
+import type { SwitchableMailType } from "@anteroom/shared/wire/app/accounts";
+import type { AppErrorCode } from "@anteroom/shared/wire/app/errors";
+import type { InboundKind, InboundOutcome, MailStatus } from "@anteroom/shared/wire/app/mail";
+import type { DecisionAction } from "@anteroom/shared/wire/app/oversight";
+import type { Language } from "@anteroom/shared/wire/languages";
 import type { Generated, GeneratedAlways, JSONColumnType } from "kysely";
-import type { Language } from "../languages.ts";
-import type { MailType, SwitchableMailType } from "../mail/kinds.ts";
-import type { InboundKind, InboundOutcome, MailStatus } from "../mail/statuses.ts";
+import type { MailType } from "../mail/kinds.ts";
 import type { RegistrationState } from "../registration/states.ts";
 
 /** All times are unix seconds. Table names are those of the source document. */

@@ -1,12 +1,18 @@
 import { currentRequest } from "@anteroom/shared/runtime/request-scope";
-import type { AppErrorCode } from "@anteroom/shared/wire/app";
+import type { Problem, Reason } from "@anteroom/shared/wire/app/errors";
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { codeOf, type Outcome, type Reason, type Refusal } from "../outcome.ts";
+import { codeOf, type Refusal } from "../outcome.ts";
+
+/** What the source document has in `error` when no sign-up was opened, whatever the reason. */
+const notOpened = { error: "Faroe signup failed" };
+
+/** Members of an answer that are always the same. */
+type Fixed = Pick<Problem, "hint"> & { error?: string };
 
 /** Every refusal: with which status it is answered, and in which words. `{name}` stands for one of its values. */
-const errors: Record<Reason, [status: ContentfulStatusCode, detail: string]> = {
-  address_in_use: [409, "An account has this address meanwhile, so the request is over."],
+const errors: Record<Reason, [status: ContentfulStatusCode, detail: string, fixed?: Fixed]> = {
+  address_in_use: [409, "An account has this address meanwhile, so the request is over.", notOpened],
   "address_in_use/change": [409, "This address cannot be used. Take another one."],
   "address_in_use/own_request": [409, "An account has this address meanwhile, so your request is over."],
   "address_in_use/set_up": [
@@ -16,7 +22,11 @@ const errors: Record<Reason, [status: ContentfulStatusCode, detail: string]> = {
   address_not_suppressed: [404, "No mail to {email} has come back."],
   address_suppressed: [409, "Nothing is sent to {email} since its mails came back. Clear it first."],
   address_unchanged: [422, "This is the address of your account already."],
-  admin_not_grantable: [403, "Cannot add admin permission"],
+  admin_not_grantable: [
+    403,
+    "Cannot add admin permission",
+    { hint: "Administrators are made with: npm run admin -- grant-admin ADDRESS" },
+  ],
   already_registered: [400, "User with e-mail already exists in {table} table"],
   another_person_signed_in: [409, "Somebody else is signed in in this browser now. Nothing was changed."],
   auth_server_unavailable: [503, "Signing in and signing up are not available just now. Try again in a minute."],
@@ -25,7 +35,7 @@ const errors: Record<Reason, [status: ContentfulStatusCode, detail: string]> = {
   code_gone: [409, "Its code is gone; the person can ask for a new one."],
   code_needed: [403, "This registration was approved: withdrawing it takes the mailed code."],
   database_unavailable: [503, "Nothing can be looked up or changed just now. Try again in a minute."],
-  email_address_not_allowed: [409, "No account can be opened for this address."],
+  email_address_not_allowed: [409, "No account can be opened for this address.", notOpened],
   "email_address_not_allowed/change": [422, "This address cannot be used here."],
   incorrect_code: [422, "This code is not right."],
   "incorrect_code/address": [
@@ -66,6 +76,7 @@ const errors: Record<Reason, [status: ContentfulStatusCode, detail: string]> = {
   password_needed: [403, "Type your password: you showed it some time ago."],
   "password_needed/signed_in": [403, "Type your password: you signed in some time ago."],
   rate_limited: [429, "Too many requests. Wait a moment and try again."],
+  "rate_limited/opening": [429, "Too many requests. Wait a moment and try again.", notOpened],
   registration_changed: [409, "The registration changed meanwhile. Look at it again and decide anew."],
   registration_not_accepted: [400, "Registration not accepted"],
   registration_not_found: [404, "Registration token not found"],
@@ -79,7 +90,13 @@ const errors: Record<Reason, [status: ContentfulStatusCode, detail: string]> = {
   ],
   signup_failed: [500, "Faroe signup failed"],
   signup_not_found: [404, "No signup token found for {email}"],
-  signup_outcome_unknown: [500, "Faroe signup failed"],
+  signup_outcome_unknown: [
+    500,
+    "Faroe signup failed",
+    {
+      hint: "No answer came in time. Within a minute the acceptance is completed or undone by itself; look again then.",
+    },
+  ],
   unsubscribe_link_not_valid: [400, "This link is incomplete or was changed."],
   user_not_found: [404, "There is no user with this id."],
   "user_not_found/address": [404, "There is no user with the address {email}."],
@@ -89,7 +106,18 @@ const errors: Record<Reason, [status: ContentfulStatusCode, detail: string]> = {
 /** Seconds after which somebody else's outage may be over. */
 const outageRetryAfter = 5;
 
-export function detailOf({ reason, values = {} }: Refusal): string {
+export function statusOf(reason: Reason): ContentfulStatusCode {
+  return errors[reason][0];
+}
+
+/** What is said of a refusal, to programs and to people. */
+export function describeRefusal(refusal: Refusal): Pick<Problem, "code" | "detail" | "error"> & Partial<Problem> {
+  const [, , fixed] = errors[refusal.reason];
+  const detail = detailOf(refusal);
+  return { code: codeOf(refusal), detail, error: detail, ...fixed, ...refusal.members };
+}
+
+function detailOf({ reason, values = {} }: Refusal): string {
   return errors[reason][1].replaceAll(/\{(\w+)\}/g, (_, name: string) => {
     const value = values[name];
     if (value === undefined) throw new Error(`What is said of ${reason} names ${name}, which is not there.`);
@@ -102,37 +130,14 @@ export function detailOf({ reason, values = {} }: Refusal): string {
  * callers that know the Dodeka backend; `request_id` leads to its log lines.
  */
 export function answerRefusal(context: Context, refusal: Refusal, headers: Record<string, string> = {}): Response {
-  const code: AppErrorCode = codeOf(refusal);
-  const [status] = errors[refusal.reason];
-  const detail = detailOf(refusal);
+  const status = statusOf(refusal.reason);
+  const said = describeRefusal(refusal);
   const retryAfter = refusal.retryAfter ?? (status === 503 ? outageRetryAfter : undefined);
-  context.set("problem", code);
-  const body = {
-    type: "about:blank",
-    status,
-    code,
-    detail,
-    error: detail,
-    request_id: currentRequest()?.id,
-    ...refusal.members,
-  };
+  context.set("problem", said.code);
+  const body = { type: "about:blank", status, request_id: currentRequest()?.id, ...said };
   return context.json(body, status, {
     "content-type": "application/problem+json",
     ...(retryAfter === undefined ? {} : { "retry-after": String(Math.max(1, Math.ceil(retryAfter))) }),
     ...headers,
   });
-}
-
-/** `{success: true, …}`, or why not. */
-export function answerOutcome(context: Context, outcome: Outcome<object>): Response {
-  return outcome.ok ? context.json({ success: true, ...outcome.values }) : answerRefusal(context, outcome.refusal);
-}
-
-/** The same without `success`, where the source document has it so. */
-export function answerValues(context: Context, outcome: Outcome<object>): Response {
-  return outcome.ok ? context.json(outcome.values) : answerRefusal(context, outcome.refusal);
-}
-
-export function answerDone(context: Context, refusal: Refusal | undefined): Response {
-  return refusal ? answerRefusal(context, refusal) : context.json({ success: true });
 }

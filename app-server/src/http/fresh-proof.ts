@@ -1,7 +1,7 @@
 import { equalInConstantTime } from "@anteroom/shared/runtime/crypto";
 import type { Context } from "hono";
 import { getCookie, setCookie } from "hono/cookie";
-import { checkPassword, sessionIdOf } from "../auth-server/as-visitor.ts";
+import { checkPassword, sessionIdOf, type WrongPassword } from "../auth-server/as-visitor.ts";
 import type { Session } from "../auth-server/client.ts";
 import type { AppContext } from "../context.ts";
 import { type Refusal, refusalOf } from "../outcome.ts";
@@ -21,7 +21,7 @@ export async function requireFreshProof(
   app: AppContext,
   session: Session,
   password: string | undefined,
-): Promise<Refusal | undefined> {
+): Promise<WrongPassword | Refusal<"password_needed"> | undefined> {
   const now = app.clock.now();
   if (password === undefined) return isFresh(http, app, session, now) ? undefined : refusalOf("password_needed");
   const sessionToken = sessionTokenOf(http);

@@ -1,5 +1,5 @@
+import { type Language, languages } from "@anteroom/shared/wire/languages";
 import type { Context } from "hono";
-import { type Language, languages } from "../languages.ts";
 
 /** The first of our languages in `Accept-Language`, by the reader's order; undefined when none of them is asked for. */
 export function readPreferredLanguage(http: Context): Language | undefined {

@@ -1,14 +1,15 @@
-import type { AppErrorCode, AppRoute } from "@anteroom/shared/wire/app";
+import { passwordReasons, problem, type Reason } from "@anteroom/shared/wire/app/errors";
 import { z } from "zod";
-import { escapeHtml } from "../text.ts";
-import { routeAnswers } from "./route-answers.ts";
+import { escapeHtml } from "../html.ts";
+import { codeOf } from "../outcome.ts";
+import { statusOf } from "./errors.ts";
 import type { Route } from "./serve.ts";
 
 type Schema = Record<string, unknown>;
 
 /** The public routes as OpenAPI 3.1, made from the tables that serve them. `origin` is where they are served. */
 export function openApiDocument(routes: readonly Route[], origin: string) {
-  const components: Record<string, Schema> = { Problem: problemSchema };
+  const components: Record<string, Schema> = {};
   const paths: Record<string, Record<string, unknown>> = {};
   for (const route of routes)
     paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation(route, components) };
@@ -34,37 +35,15 @@ const tags: Record<string, string> = {
   mail: "Links in mails.",
 };
 
-const problemSchema = {
-  type: "object",
-  required: ["type", "status", "code", "detail", "error"],
-  properties: {
-    type: { type: "string" },
-    status: { type: "integer" },
-    code: { type: "string", description: "Stable; for programs." },
-    detail: { type: "string", description: "For people." },
-    error: { type: "string", description: "For programs that know the Dodeka backend: a fixed text, or `detail`." },
-    errors: {
-      type: "array",
-      description: "Fields that need attention.",
-      items: {
-        type: "object",
-        required: ["field", "message"],
-        properties: { field: { type: "string" }, message: { type: "string" } },
-      },
-    },
-    error_code: { type: "string", description: "What the auth server refused with." },
-    request_id: { type: "string", description: "By which the logs of both servers find the request." },
-  },
-};
-
 function operation(route: Route, components: Record<string, Schema>) {
+  const { summary, query, body, either } = route.contract;
   return {
     operationId: operationId(route),
     tags: [tagOf(route)],
-    summary: route.summary,
+    summary,
     security: securityOf(route),
-    ...(route.query ? { parameters: parametersOf(route.query, components) } : {}),
-    ...(hasBody(route) ? { requestBody: { required: true, content: json(bodyOf(route, components)) } } : {}),
+    ...(query ? { parameters: parametersOf(query, components) } : {}),
+    ...(body ? { requestBody: { required: true, content: json(bodyOf(body, either, components)) } } : {}),
     responses: { 200: { description: "Done.", ...answerOf(route, components) }, ...problemsOf(route, components) },
   };
 }
@@ -85,12 +64,8 @@ function securityOf({ access, usesSession }: Route) {
   return usesSession ? [{ session: [] }, {}] : [];
 }
 
-function hasBody({ body }: Route): boolean {
-  return Object.keys(body.shape).length > 0;
-}
-
 /** Empty texts count as missing where a field is required, and of `either` fields one is. */
-function bodyOf({ body, either }: Route, components: Record<string, Schema>): Schema {
+function bodyOf(body: z.ZodObject, either: readonly string[] | undefined, components: Record<string, Schema>): Schema {
   const schema = schemaOf(body, "input", components);
   const properties = schema.properties as Record<string, Schema>;
   const required = (schema.required ?? []) as string[];
@@ -99,55 +74,55 @@ function bodyOf({ body, either }: Route, components: Record<string, Schema>): Sc
   return either ? { anyOf: either.map((name) => ({ ...schema, required: [...required, name] })) } : schema;
 }
 
-function answerOf(route: Route, components: Record<string, Schema>): { content: Record<string, unknown> } {
-  if (route.answers === "page") return { content: { "text/html": { schema: { type: "string" } } } };
-  const values = route.answers ?? routeAnswers[`${route.method} ${route.path}` as AppRoute].values;
-  return { content: json(schemaOf(values, "output", components)) };
+function answerOf({ contract }: Route, components: Record<string, Schema>): { content: Record<string, unknown> } {
+  const { answer } = contract;
+  if (answer === "page") return { content: { "text/html": { schema: { type: "string" } } } };
+  return { content: json(schemaOf(answer, "output", components)) };
 }
 
 function json(schema: Schema) {
   return { "application/json": { schema } };
 }
 
-/** What may go wrong, by status: what any route of its kind may answer, and what this one adds. */
+/** What may go wrong, by status: what any route that is served so may answer, and what this one adds. */
 export function errorsOf(route: Route): Map<number, string[]> {
   const errors = new Map<number, string[]>();
-  const add = (status: number, ...codes: AppErrorCode[]) =>
-    errors.set(status, [...new Set([...(errors.get(status) ?? []), ...codes])]);
-  if (route.access !== "anyone") add(401, "no_session", "invalid_session");
-  if (route.access === "admin") add(403, "missing_permission");
-  if (route.method === "POST") add(403, "invalid_origin");
-  if (route.access !== "anyone" || route.usesSession) add(409, "another_person_signed_in");
-  if (route.needsProof) {
-    add(403, "password_needed", "incorrect_password", "password_locked");
-    add(409, "internal_conflict");
-    add(429, "rate_limited");
+  for (const reason of new Set([...usualReasons(route), ...(route.contract.errors ?? [])])) {
+    const codes = errors.get(statusOf(reason)) ?? [];
+    errors.set(statusOf(reason), [...new Set([...codes, codeOf({ reason })])]);
   }
-  if (hasBody(route)) {
-    add(400, "invalid_request", "missing_field");
-    add(413, "body_too_large");
-  }
-  if (hasBody(route) || route.query) add(422, "invalid_field");
-  if (route.ipLimit) add(429, "rate_limited");
-  add(500, "internal_error");
-  add(503, "auth_server_unavailable", "database_unavailable");
-  const own = routeAnswers[`${route.method} ${route.path}` as AppRoute]?.errors ?? route.errors ?? {};
-  for (const [status, codes] of Object.entries(own)) add(Number(status), ...(codes ?? []));
   return errors;
 }
 
+function usualReasons({ method, access, usesSession, needsProof, limit, contract }: Route): Reason[] {
+  const { body, query } = contract;
+  return [
+    ...(access === "anyone" ? [] : (["no_session", "invalid_session"] as const)),
+    ...(access === "admin" ? (["missing_permission"] as const) : []),
+    ...(method === "POST" ? (["invalid_origin"] as const) : []),
+    ...(access === "anyone" && !usesSession ? [] : (["another_person_signed_in"] as const)),
+    ...(needsProof ? (["password_needed", ...passwordReasons] as const) : []),
+    ...(body ? (["invalid_request", "missing_field", "body_too_large"] as const) : []),
+    ...(body || query ? (["invalid_field"] as const) : []),
+    ...(limit ? (["rate_limited"] as const) : []),
+    "internal_error",
+    "auth_server_unavailable",
+    "database_unavailable",
+  ];
+}
+
 function problemsOf(route: Route, components: Record<string, Schema>) {
-  const problems = [...errorsOf(route)].map(([status, codes]) => [status, problemOf(codes)]);
-  const others = Object.entries(route.otherwise ?? {}).map(([status, schema]) => {
-    return [status, { description: "Refused.", content: json(schemaOf(schema as z.ZodType, "output", components)) }];
+  const problems = [...errorsOf(route)].map(([status, codes]) => [status, problemOf(codes, components)]);
+  const others = Object.entries(route.contract.otherwise ?? {}).map(([status, schema]) => {
+    return [status, { description: "Refused.", content: json(schemaOf(schema, "output", components)) }];
   });
   return Object.fromEntries([...problems, ...others]);
 }
 
-function problemOf(codes: readonly string[]) {
+function problemOf(codes: readonly string[], components: Record<string, Schema>) {
   const schema = {
     allOf: [
-      { $ref: "#/components/schemas/Problem" },
+      schemaOf(problem, "output", components),
       { type: "object", properties: { code: { type: "string", enum: codes } } },
     ],
   };
@@ -181,7 +156,7 @@ function loosen({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): v
 export function renderReference(routes: readonly Route[]): string {
   const sections = routes.map(
     (route) => `<section><h2><code>${route.method} ${escapeHtml(route.path)}</code></h2>
-<p>${escapeHtml(route.summary)}${audience[route.access]}</p>
+<p>${escapeHtml(route.contract.summary)}${audience[route.access]}</p>
 ${fieldsOf(route)}</section>`,
   );
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -196,7 +171,8 @@ const audience: Record<Route["access"], string> = {
 };
 
 function fieldsOf(route: Route): string {
-  const items = [route.body, route.query ?? z.object({})].flatMap((schema) => {
+  const items = [route.contract.body, route.contract.query].flatMap((schema) => {
+    if (!schema) return [];
     const { properties = {}, required = [] } = schemaOf(schema, "input", {}) as {
       properties?: Schema;
       required?: string[];

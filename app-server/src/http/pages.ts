@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
 import { type Context, Hono } from "hono";
+import { escapeHtml } from "../html.ts";
 import type { Settings } from "../settings.ts";
-import { escapeHtml } from "../text.ts";
 
 /** Every address that shows a page. What it shows is decided in the browser. */
 export const pagePaths = [

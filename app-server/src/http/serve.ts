@@ -1,67 +1,93 @@
 import { CallFailed } from "@anteroom/shared/runtime/private-calls";
 import { type RateLimit, runInTurn, takingToken, tokensOfCaller } from "@anteroom/shared/runtime/rate-limits";
 import { currentRequest } from "@anteroom/shared/runtime/request-scope";
+import type { Contract } from "@anteroom/shared/wire/app/contract";
+import type { Reason } from "@anteroom/shared/wire/app/errors";
+import { contracts, type RouteContracts, type RouteName } from "@anteroom/shared/wire/app/routes";
 import type { Context, Hono } from "hono";
 import { z } from "zod";
 import type { Caller } from "../accounts/store.ts";
 import type { Session } from "../auth-server/client.ts";
 import type { AppContext } from "../context.ts";
-import { type Outcome, type Refusal, type Refused, refusalOf, refuse, tooManyRequests } from "../outcome.ts";
+import {
+  type Outcome,
+  type Refusal,
+  type Refused,
+  refusalOf,
+  refuse,
+  refuseWith,
+  tooManyRequests,
+} from "../outcome.ts";
 import { answerRefusal } from "./errors.ts";
 import { requireFreshProof } from "./fresh-proof.ts";
-import type { RouteErrors } from "./route-answers.ts";
 import { findCaller } from "./session.ts";
 
 /** What a route's handler is given. `caller` is who is signed in, on routes that ask for it. */
-export interface Call<Body, Query = unknown> {
+export interface Call<R extends RouteName> {
   http: Context;
   app: AppContext;
-  body: Body;
-  query: Query;
+  body: Given<RouteContracts[R], "body">;
+  query: Given<RouteContracts[R], "query">;
   caller: Caller;
   /** What they are signed in with. */
   session: Session;
 }
 
-export interface Route {
-  method: "GET" | "POST";
-  path: string;
-  summary: string;
+type Given<C, Part extends string> = C extends { [P in Part]: infer Schema extends z.ZodType }
+  ? z.output<Schema>
+  : Record<string, never>;
+
+/** What a handler comes to: what the contract says it answers, or a refusal that the contract names. */
+export type Handled<R extends RouteName> = HandledOf<RouteContracts[R]>;
+
+type HandledOf<C> =
+  | (C extends { answer: infer Answer extends z.ZodType } ? Outcome<z.input<Answer>, Named<C> | Outage> : Response)
+  | (C extends { otherwise: object } ? Response : never);
+
+type Named<C> = C extends { errors: readonly (infer R extends Reason)[] } ? R : never;
+
+/** What may happen to any route. */
+type Outage = "auth_server_unavailable" | "database_unavailable" | "internal_error";
+
+interface Serving {
   /** `user` and `admin`: 401 without a session. `admin`: 403 without the permission. */
   access: "anyone" | "user" | "admin";
-  body: z.ZodObject;
-  /** Optional fields of the body of which one must be there. */
-  either?: readonly string[];
-  /** What may follow `?`; what is not named here is ignored. */
-  query?: z.ZodObject;
+  /** Taken per caller's address; 429 when empty. */
+  limit?: RateLimit;
   /** Bytes; 16 kB unless told. */
   maxBody?: number;
-  /** Taken per caller's address; 429 when empty. */
-  ipLimit?: RateLimit;
   /** Open to anyone, but looks at the session of whoever has one. */
   usesSession?: true;
   /** What destroys or grants: 403 unless the password was shown lately, or comes along as `password`. */
   needsProof?: true;
-  /** What it answers and may refuse with, where `routeAnswers` does not say so. */
-  answers?: z.ZodType | "page";
-  errors?: RouteErrors;
-  /** Refusals in a form of their own, which the source document has fixed. */
-  otherwise?: Partial<Record<number, z.ZodType>>;
-  handle: (call: Call<never, never>) => Promise<Response>;
+  /** Its answer is offered as a file of this name, laid out to be read. */
+  file?: string;
 }
 
-/** Gives the handler the types of the body and the query it asked for. */
-export function defineRoute<Body extends z.ZodObject, Query extends z.ZodObject = z.ZodObject>(
-  route: Omit<Route, "body" | "query" | "handle"> & {
-    body: Body;
-    query?: Query;
-    handle: (call: Call<z.output<Body>, z.output<Query>>) => Promise<Response>;
-  },
+export interface Route extends Serving {
+  method: "GET" | "POST";
+  path: string;
+  contract: Contract;
+  handle: (call: Call<never>) => Promise<Outcome<unknown, Reason> | Response>;
+}
+
+/** How a route of the contract is served. */
+export function defineRoute<R extends RouteName>(
+  name: R,
+  serving: Serving & { handle: (call: Call<R>) => Promise<Handled<R>> },
 ): Route {
-  return route;
+  const [method, path = ""] = name.split(" ");
+  return { ...serving, method: method as Route["method"], path, contract: contracts[name] };
 }
 
-export const noBody = z.object({});
+/** `{success: true, …}`, as the source document has most answers. */
+export function done<T extends object, R extends Reason>(outcome: Outcome<T, R>): Outcome<T & { success: true }, R> {
+  return outcome.ok ? { ok: true, values: { success: true, ...outcome.values } } : outcome;
+}
+
+export function doneUnless<R extends Reason>(refusal: Refusal<R> | undefined): Outcome<{ success: true }, R> {
+  return refusal ? refuseWith(refusal) : { ok: true, values: { success: true } };
+}
 
 export function mountRoutes(hono: Hono, app: AppContext, routes: readonly Route[]): void {
   for (const route of routes) hono.on(route.method, route.path, (http) => serve(http, app, route));
@@ -78,14 +104,15 @@ async function serve(http: Context, app: AppContext, route: Route): Promise<Resp
   try {
     const admitted = await admit(http, app, route);
     if (!admitted.ok) return answerRefusal(http, admitted.refusal);
-    const body = route.method === "GET" ? nothing : await readBody(http, route);
+    const body = await readBody(http, route);
     if (!body.ok) return answerRefusal(http, body.refusal);
-    const query = check(route.query ?? noBody, http.req.query());
+    const query = check(route.contract.query ?? nothingAsked, http.req.query());
     if (!query.ok) return answerRefusal(http, query.refusal);
     const unproven = route.needsProof && (await checkProof(http, app, admitted.values.session, body.values));
     if (unproven) return answerRefusal(http, unproven);
     const call = { http, app, ...admitted.values, body: body.values, query: query.values };
-    return await route.handle(call as Call<never, never>);
+    const result = await route.handle(call as unknown as Call<never>);
+    return result instanceof Response ? result : answer(http, route, result);
   } catch (error) {
     if (!(error instanceof CallFailed)) throw error;
     app.log.error({ err: error, path: route.path }, "the auth server did not answer");
@@ -93,19 +120,28 @@ async function serve(http: Context, app: AppContext, route: Route): Promise<Resp
   }
 }
 
+function answer(http: Context, { file }: Route, outcome: Outcome<unknown, Reason>): Response {
+  if (!outcome.ok) return answerRefusal(http, outcome.refusal);
+  if (file === undefined) return http.json(outcome.values as object);
+  return http.body(`${JSON.stringify(outcome.values, undefined, 2)}\n`, 200, {
+    "content-type": "application/json",
+    "content-disposition": `attachment; filename="${file}"`,
+  });
+}
+
 const nobody: Caller = { userId: "", email: "", firstname: "", lastname: "", permissions: [] };
 
-type Admitted = Pick<Call<unknown>, "caller" | "session">;
+type Admitted = Pick<Call<RouteName>, "caller" | "session">;
 
-const anyone: Outcome<Admitted> = {
+const anyone = {
   ok: true,
   values: { caller: nobody, session: { userId: "", createdAt: 0, expiresAt: null } },
-};
+} as const satisfies Outcome<Admitted, never>;
 
 /** Whom a page shows as signed in: it acts for nobody else, though the browser's cookie may be another's by now. */
 const actingAs = "x-acting-as";
 
-async function admit(http: Context, app: AppContext, route: Route): Promise<Outcome<Admitted>> {
+async function admit(http: Context, app: AppContext, route: Route): Promise<Outcome<Admitted, Reason>> {
   const { access, usesSession } = route;
   const shown = http.req.header(actingAs);
   if (access === "anyone" && !(usesSession && shown)) return anyone;
@@ -123,21 +159,25 @@ function checkProof(http: Context, app: AppContext, session: Session, values: un
 }
 
 async function checkIpLimit(app: AppContext, route: Route): Promise<Refusal | undefined> {
-  if (!route.ipLimit || !app.settings.ipLimits) return undefined;
+  const { limit } = route;
+  if (!limit || !app.settings.ipLimits) return undefined;
   const now = app.clock.now();
-  const tokens = tokensOfCaller(route.ipLimit, currentRequest()?.caller ?? "");
+  const tokens = tokensOfCaller(limit, currentRequest()?.caller ?? "");
   const isAllowed = await runInTurn(
     app.db,
     tokens.map((token) => takingToken(token, now)),
   );
-  return isAllowed ? undefined : tooManyRequests(route.ipLimit.interval);
+  return isAllowed ? undefined : tooManyRequests(limit.interval);
 }
 
-const nothing: Outcome<unknown> = { ok: true, values: {} };
+const nothing = { ok: true, values: {} } as const;
+
+const nothingAsked = z.object({});
 
 /** Missing fields and broken JSON are 400, as the source document has it; fields of a wrong kind are 422. */
-async function readBody(http: Context, { body: schema, either = [] }: Route): Promise<Outcome<unknown>> {
-  if (Object.keys(schema.shape).length === 0) return nothing;
+async function readBody(http: Context, { contract }: Route): Promise<Outcome<unknown, Reason>> {
+  const { body: schema, either = [] } = contract;
+  if (!schema) return nothing;
   const json = parseObject(await http.req.text());
   if (json === undefined) return refuse("invalid_request");
   const isMissing = (name: string) => json[name] === undefined || json[name] === null || json[name] === "";
@@ -149,13 +189,13 @@ async function readBody(http: Context, { body: schema, either = [] }: Route): Pr
 }
 
 /** `error` is the source document's text, which names every field that the route needs. */
-function missingFields(missing: readonly string[], needed: readonly string[]): Refused {
+function missingFields(missing: readonly string[], needed: readonly string[]): Refused<"missing_field"> {
   const errors = missing.map((field) => ({ field, message: "This is needed." }));
   const error = `Missing ${needed.join(" or ")}`;
   return refuse("missing_field", { values: { fields: missing.join(" and ") }, members: { error, errors } });
 }
 
-function check(schema: z.ZodObject, given: Record<string, unknown>): Outcome<unknown> {
+function check(schema: z.ZodObject, given: Record<string, unknown>): Outcome<unknown, "invalid_field"> {
   const parsed = schema.safeParse(given);
   if (parsed.success) return { ok: true, values: parsed.data };
   const errors = parsed.error.issues.map((issue) => ({ field: issue.path.join("."), message: issue.message }));

@@ -1,8 +1,13 @@
-import type { ListedInboundMail, ListedMail, ListedSuppression } from "@anteroom/shared/wire/app";
+import type {
+  InboundOutcome,
+  ListedInboundMail,
+  ListedMail,
+  ListedSuppression,
+  MailStatus,
+} from "@anteroom/shared/wire/app/mail";
 import { type Insertable, type Kysely, sql, type Transaction } from "kysely";
 import type { AppDatabase, InboundMailTable } from "../database/tables.ts";
 import type { MailType } from "./kinds.ts";
-import type { InboundOutcome, MailStatus } from "./statuses.ts";
 import { type DueRow, isSuppressed, type StoredMail, wake } from "./store.ts";
 
 /** The statements by which administrators see mails and send them again, and on what came back. */

@@ -1,5 +1,6 @@
+import { type SwitchableMailType, switchableMailTypes } from "@anteroom/shared/wire/app/accounts";
 import type { EmailType } from "@anteroom/shared/wire/email";
-import type { Language } from "../languages.ts";
+import type { Language } from "@anteroom/shared/wire/languages";
 
 /** What templates show of one mail and not of all mails, each with an example for pictures and tests. */
 const examples = {
@@ -58,6 +59,8 @@ interface MailChoice {
   /** When such a mail comes, on the page behind its unsubscribe link: “You get a mail …”. */
   occasion: Readonly<Record<Language, string>>;
 }
+
+type Switchable = MailKind & { choice: MailChoice };
 
 /** Every kind of mail. A new one is a record here and a folder of its name in `templates/`. */
 const kinds = {
@@ -165,23 +168,21 @@ const kinds = {
     },
     audience: "admin",
   },
-} as const satisfies Record<EmailType, MailKind> & Record<string, MailKind>;
+} as const satisfies Record<EmailType, MailKind> & Record<SwitchableMailType, Switchable> & Record<string, MailKind>;
 
 type Kinds = typeof kinds;
 
 export type MailType = keyof Kinds;
 
-/** The kinds a person may switch on and off. */
-export type SwitchableMailType = {
-  [Type in MailType]: Kinds[Type] extends { choice: MailChoice } ? Type : never;
-}[MailType];
+/** What a person may switch is on the wire, too: does this not compile, a new kind with a choice is not named there. */
+type Unnamed = {
+  [Type in Exclude<MailType, SwitchableMailType>]: Kinds[Type] extends Switchable ? Type : never;
+}[Exclude<MailType, SwitchableMailType>];
 
-export const mailKinds: Readonly<Record<MailType, MailKind> & Record<SwitchableMailType, { choice: MailChoice }>> =
-  kinds;
+export const mailKinds: Readonly<Record<MailType, MailKind> & Record<SwitchableMailType, Switchable>> &
+  Record<Unnamed, "named"> = kinds;
 
 export const mailTypes = Object.keys(kinds) as MailType[];
-
-export const switchableMailTypes = mailTypes.filter((type): type is SwitchableMailType => "choice" in kinds[type]);
 
 export function isSwitchable(type: string): type is SwitchableMailType {
   return switchableMailTypes.some((switchable) => switchable === type);

@@ -1,4 +1,4 @@
-import type { MailSummary } from "@anteroom/shared/wire/app";
+import type { MailSummary } from "@anteroom/shared/wire/app/mail";
 import { sql } from "kysely";
 
 type Owner = "registration_id" | "user_id";

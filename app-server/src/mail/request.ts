@@ -1,4 +1,4 @@
-import type { Language } from "../languages.ts";
+import type { Language } from "@anteroom/shared/wire/languages";
 import type { MailType } from "./kinds.ts";
 
 /** A mail to be sent, as the rules ask for it. */

@@ -3,7 +3,7 @@ import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { isLoopback, type SettingsReader } from "@anteroom/shared/runtime/settings";
 import { isEmailAddress } from "@anteroom/shared/wire/email-address";
-import { languages } from "../languages.ts";
+import { languages } from "@anteroom/shared/wire/languages";
 
 export type SmtpSettings = NonNullable<ReturnType<typeof readSmtp>>;
 

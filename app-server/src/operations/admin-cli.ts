@@ -2,9 +2,8 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { CallFailed, createPeer } from "@anteroom/shared/runtime/private-calls";
 import { defaultPrivateHost } from "@anteroom/shared/runtime/settings";
-import type { ListedMail } from "@anteroom/shared/wire/app";
-import { type Language, languages } from "../languages.ts";
-import { mailStatuses } from "../mail/statuses.ts";
+import { type ListedMail, mailStatuses } from "@anteroom/shared/wire/app/mail";
+import { type Language, languages } from "@anteroom/shared/wire/languages";
 
 const usage = `Usage: npm run admin -- COMMAND [ADDRESS]
 

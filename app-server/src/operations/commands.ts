@@ -1,4 +1,6 @@
 import type { AdjustableClock } from "@anteroom/shared/runtime/clock";
+import type { Reason } from "@anteroom/shared/wire/app/errors";
+import { mailStatuses } from "@anteroom/shared/wire/app/mail";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import { z } from "zod";
 import { findAdministrator } from "../accounts/permission-store.ts";
@@ -6,10 +8,9 @@ import * as mail from "../administration/mails.ts";
 import { grantAdmin } from "../administration/permissions.ts";
 import { createSetupLink } from "../administration/setup.ts";
 import type { AppContext } from "../context.ts";
-import { detailOf } from "../http/errors.ts";
+import { describeRefusal } from "../http/errors.ts";
 import { listMails } from "../mail/admin-store.ts";
-import { mailStatuses } from "../mail/statuses.ts";
-import { codeOf, type Refusal } from "../outcome.ts";
+import type { Refusal } from "../outcome.ts";
 import * as decisions from "../registration/decisions.ts";
 import { listedStates } from "../registration/states.ts";
 import { listRegistrations } from "../registration/store.ts";
@@ -92,10 +93,11 @@ function describeReplayed({ queued, refused }: mail.Replayed): string {
   return `${queued} mails are queued again.${left.join("")}`;
 }
 
-function done(result: decisions.Decided): CommandResult {
+function done(result: decisions.Decided<Reason>): CommandResult {
   return result.ok ? result.values : failure(result.refusal);
 }
 
 function failure(refusal: Refusal): CommandResult {
-  return { error: detailOf(refusal), code: codeOf(refusal), ...refusal.members };
+  const { detail: _, ...said } = describeRefusal(refusal);
+  return said;
 }

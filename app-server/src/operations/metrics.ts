@@ -1,9 +1,9 @@
 import type { Clock } from "@anteroom/shared/runtime/clock";
+import { type InboundKind, inboundKinds, type MailStatus } from "@anteroom/shared/wire/app/mail";
 import type { Kysely } from "kysely";
 import type { Registry } from "prom-client";
 import type { AppDatabase } from "../database/tables.ts";
 import { countGivenUp } from "../mail/admin-store.ts";
-import { type InboundKind, inboundKinds, type MailStatus } from "../mail/statuses.ts";
 import * as mails from "../mail/store.ts";
 
 type Outcome = Exclude<MailStatus, "queued">;

@@ -1,4 +1,5 @@
-import type { AppErrorCode, FailedBatchItem, ListedBatch } from "@anteroom/shared/wire/app";
+import type { AppErrorCode } from "@anteroom/shared/wire/app/errors";
+import type { FailedBatchItem, ListedBatch } from "@anteroom/shared/wire/app/oversight";
 import { type Kysely, type SelectQueryBuilder, sql, type Transaction } from "kysely";
 import { nameOfUser } from "../audit/log-store.ts";
 import type { AppDatabase, BatchTable } from "../database/tables.ts";

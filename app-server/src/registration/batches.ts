@@ -1,5 +1,5 @@
 import { randomId } from "@anteroom/shared/runtime/crypto";
-import type { AppErrorCode } from "@anteroom/shared/wire/app";
+import type { AppErrorCode } from "@anteroom/shared/wire/app/errors";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import { listAdministrators } from "../accounts/store.ts";
 import { hasDecided } from "../audit/log-store.ts";

@@ -1,21 +1,26 @@
-import type { DecidedBefore } from "@anteroom/shared/wire/app";
+import type { DecidedBefore, Reason } from "@anteroom/shared/wire/app/errors";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Transaction } from "kysely";
 import { logDecision, type NewDecision } from "../audit/log-store.ts";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database/tables.ts";
 import { noToken } from "../handles.ts";
-import { type Outcome, type Reason, type Refusal, type Refused, refusalOf, refuse, refuseWith } from "../outcome.ts";
+import { type Outcome, type Refusal, type Refused, refusalOf, refuse, refuseWith } from "../outcome.ts";
 import { withdraw } from "./ending.ts";
 import { newClaim, type OpeningResult, openSignup, renewOpening, sendCodeOnce, waitForOpening } from "./opening.ts";
 import * as openings from "./opening-store.ts";
 import * as store from "./store.ts";
 
 /** What an administrator may decide about a registration. `actor` is a user id, or `cli`. */
-export type Decided = Outcome<{ message: string }>;
+export type Decided<R extends Reason> = Outcome<{ message: string }, R>;
+
+/** Somebody else was quicker, or there is no such registration (any more). */
+type TooLate = "registration_not_found/address" | "invalid_transition";
 
 /** `signupToken` is null when the mail is out but its sign-up must be opened once more; that happens by itself. */
-export type Acceptance = { signupToken: string | null; message: string };
+type Acceptance = { signup_token: string | null; message: string };
+
+type Accepted = Outcome<Acceptance, TooLate | NotOpened | "registration_not_found/newusers" | "registration_rejected">;
 
 /**
  * Approves a registration: opens its sign-up, which mails the code, and keeps the token. However many accept at once, one
@@ -29,7 +34,7 @@ export async function acceptRegistration(
   address: string,
   actor: string,
   registrationId?: string,
-): Promise<Outcome<Acceptance>> {
+): Promise<Accepted> {
   const email = normalizeEmailAddress(address);
   if (registrationId !== undefined && !(await choose(context, email, registrationId)))
     return refuseWith(await changedSince(context, registrationId));
@@ -54,7 +59,7 @@ function choose({ db }: AppContext, email: string, registrationId: string): Prom
   return db.transaction().execute((trx) => store.chooseRequest(trx, email, registrationId));
 }
 
-async function changedSince(context: AppContext, registrationId: string): Promise<Refusal> {
+async function changedSince(context: AppContext, registrationId: string) {
   const row = await store.findById(context.db, registrationId);
   return row?.state === "REJECTED" ? rejectedAlready(context, row.email) : changed;
 }
@@ -71,7 +76,7 @@ function isAnothers({ decidedBy, state }: store.Registration, actor: string): bo
 const programs = ["cli", "setup-link", "test"];
 
 /** Another administrator was quicker; their attempt may still fail, and then it is everybody's to decide again. */
-async function afterAnother(context: AppContext, row: store.Registration, actor: string): Promise<Outcome<Acceptance>> {
+async function afterAnother(context: AppContext, row: store.Registration, actor: string): Promise<Accepted> {
   if (row.state === "ACCEPTING") {
     const result = await afterOthers(context, row, actor);
     const decided = result.ok ? await store.findForDecision(context.db, row.email) : row;
@@ -80,43 +85,43 @@ async function afterAnother(context: AppContext, row: store.Registration, actor:
   return refuseTransition(context, row.email, "accepted");
 }
 
-async function rejectedAlready(context: AppContext, email: string): Promise<Refusal> {
+async function rejectedAlready(context: AppContext, email: string): Promise<Refusal<"registration_rejected">> {
   const standing = await store.findStanding(context.db, email);
   return refusalOf("registration_rejected", standing && { members: decidedBefore(standing) });
 }
 
 /** Takes over the outcome of whoever is accepting, or accepts anew when they died before anything had happened. */
-async function afterOthers(context: AppContext, row: store.Registration, actor: string): Promise<Outcome<Acceptance>> {
+async function afterOthers(context: AppContext, row: store.Registration, actor: string): Promise<Accepted> {
   const result = await waitForOpening(context, row.id);
   if (result.outcome !== "lost") return toAcceptance(result, row.email);
   const claim = await claimAcceptance(context, row.email, actor);
   return toAcceptance(claim ? await openSignup(context, claim) : result, row.email);
 }
 
-async function openedAlready(context: AppContext, row: store.Registration): Promise<Outcome<Acceptance>> {
+async function openedAlready(context: AppContext, row: store.Registration): Promise<Accepted> {
   const isExpired = row.signupExpiresAt !== null && row.signupExpiresAt <= context.clock.now();
   if (!row.signupToken || !isExpired) {
     const signupToken = row.signupToken && context.handles.unsealSignupToken(row.id, row.signupToken);
     if (signupToken !== noToken)
-      return { ok: true, values: { signupToken, message: `Registration of ${row.email} was accepted before.` } };
+      return {
+        ok: true,
+        values: { signup_token: signupToken, message: `Registration of ${row.email} was accepted before.` },
+      };
   }
   if (row.signupToken) await openings.storeSignupGone(context.db, row.id, row.signupToken);
   return toAcceptance(await renewOpening(context, row.id), row.email);
 }
 
-function toAcceptance(result: OpeningResult, email: string): Outcome<Acceptance> {
+type NotOpened = CannotOpen | "signup_outcome_unknown" | "registration_changed";
+
+function toAcceptance(result: OpeningResult, email: string): Outcome<Acceptance, NotOpened> {
   switch (result.outcome) {
     case "opened":
-      return { ok: true, values: { signupToken: result.signupToken, message: `Registration of ${email} accepted.` } };
+      return { ok: true, values: { signup_token: result.signupToken, message: `Registration of ${email} accepted.` } };
     case "refused":
       return refuseWith(cannotOpen(result.error));
     case "unknown":
-      return refuse("signup_outcome_unknown", {
-        members: {
-          error_code: "internal_error",
-          hint: "No answer came in time. Within a minute the acceptance is completed or undone by itself; look again then.",
-        },
-      });
+      return refuse("signup_outcome_unknown", { members: { error_code: "internal_error" } });
     case "lost":
       return refuseWith(changed);
   }
@@ -128,11 +133,13 @@ const changed = refusalOf("registration_changed");
 const siteMailInterval = 180;
 
 /** No other try can mend these. */
-const isFinal: readonly Reason[] = ["address_in_use", "email_address_not_allowed"];
+type Final = "address_in_use" | "email_address_not_allowed";
+
+type CannotOpen = Final | "rate_limited/opening" | "signup_failed";
 
 /** Why no sign-up was opened. */
-export function cannotOpen(errorCode: string): Refusal {
-  const members = { error: "Faroe signup failed", error_code: errorCode };
+export function cannotOpen(errorCode: string): Refusal<CannotOpen> {
+  const members = { error_code: errorCode };
   switch (errorCode) {
     case "email_address_already_used":
       return refusalOf("address_in_use", { members });
@@ -140,11 +147,13 @@ export function cannotOpen(errorCode: string): Refusal {
     case "invalid_email_address":
       return refusalOf("email_address_not_allowed", { members });
     case "rate_limited":
-      return refusalOf("rate_limited", { members, retryAfter: siteMailInterval });
+      return refusalOf("rate_limited/opening", { members, retryAfter: siteMailInterval });
     default:
       return refusalOf("signup_failed", { members });
   }
 }
+
+export type NotResent = Final | "resend_failed" | "signup_not_found";
 
 /**
  * Mails the code once more: the same one while its sign-up lives, else a new one.
@@ -156,7 +165,7 @@ export async function resendSignupEmail(
   address: string,
   actor: string,
   send = sendCodeOnce,
-): Promise<Decided> {
+): Promise<Decided<NotResent>> {
   const email = normalizeEmailAddress(address);
   const row = await store.findForDecision(context.db, email);
   const sent = { ok: true, values: { message: `The code for ${email} is on its way again.` } } as const;
@@ -179,9 +188,9 @@ export async function resendSignupEmail(
   return refuseWith(cannotResend(renewed.outcome === "refused" ? renewed.error : "internal_error"));
 }
 
-function cannotResend(errorCode: string): Refusal {
-  const refusal = cannotOpen(errorCode);
-  if (isFinal.includes(refusal.reason)) return refusal;
+function cannotResend(errorCode: string): Refusal<Final | "resend_failed"> {
+  const { reason, ...more } = cannotOpen(errorCode);
+  if (reason === "address_in_use" || reason === "email_address_not_allowed") return refusalOf(reason, more);
   return refusalOf("resend_failed", { members: { error_code: errorCode } });
 }
 
@@ -189,7 +198,7 @@ function cannotResend(errorCode: string): Refusal {
 export async function rejectRegistration(
   context: AppContext,
   decision: { address: string; reason: string; actor: string },
-): Promise<Decided> {
+): Promise<Decided<TooLate>> {
   const email = normalizeEmailAddress(decision.address);
   const { policy } = context.settings;
   const now = context.clock.now();
@@ -214,7 +223,11 @@ export async function rejectRegistration(
 }
 
 /** REJECTED → REQUESTED. */
-export async function reopenRegistration(context: AppContext, address: string, actor: string): Promise<Decided> {
+export async function reopenRegistration(
+  context: AppContext,
+  address: string,
+  actor: string,
+): Promise<Decided<TooLate>> {
   const email = normalizeEmailAddress(address);
   const expiresAt = context.clock.now() + context.settings.policy.registrationTtl;
   const isReopened = await context.db.transaction().execute(async (trx) => {
@@ -228,7 +241,11 @@ export async function reopenRegistration(context: AppContext, address: string, a
 }
 
 /** An administrator takes a registration away; the applicant's own way is `withdrawRegistration`. */
-export async function deleteRegistration(context: AppContext, address: string, actor: string): Promise<Decided> {
+export async function deleteRegistration(
+  context: AppContext,
+  address: string,
+  actor: string,
+): Promise<Decided<TooLate>> {
   const email = normalizeEmailAddress(address);
   const row = await store.findForDecision(context.db, email);
   const decision = { actor, action: "delete_registration", subject: email } as const;
@@ -242,7 +259,7 @@ function log(context: AppContext, trx: Transaction<AppDatabase>, decision: Omit<
 }
 
 /** Too late: says what became of the registration, and who decided that and when. */
-async function refuseTransition(context: AppContext, email: string, verb: string): Promise<Refused> {
+async function refuseTransition(context: AppContext, email: string, verb: string): Promise<Refused<TooLate>> {
   const standing = await store.findStanding(context.db, email);
   if (!standing) return refuse("registration_not_found/address", { values: { email } });
   const values = { state: standing.state, verb };

@@ -3,11 +3,11 @@ import type {
   EarlierRegistration,
   ListedRegistration,
   QueuedRegistration,
-} from "@anteroom/shared/wire/app";
+} from "@anteroom/shared/wire/app/decisions";
+import type { Language } from "@anteroom/shared/wire/languages";
 import { type Kysely, sql } from "kysely";
 import { nameOfUser } from "../audit/log-store.ts";
 import type { AppDatabase } from "../database/tables.ts";
-import type { Language } from "../languages.ts";
 import { newestMail } from "../mail/newest.ts";
 import { isIn } from "./moves.ts";
 import { endedStates, liveStates } from "./states.ts";

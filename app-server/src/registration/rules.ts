@@ -1,13 +1,13 @@
 import { randomId } from "@anteroom/shared/runtime/crypto";
 import { takeToken } from "@anteroom/shared/runtime/rate-limits";
-import type { RegistrationStatus } from "@anteroom/shared/wire/app";
+import type { RegistrationStatus } from "@anteroom/shared/wire/app/registration";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import type { Language } from "@anteroom/shared/wire/languages";
 import { isVerificationCode } from "@anteroom/shared/wire/mailed-code";
 import type { Transaction } from "kysely";
 import { guessCode } from "../code-guesses.ts";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database/tables.ts";
-import type { Language } from "../languages.ts";
 import { limits } from "../limits.ts";
 import { findTokenByCode, isMailedCode } from "../mail/codes.ts";
 import { listApprovers } from "../mail/opt-out/preferences.ts";
@@ -44,7 +44,10 @@ const answerAfterPerApprover = 5;
  * a user is told by mail, once a day at most. A further request for a waiting address is shown beside the first to
  * administrators, who may approve either, and takes its place should the first end: who came first may be anybody.
  */
-export async function requestRegistration(context: AppContext, request: RegistrationRequest): Promise<Outcome<string>> {
+export async function requestRegistration(
+  context: AppContext,
+  request: RegistrationRequest,
+): Promise<Outcome<{ message: string; registration_token: string }, "already_registered">> {
   const startedAt = Date.now();
   const person = { ...request, email: normalizeEmailAddress(request.email) };
   const approvers = await listApprovers(context.db, context.clock.now());
@@ -52,7 +55,9 @@ export async function requestRegistration(context: AppContext, request: Registra
   const answerAt = startedAt + answerAfter + answerAfterPerApprover * approvers.length;
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, answerAt - Date.now())));
   if (outcome.duplicate) return refuse("already_registered", { values: { table: outcome.duplicate } });
-  return { ok: true, values: context.handles.registrationToken(outcome.registrationId) };
+  const message = "Your registration waits for an administrator. You will get a mail when it was approved.";
+  const registration_token = context.handles.registrationToken(outcome.registrationId);
+  return { ok: true, values: { message, registration_token } };
 }
 
 async function register(
@@ -124,7 +129,7 @@ export async function registrationStatus(
   context: AppContext,
   token: string,
   code: string | undefined,
-): Promise<Outcome<RegistrationStatus>> {
+): Promise<Outcome<RegistrationStatus, "registration_not_found" | "address_in_use/own_request">> {
   const row = await store.findByToken(context.db, context.handles.hashToken(token));
   switch (row?.state) {
     case "REQUESTED":
@@ -188,7 +193,7 @@ export async function lookupRegistration(
   context: AppContext,
   address: string,
   code: string,
-): Promise<Outcome<{ found: true; token: string } | { found: false }>> {
+): Promise<Outcome<{ found: true; token: string } | { found: false }, "rate_limited">> {
   // No guess, so nothing to pay for.
   if (!isVerificationCode(code)) return { ok: true, values: { found: false } };
   const email = normalizeEmailAddress(address);
@@ -205,18 +210,25 @@ export async function lookupRegistration(
 export async function renewSignup(
   context: AppContext,
   token: string,
-): Promise<Outcome<{ signupToken: string | null; email: string }>> {
+): Promise<Outcome<{ signup_token: string | null; email: string }, NotRenewed | "registration_not_accepted">> {
   const row = await store.findByToken(context.db, context.handles.hashToken(token));
   if (!row || row.state === "WITHDRAWN" || row.state === "EXPIRED") return refuseWith(unknownToken);
   if (row.state !== "OPEN" && row.state !== "ACCEPTED") return refuse("registration_not_accepted");
   const failure = await mailAgain(context, row);
   if (failure) return refuseWith(failure);
   const renewed = await store.findById(context.db, row.id);
-  const signupToken = renewed ? (await ownToken(context, renewed, undefined)).signup_token : null;
-  return { ok: true, values: { signupToken, email: row.email } };
+  const signup_token = renewed ? (await ownToken(context, renewed, undefined)).signup_token : null;
+  return { ok: true, values: { signup_token, email: row.email } };
 }
 
-async function mailAgain(context: AppContext, row: store.Registration): Promise<Refusal | undefined> {
+type NotRenewed =
+  | "registration_not_found"
+  | "email_address_not_allowed"
+  | "rate_limited"
+  | "signup_failed"
+  | "auth_server_unavailable";
+
+async function mailAgain(context: AppContext, row: store.Registration): Promise<Refusal<NotRenewed> | undefined> {
   if (row.state === "OPEN" && row.signupToken) {
     const signup = context.handles.unsealSignupToken(row.id, row.signupToken);
     const sent = await sendCodeOnce(context, row.id, () => context.authServer.sendCode(signup));
@@ -237,10 +249,17 @@ async function mailAgain(context: AppContext, row: store.Registration): Promise<
   }
 }
 
-function renewalRefusal(errorCode: string): Refusal {
-  if (errorCode === "rate_limited") return tooManyRequests(1_800);
-  // That an account has the address is told to whoever shows the code, and not to everybody with the token.
-  return errorCode === "email_address_already_used" ? unknownToken : cannotOpen(errorCode);
+function renewalRefusal(errorCode: string): Refusal<NotRenewed> {
+  const { reason, ...more } = cannotOpen(errorCode);
+  switch (reason) {
+    case "rate_limited/opening":
+      return tooManyRequests(1_800);
+    // That an account has the address is told to whoever shows the code, and not to everybody with the token.
+    case "address_in_use":
+      return unknownToken;
+    default:
+      return refusalOf(reason, more);
+  }
 }
 
 /**
@@ -251,21 +270,29 @@ export async function withdrawRegistration(
   context: AppContext,
   token: string,
   code: string | undefined,
-): Promise<Outcome<undefined>> {
+): Promise<Outcome<{ message: string }, NotWithdrawn>> {
   const row = await store.findByToken(context.db, context.handles.hashToken(token));
   if (!row) return refuseWith(unknownToken);
-  if (await withdraw(context, { registrationId: row.id, ending: "withdraw" })) return { ok: true, values: undefined };
+  if (await withdraw(context, { registrationId: row.id, ending: "withdraw" })) return withdrawn;
   const state = (await store.findById(context.db, row.id))?.state;
   if (state !== "ACCEPTING" && state !== "ACCEPTED" && state !== "OPEN")
     return refuseWith(state === "REJECTED" ? rejectedAlready : unknownToken);
   const refusal = await refuseCode(context, row.email, code);
   if (refusal) return refuseWith(refusal);
-  if (await withdraw(context, { registrationId: row.id, ending: "withdrawByCode" }))
-    return { ok: true, values: undefined };
-  return refuseWith(unknownToken);
+  const isWithdrawn = await withdraw(context, { registrationId: row.id, ending: "withdrawByCode" });
+  return isWithdrawn ? withdrawn : refuseWith(unknownToken);
 }
 
-async function refuseCode(context: AppContext, email: string, code: string | undefined): Promise<Refusal | undefined> {
+const withdrawn = { ok: true, values: { message: "Your registration was withdrawn." } } as const;
+
+type WrongCode = "code_needed" | "incorrect_code" | "rate_limited";
+type NotWithdrawn = WrongCode | "registration_not_found" | "invalid_transition/rejected";
+
+async function refuseCode(
+  context: AppContext,
+  email: string,
+  code: string | undefined,
+): Promise<Refusal<WrongCode> | undefined> {
   if (code === undefined) return refusalOf("code_needed");
   const guess = await guessMailedCode(context, email, code);
   if (guess.is === "refused") return guess.refusal;

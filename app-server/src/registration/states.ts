@@ -1,3 +1,5 @@
+import * as wire from "@anteroom/shared/wire/app/decisions";
+
 /**
  * What may become of a registration: every state, and every way from one to another. The statements that move one follow from
  * this table (moves.ts), and so does the picture in docs/signup-flow.md.
@@ -35,12 +37,13 @@ const stateNames = Object.keys(states) as RegistrationState[];
 export const liveStates: readonly RegistrationState[] = stateNames.filter((state) => states[state].holdsAddress);
 
 /** Kept for administrators to see how it ended. */
-export const endedStates = ["REJECTED", "WITHDRAWN", "EXPIRED"] as const satisfies RegistrationState[];
+export const endedStates = wire.endedStates satisfies readonly RegistrationState[];
 
-/** What administrators see in their lists: those who wait for them, with those whom they let in, and with the rejected. */
-export const waitingStates = ["REQUESTED", "ACCEPTING"] as const satisfies RegistrationState[];
-export const notRejectedStates = [...waitingStates, "ACCEPTED", "OPEN"] as const satisfies RegistrationState[];
-export const listedStates = [...notRejectedStates, "REJECTED"] as const satisfies RegistrationState[];
+export const waitingStates = wire.waitingStates satisfies readonly RegistrationState[];
+
+/** What administrators see in their lists, with and without those whom they rejected. */
+export const listedStates = wire.listedStates satisfies readonly RegistrationState[];
+export const notRejectedStates = listedStates.filter((state) => state !== "REJECTED");
 
 /** Where no row is: before the request, and after the end. */
 const none = "[*]";

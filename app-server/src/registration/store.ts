@@ -1,8 +1,8 @@
-import type { ListedRegistration } from "@anteroom/shared/wire/app";
+import type { ListedRegistration } from "@anteroom/shared/wire/app/decisions";
+import type { Language } from "@anteroom/shared/wire/languages";
 import { type Kysely, sql, type Transaction } from "kysely";
 import { findAcceptance, nameOfUser } from "../audit/log-store.ts";
 import type { AppDatabase, RegistrationStateTable } from "../database/tables.ts";
-import type { Language } from "../languages.ts";
 import { newestMail } from "../mail/newest.ts";
 import { hasEnded, isIn, isLive, move, moveAndNote } from "./moves.ts";
 import { type FirstState, liveStates, type RegistrationState, transitions } from "./states.ts";

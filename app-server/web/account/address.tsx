@@ -1,4 +1,4 @@
-import type { PendingEmailChange } from "@anteroom/shared/wire/app";
+import type { PendingEmailChange } from "@anteroom/shared/wire/app/accounts";
 import { normalizeCode } from "@anteroom/shared/wire/mailed-code";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";

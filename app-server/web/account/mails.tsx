@@ -1,7 +1,6 @@
-import type { AccountPreferences } from "@anteroom/shared/wire/app";
+import type { AccountPreferences, SwitchableMailType } from "@anteroom/shared/wire/app/accounts";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import type { SwitchableMailType } from "../../src/mail/kinds.ts";
 import { app, queries } from "../api/client.ts";
 import { AskPassword, atPassword } from "../ui/ask-password.tsx";
 import { type Failure, Form, useSubmission } from "../ui/form.tsx";

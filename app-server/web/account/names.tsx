@@ -1,4 +1,4 @@
-import type { SessionInfo } from "@anteroom/shared/wire/app";
+import type { SessionInfo } from "@anteroom/shared/wire/app/session";
 import { useState } from "react";
 import { app, readSessionAgain } from "../api/client.ts";
 import { type Failure, Field, Form, useSubmission } from "../ui/form.tsx";

@@ -1,4 +1,4 @@
-import type { SessionInfo } from "@anteroom/shared/wire/app";
+import type { SessionInfo } from "@anteroom/shared/wire/app/session";
 import { useState } from "react";
 import { app, auth, fromCookie, queries } from "../api/client.ts";
 import { type Failure, FailureNote, Form, useSubmission } from "../ui/form.tsx";

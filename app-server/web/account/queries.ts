@@ -1,4 +1,4 @@
-import type { AccountPreferences, PendingEmailChange } from "@anteroom/shared/wire/app";
+import type { AccountPreferences, PendingEmailChange } from "@anteroom/shared/wire/app/accounts";
 import type { SessionOverview } from "@anteroom/shared/wire/faroe";
 import { queryOptions } from "@tanstack/react-query";
 import { app } from "../api/client.ts";

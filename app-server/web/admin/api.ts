@@ -1,5 +1,6 @@
 import type { AppClientResult, AppFailure, AppRouteInput } from "@anteroom/shared/client/app";
-import type { AppRoute, AppRoutes, QueuedRegistration } from "@anteroom/shared/wire/app";
+import type { QueuedRegistration } from "@anteroom/shared/wire/app/decisions";
+import type { AppRoute, AppRoutes } from "@anteroom/shared/wire/app/routes";
 import { app, doubtSession } from "../api/client.ts";
 import type { ErrorCode } from "../api/errors.ts";
 import { untilProven } from "./proof.tsx";

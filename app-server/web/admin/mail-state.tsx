@@ -1,8 +1,8 @@
-import type { MailState, MailSummary } from "@anteroom/shared/wire/app";
+import type { MailStatus, MailSummary } from "@anteroom/shared/wire/app/mail";
 import { adminWords } from "../words/admin.ts";
 import { useFormats, useWords } from "../words/language.tsx";
 
-const looks: Record<MailState, string> = {
+const looks: Record<MailStatus, string> = {
   queued: "badge",
   accepted: "badge badge-good",
   deferred: "badge badge-warn",
@@ -11,7 +11,7 @@ const looks: Record<MailState, string> = {
 };
 
 /** What became of a mail, in one word among other mails and in a sentence beside a person. */
-export function MailBadge({ status, length = "long" }: { status: MailState; length?: "long" | "short" }) {
+export function MailBadge({ status, length = "long" }: { status: MailStatus; length?: "long" | "short" }) {
   const text = useWords(adminWords).mailState;
   return <span className={looks[status]}>{length === "long" ? text.states[status] : text.short[status]}</span>;
 }

@@ -1,4 +1,4 @@
-import type { MailState } from "@anteroom/shared/wire/app";
+import type { MailStatus } from "@anteroom/shared/wire/app/mail";
 import { queryOptions } from "@tanstack/react-query";
 import { queries } from "../api/client.ts";
 import { ask } from "./api.ts";
@@ -14,7 +14,7 @@ export const decisionsQuery = (search: string) =>
 export const peopleQuery = (search: string) =>
   pagedQuery(["people", search], (after) => ask("GET /admin/people/", { after, search: search || undefined }));
 
-export const mailsQuery = (status: MailState) =>
+export const mailsQuery = (status: MailStatus) =>
   pagedQuery(["mail", status], (after) =>
     ask("GET /admin/mails/", { status, after }).then(({ mails, next }) => ({ rows: mails, next })),
   );

@@ -1,6 +1,6 @@
 import { type AppClient, createAppClient } from "@anteroom/shared/client/app";
 import { createAuthClient } from "@anteroom/shared/client/auth";
-import type { SessionInfo } from "@anteroom/shared/wire/app";
+import type { SessionInfo } from "@anteroom/shared/wire/app/session";
 import { QueryClient, queryOptions, useQuery } from "@tanstack/react-query";
 
 /**

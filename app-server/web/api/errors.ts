@@ -1,4 +1,4 @@
-import type { AppErrorCode } from "@anteroom/shared/wire/app";
+import type { AppErrorCode } from "@anteroom/shared/wire/app/errors";
 import type { AuthAction, AuthError } from "@anteroom/shared/wire/faroe";
 
 /** Everything that either server may answer instead of success. */

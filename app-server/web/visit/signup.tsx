@@ -1,4 +1,4 @@
-import type { RegistrationStatus } from "@anteroom/shared/wire/app";
+import type { RegistrationStatus } from "@anteroom/shared/wire/app/registration";
 import { normalizeCode } from "@anteroom/shared/wire/mailed-code";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";

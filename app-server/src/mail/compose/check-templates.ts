@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { type Language, languages } from "../../languages.ts";
+import { type Language, languages } from "@anteroom/shared/wire/languages";
 import { type MailType, mailKinds, mailTypes } from "../kinds.ts";
 import { commonKeys } from "./template-values.ts";
 import {

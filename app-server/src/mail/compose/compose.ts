@@ -1,6 +1,6 @@
+import { oneLine } from "@anteroom/shared/wire/text";
 import type { Handles } from "../../handles.ts";
 import type { Settings } from "../../settings.ts";
-import { oneLine } from "../../text.ts";
 import { isSwitchable, mailKinds } from "../kinds.ts";
 import { createUnsubscribeLinks } from "../opt-out/unsubscribe.ts";
 import type { DueMail } from "../request.ts";

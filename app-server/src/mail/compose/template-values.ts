@@ -1,6 +1,6 @@
 import { isEmailAddress } from "@anteroom/shared/wire/email-address";
-import type { Language } from "../../languages.ts";
-import { oneLine } from "../../text.ts";
+import type { Language } from "@anteroom/shared/wire/languages";
+import { oneLine } from "@anteroom/shared/wire/text";
 import { type MailType, mailKinds, type ValueKey } from "../kinds.ts";
 
 /**

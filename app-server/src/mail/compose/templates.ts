@@ -1,9 +1,10 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Language } from "@anteroom/shared/wire/languages";
+import { oneLine } from "@anteroom/shared/wire/text";
 import { Liquid } from "liquidjs";
-import type { Language } from "../../languages.ts";
-import { escapeHtml, oneLine } from "../../text.ts";
+import { escapeHtml } from "../../html.ts";
 import type { MailType } from "../kinds.ts";
 
 export const builtInFolder = fileURLToPath(new URL("../../../templates", import.meta.url));

@@ -1,7 +1,8 @@
+import { type SwitchableMailType, switchableMailTypes } from "@anteroom/shared/wire/app/accounts";
+import type { Language } from "@anteroom/shared/wire/languages";
 import { type Kysely, sql, type Transaction } from "kysely";
 import type { AppDatabase } from "../../database/tables.ts";
-import type { Language } from "../../languages.ts";
-import { mailKinds, type SwitchableMailType, switchableMailTypes } from "../kinds.ts";
+import { mailKinds } from "../kinds.ts";
 
 type Db = Kysely<AppDatabase> | Transaction<AppDatabase>;
 

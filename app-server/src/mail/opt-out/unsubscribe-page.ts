@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
+import type { SwitchableMailType } from "@anteroom/shared/wire/app/accounts";
+import type { Language } from "@anteroom/shared/wire/languages";
 import { html, raw } from "hono/html";
-import type { Language } from "../../languages.ts";
-import { mailKinds, type SwitchableMailType } from "../kinds.ts";
+import { mailKinds } from "../kinds.ts";
 
 /** What the page behind an unsubscribe link tells: what holds, and whether that is news. */
 export type UnsubscribeState = "on" | "switchedOff" | "switchedOn" | "off" | "notValid";

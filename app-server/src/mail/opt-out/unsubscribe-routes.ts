@@ -1,29 +1,19 @@
 import type { Context } from "hono";
-import { z } from "zod";
 import { answerRefusal } from "../../http/errors.ts";
 import { readPreferredLanguage } from "../../http/language.ts";
-import { type Call, defineRoute, noBody, type Route } from "../../http/serve.ts";
+import { type Call, defineRoute, type Route } from "../../http/serve.ts";
 import { refusalOf } from "../../outcome.ts";
 import { findPreferences, storeMailPreference } from "./preferences.ts";
 import { createUnsubscribeLinks, type Unsubscription } from "./unsubscribe.ts";
 import { renderUnsubscribePage, type UnsubscribeState, unsubscribePagePolicy } from "./unsubscribe-page.ts";
-
-const linkQuery = z.object({ token: z.string().default("") });
 
 /**
  * The links behind List-Unsubscribe (RFC 8058). Whoever has one may use it: without a session, and from any origin,
  * because mail services post for their readers. So these are served before the check of the origin.
  */
 export const unsubscribeRoutes: readonly Route[] = [
-  defineRoute({
-    method: "GET",
-    path: "/mail/unsubscribe",
-    summary: "A page with a button that switches mails of one kind off. Looking at it changes nothing.",
+  defineRoute("GET /mail/unsubscribe", {
     access: "anyone",
-    body: noBody,
-    query: linkQuery,
-    answers: "page",
-    errors: { 400: ["unsubscribe_link_not_valid"] },
     handle: async (call) => {
       const asked = readToken(call);
       if (!asked) return answerNotValid(call);
@@ -31,16 +21,8 @@ export const unsubscribeRoutes: readonly Route[] = [
       return answerPage(call, isOn ? "on" : "off", asked);
     },
   }),
-  defineRoute({
-    method: "POST",
-    path: "/mail/unsubscribe",
-    summary:
-      "Switch mails of one kind off, as often as you like. The form field `preference=on` switches them on again.",
+  defineRoute("POST /mail/unsubscribe", {
     access: "anyone",
-    body: noBody,
-    query: linkQuery,
-    answers: "page",
-    errors: { 400: ["unsubscribe_link_not_valid"] },
     handle: async (call) => {
       const asked = readToken(call);
       if (!asked) return answerNotValid(call);
@@ -51,8 +33,10 @@ export const unsubscribeRoutes: readonly Route[] = [
   }),
 ];
 
-function readToken({ http, app }: Call<unknown>): Unsubscription | undefined {
-  return createUnsubscribeLinks(app.settings).read(http.req.query("token") ?? "");
+type UnsubscribeCall = Pick<Call<"GET /mail/unsubscribe">, "http" | "app" | "query">;
+
+function readToken({ app, query }: UnsubscribeCall): Unsubscription | undefined {
+  return createUnsubscribeLinks(app.settings).read(query.token);
 }
 
 /** Mail services post `List-Unsubscribe=One-Click`, urlencoded or multipart; a body that cannot be read says nothing. */
@@ -64,7 +48,7 @@ async function readForm(http: Context): Promise<Record<string, unknown>> {
   }
 }
 
-async function answerPage({ http, app }: Call<unknown>, state: UnsubscribeState, { userId, type }: Unsubscription) {
+async function answerPage({ http, app }: UnsubscribeCall, state: UnsubscribeState, { userId, type }: Unsubscription) {
   const { siteName } = app.settings;
   const language = (await findPreferences(app.db, userId))?.language ?? app.settings.language;
   http.header("Content-Security-Policy", unsubscribePagePolicy);
@@ -72,7 +56,7 @@ async function answerPage({ http, app }: Call<unknown>, state: UnsubscribeState,
 }
 
 /** Browsers get a page, programs a problem. */
-function answerNotValid({ http, app }: Call<unknown>): Response | Promise<Response> {
+async function answerNotValid({ http, app }: UnsubscribeCall): Promise<Response> {
   if (!http.req.header("accept")?.includes("text/html"))
     return answerRefusal(http, refusalOf("unsubscribe_link_not_valid"));
   const { siteName } = app.settings;

@@ -1,6 +1,7 @@
 import { deriveKey, equalInConstantTime, hmacSha256 } from "@anteroom/shared/runtime/crypto";
+import type { SwitchableMailType } from "@anteroom/shared/wire/app/accounts";
 import type { Settings } from "../../settings.ts";
-import { isSwitchable, type SwitchableMailType } from "../kinds.ts";
+import { isSwitchable } from "../kinds.ts";
 
 /** Whose mails of which kind a link switches off. */
 export interface Unsubscription {

@@ -1,7 +1,7 @@
+import type { InboundKind } from "@anteroom/shared/wire/app/mail";
+import { oneLine } from "@anteroom/shared/wire/text";
 import PostalMime, { type Attachment, type Email } from "postal-mime";
-import { oneLine } from "../../text.ts";
 import { isDeadAddress } from "../send/verdict.ts";
-import type { InboundKind } from "../statuses.ts";
 
 /** What arrived at a return path. */
 export interface InboundReport {

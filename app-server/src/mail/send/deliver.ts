@@ -1,6 +1,6 @@
+import { oneLine } from "@anteroom/shared/wire/text";
 import { createTransport, type NodemailerError, type SendMailOptions, type SMTPPoolSentMessageInfo } from "nodemailer";
 import type { Settings } from "../../settings.ts";
-import { oneLine } from "../../text.ts";
 import type { ComposedMail } from "../compose/compose.ts";
 import { messageOf } from "../compose/message.ts";
 import { createFileDelivery } from "../dev/mail-files.ts";

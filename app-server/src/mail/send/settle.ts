@@ -1,5 +1,5 @@
 import { domainOf } from "@anteroom/shared/wire/email-address";
-import { oneLine } from "../../text.ts";
+import { oneLine } from "@anteroom/shared/wire/text";
 import { codeTypes } from "../kinds.ts";
 import type { DeliveryOutcome } from "../request.ts";
 import * as store from "../store.ts";

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { isEmailAddress } from "@anteroom/shared/wire/email-address";
+import { oneLine } from "@anteroom/shared/wire/text";
 import { createTransport, type NodemailerError } from "nodemailer";
+import { escapeHtml } from "../../html.ts";
 import type { Settings } from "../../settings.ts";
-import { escapeHtml, oneLine } from "../../text.ts";
 import { messageOf } from "../compose/message.ts";
 import type { SmtpSettings } from "../settings.ts";
 import { createEnvelopes } from "./deliver.ts";

@@ -1,4 +1,4 @@
-import type { LoggedDecision } from "@anteroom/shared/wire/app";
+import type { LoggedDecision } from "@anteroom/shared/wire/app/oversight";
 import { useState } from "react";
 import { Page } from "../../ui/page.tsx";
 import { adminWords } from "../../words/admin.ts";

@@ -1,4 +1,4 @@
-import type { ListedInboundMail } from "@anteroom/shared/wire/app";
+import type { ListedInboundMail } from "@anteroom/shared/wire/app/mail";
 import { adminWords } from "../../words/admin.ts";
 import { useWords } from "../../words/language.tsx";
 import { useMailType } from "../mail-state.tsx";

@@ -1,4 +1,4 @@
-import type { ListedMail, ListedSuppression, MailState } from "@anteroom/shared/wire/app";
+import type { ListedMail, ListedSuppression, MailStatus } from "@anteroom/shared/wire/app/mail";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import type { ErrorCode } from "../../api/errors.ts";
@@ -14,11 +14,11 @@ import { ActionButton, Ago, Empty, Loaded, MoreButton } from "../parts.tsx";
 import { mailsQuery, readMailAgain, suppressionsQuery } from "../queries.ts";
 import { InboundMails } from "./inbound.tsx";
 
-const kinds = ["failed", "bounced", "deferred", "queued", "accepted"] as const satisfies readonly MailState[];
+const kinds = ["failed", "bounced", "deferred", "queued", "accepted"] as const satisfies readonly MailStatus[];
 
 export function MailPage() {
   const text = useWords(adminWords).mail;
-  const [status, setStatus] = useState<MailState>("failed");
+  const [status, setStatus] = useState<MailStatus>("failed");
   const { query, rows } = usePagedList(mailsQuery(status));
   return (
     <Page title={text.title} lead={text.lead} width="wide">
@@ -96,7 +96,7 @@ function MailRow({ mail }: { mail: ListedMail }) {
   );
 }
 
-function AllAtOnce({ status }: { status: MailState }) {
+function AllAtOnce({ status }: { status: MailStatus }) {
   const text = useWords(adminWords).mail;
   const message = useWords(errorWords);
   const say = useSay();

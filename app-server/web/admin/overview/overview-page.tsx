@@ -1,4 +1,5 @@
-import type { MailState, Overview } from "@anteroom/shared/wire/app";
+import type { MailStatus } from "@anteroom/shared/wire/app/mail";
+import type { Overview } from "@anteroom/shared/wire/app/oversight";
 import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useMemo } from "react";
 import { Link } from "wouter";
@@ -149,7 +150,7 @@ function DayTable({ days, dates }: { days: readonly Day[]; dates: readonly strin
   );
 }
 
-const outcomes = ["accepted", "queued", "deferred", "failed", "bounced"] as const satisfies readonly MailState[];
+const outcomes = ["accepted", "queued", "deferred", "failed", "bounced"] as const satisfies readonly MailStatus[];
 
 function Outcomes({ mails }: { mails: Overview["mails"] }) {
   const text = useWords(adminWords).overview;

@@ -1,4 +1,4 @@
-import type { ListedPerson } from "@anteroom/shared/wire/app";
+import type { ListedPerson } from "@anteroom/shared/wire/app/people";
 import { useId, useState } from "react";
 import { useSession } from "../../api/client.ts";
 import { Page } from "../../ui/page.tsx";

@@ -1,4 +1,4 @@
-import type { ListedPerson } from "@anteroom/shared/wire/app";
+import type { ListedPerson } from "@anteroom/shared/wire/app/people";
 import { type FormEvent, useId, useState } from "react";
 import type { Failure } from "../../ui/form.tsx";
 import { adminWords } from "../../words/admin.ts";

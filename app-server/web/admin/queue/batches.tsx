@@ -1,4 +1,4 @@
-import type { FailedBatchItem, ListedBatch } from "@anteroom/shared/wire/app";
+import type { FailedBatchItem, ListedBatch } from "@anteroom/shared/wire/app/oversight";
 import { queryOptions, useQuery } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { queries } from "../../api/client.ts";

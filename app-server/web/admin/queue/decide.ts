@@ -1,5 +1,5 @@
 import type { AppFailure } from "@anteroom/shared/client/app";
-import type { AlternativeRequest } from "@anteroom/shared/wire/app";
+import type { AlternativeRequest } from "@anteroom/shared/wire/app/decisions";
 import { useMemo, useRef, useState } from "react";
 import type { Failure } from "../../ui/form.tsx";
 import { adminWords } from "../../words/admin.ts";

@@ -1,4 +1,4 @@
-import type { AlternativeRequest, EarlierRegistration } from "@anteroom/shared/wire/app";
+import type { AlternativeRequest, EarlierRegistration } from "@anteroom/shared/wire/app/decisions";
 import { adminWords } from "../../words/admin.ts";
 import { useWords } from "../../words/language.tsx";
 import type { QueueRow } from "../api.ts";

@@ -1,4 +1,4 @@
-import type { SwitchableMailType } from "../../../src/mail/kinds.ts";
+import type { SwitchableMailType } from "@anteroom/shared/wire/app/accounts";
 import type { SameEntries } from "../languages.ts";
 
 export const account = {

@@ -1,4 +1,5 @@
-import type { DecisionAction, MailState } from "@anteroom/shared/wire/app";
+import type { MailStatus } from "@anteroom/shared/wire/app/mail";
+import type { DecisionAction } from "@anteroom/shared/wire/app/oversight";
 import type { MailType } from "../../../src/mail/kinds.ts";
 import type { SameEntries } from "../languages.ts";
 
@@ -30,14 +31,14 @@ export const admin = {
       deferred: "Mail delayed, will be tried again",
       failed: "Mail could not be delivered",
       bounced: "Mail came back",
-    } satisfies Record<MailState, string>,
+    } satisfies Record<MailStatus, string>,
     short: {
       queued: "waiting",
       accepted: "taken",
       deferred: "delayed",
       failed: "failed",
       bounced: "came back",
-    } satisfies Record<MailState, string>,
+    } satisfies Record<MailStatus, string>,
     types: {
       signup_verification: "Code to activate the account",
       email_update_verification: "Code for a new address",
@@ -323,7 +324,7 @@ export const admin = {
       deferred: "Delayed",
       failed: "Failed",
       bounced: "Came back",
-    } satisfies Record<MailState, string>,
+    } satisfies Record<MailStatus, string>,
     look: "Look at the mails",
   },
 } as const;

@@ -1,7 +1,5 @@
-/** Words of others, made fit to be shown. */
-
 /**
- * One line without control characters, and without those that are not seen but turn text around or hide it (bidi
+ * One line of somebody's words without control characters, and without those that are not seen but turn text around or hide it (bidi
  * controls, zero width, tags). Emoji and scripts that need joiners keep theirs. 500 characters, where nothing else is
  * said: as much as administrators read of a relay's reply or of why a mail came back.
  */
@@ -13,17 +11,4 @@ export function oneLine(value: string, maximum = 500): string {
     .trim();
   const letters = Array.from(line.slice(0, 2 * maximum + 2));
   return letters.length <= maximum ? line : `${letters.slice(0, maximum - 1).join("")}…`;
-}
-
-const entities: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&#34;",
-  "'": "&#39;",
-};
-
-/** For the text of an element and for an attribute in quotes of either kind. The engine of templates writes the same. */
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => entities[character] ?? character);
 }

@@ -1,7 +1,7 @@
-import { isReachableEmailAddress, normalizeEmailAddress, spellEmailAddress } from "@anteroom/shared/wire/email-address";
-import { normalizeCode } from "@anteroom/shared/wire/mailed-code";
 import { z } from "zod";
+import { isReachableEmailAddress, normalizeEmailAddress, spellEmailAddress } from "../email-address.ts";
 import { languages } from "../languages.ts";
+import { normalizeCode } from "../mailed-code.ts";
 import { oneLine as cleanLine } from "../text.ts";
 
 /** Kinds of fields that several routes read. Messages are shown to people, after the field's name. */
@@ -15,7 +15,7 @@ const unprintable = /[^\P{Cc}\t\n\r]/u;
 const isOneLine = (value: string) => !controlCharacters.test(value);
 const oneLine = "Leave out line breaks and other control characters.";
 
-export const notUnicode = "This is not a text in Unicode.";
+const notUnicode = "This is not a text in Unicode.";
 
 /** Nothing but spaces, marks and signs that are not seen, of which some pass for letters. */
 const isBlank = (value: string) => !/[^\p{DI}\p{Z}\p{M}\p{C}\u2800]/u.test(value);
@@ -47,7 +47,11 @@ export const searchField = text(100)
   .default("");
 
 /** How many rows of a list at once. */
-export const limitField = z.coerce.number("Use a number.").int("Use a whole number.").min(1).max(200).default(100);
+export function limitUpTo(most: number) {
+  return z.coerce.number<number>("Use a number.").int("Use a whole number.").min(1).max(most).default(100);
+}
+
+export const limitField = limitUpTo(200);
 
 /** Where a page of a list starts: the `next` of the page before, made of the last row's time and id. */
 export const afterField = z

@@ -1,0 +1,147 @@
+import { z } from "zod";
+import { done, next, time } from "./answers.ts";
+import type { Contracts } from "./contract.ts";
+import { appErrorCodes } from "./errors.ts";
+import {
+  addressField,
+  handleField,
+  limitField,
+  newAddressField,
+  proofField,
+  reasonField,
+  searchField,
+} from "./fields.ts";
+import { mailStatus } from "./mail.ts";
+
+/** For administrators: many decisions at once, what was decided, and how things go. */
+
+const failedItem = z.object({
+  email: z.string(),
+  error: z.enum(appErrorCodes),
+  decided_by_name: z.string().nullable().describe("Who was quicker, when that is why."),
+  decided_at: time.nullable(),
+});
+
+export type FailedBatchItem = z.output<typeof failedItem>;
+
+/** Decisions about many registrations at once, carried out one after the other. */
+const listedBatch = z
+  .object({
+    id: z.string(),
+    decision: z.enum(["accept", "reject"]),
+    reason: z.string().nullable(),
+    actor: z.string(),
+    actor_name: z.string().nullable(),
+    total: z.int(),
+    done: z.int().describe("How many were decided as asked."),
+    failed: z.array(failedItem),
+    created_at: time,
+    finished_at: time.nullable(),
+  })
+  .meta({ id: "Batch" });
+
+export type ListedBatch = z.output<typeof listedBatch>;
+
+export const decisionActions = [
+  "accept",
+  "reject",
+  "reopen",
+  "delete_registration",
+  "resend",
+  "grant_permission",
+  "revoke_permission",
+  "disable_user",
+  "enable_user",
+  "end_sessions",
+  "send_reset_link",
+  "delete_user",
+  "clear_address",
+  "replay_mail",
+  "address_taken",
+] as const;
+
+export type DecisionAction = (typeof decisionActions)[number];
+
+/** An entry of the log of decisions, which is only ever added to. */
+const loggedDecision = z
+  .object({
+    id: z.int(),
+    at: time,
+    actor: z.string().describe("A user id, `cli` or `setup-link`."),
+    actor_name: z.string().nullable().describe("As it was then; null for those who are no person."),
+    action: z.enum(decisionActions),
+    subject: z.string().describe("The mail address of whom it was about."),
+    reason: z.string().nullable(),
+    detail: z.string().nullable().describe("The permission, or the kind of mail."),
+  })
+  .meta({ id: "Decision" });
+
+export type LoggedDecision = z.output<typeof loggedDecision>;
+
+const overview = z.object({
+  days: z
+    .array(z.object({ date: z.string(), registrations: z.int(), accepted: z.int(), rejected: z.int() }))
+    .describe("The last 30 days, oldest first, in UTC."),
+  hours_to_decision: z
+    .object({ median: z.number(), p90: z.number() })
+    .nullable()
+    .describe("Of those 30 days; null when nothing was decided."),
+  waiting: z.object({ count: z.int(), oldest_at: time.nullable() }),
+  mails: z.record(mailStatus, z.int()),
+});
+
+export type Overview = z.output<typeof overview>;
+
+/** The mails that decisions send. */
+const previewedTypes = ["registration_rejected", "signup_verification", "account_ready"] as const;
+
+export type PreviewedType = (typeof previewedTypes)[number];
+
+const mostAtOnce = 1_000;
+
+export const oversightContracts = {
+  "POST /admin/decide_many/": {
+    summary: "Accept or reject up to 1,000 registrations. Answers at once; /admin/batches/ tells how far it is.",
+    body: z.object({
+      decision: z.enum(["accept", "reject"], "Use accept or reject."),
+      emails: z
+        .array(
+          addressField.refine((address) => address !== "", "Name an address."),
+          "This must be a list.",
+        )
+        .min(1)
+        .max(mostAtOnce, `Use at most ${mostAtOnce}.`),
+      reason: reasonField.default(""),
+      ...proofField,
+    }),
+    answer: done.extend({ batch_id: z.string() }),
+  },
+  "GET /admin/batches/": {
+    summary: "How far a batch of decisions is, by its `id`; without, the latest of them.",
+    query: z.object({ id: handleField.optional() }),
+    answer: z.union([listedBatch, z.object({ batches: z.array(listedBatch) })]),
+    errors: ["batch_not_found"],
+  },
+  "GET /admin/decisions/": {
+    summary: "The log of decisions, newest first. `search`: a part of the address decided about or of who decided.",
+    query: z.object({
+      search: searchField,
+      after: z.coerce.number<string>("Use what `next` was before.").int().positive().optional(),
+      limit: limitField,
+    }),
+    answer: z.object({ rows: z.array(loggedDecision), next }),
+  },
+  "GET /admin/overview/": {
+    summary: "Registrations, decisions, waiting and mails of the last 30 days in numbers.",
+    answer: overview,
+  },
+  "GET /admin/preview_mail/": {
+    summary: "The mail that a decision would send, in the person's language.",
+    query: z.object({
+      type: z.enum(previewedTypes, `Use one of ${previewedTypes.join(", ")}.`),
+      email: newAddressField,
+      reason: reasonField.default(""),
+    }),
+    answer: z.object({ subject: z.string(), text: z.string(), html: z.string() }),
+  },
+} as const satisfies Contracts;

@@ -1,0 +1,74 @@
+import { z } from "zod";
+import { type AuthAction, authActions } from "../faroe.ts";
+import { done, time } from "./answers.ts";
+import type { Contracts } from "./contract.ts";
+import { handleField } from "./fields.ts";
+
+/** Who is signed in, and the auth server's actions for pages. */
+
+export const sessionUser = z
+  .object({
+    user_id: z.string(),
+    email: z.string(),
+    firstname: z.string(),
+    lastname: z.string(),
+    permissions: z.array(z.string()),
+  })
+  .meta({ id: "SessionUser" });
+
+const sessionInfo = z.object({
+  user: sessionUser,
+  created_at: time,
+  expires_at: time.nullable().describe("Unix seconds; null when sessions have no absolute end."),
+});
+
+export type SessionInfo = z.output<typeof sessionInfo>;
+
+/**
+ * Approval comes before a sign-up, and siblings are the app server's own business. Changes of address and the end of other
+ * sessions have routes of their own, which ask for the password first; so has whatever else asks for it.
+ */
+const withheld: readonly string[] = [
+  "check_new_email_address",
+  "create_signup",
+  "create_sibling_signup",
+  "create_user_email_address_update",
+  "delete_all_sessions",
+  "end_session",
+  "verify_user_password",
+] satisfies AuthAction[];
+
+export const relayedActions = Object.keys(authActions).filter((action) => !withheld.includes(action)) as AuthAction[];
+
+/** As the auth server answers; its own `/openapi.json` tells the values of each action. */
+const relayed = z.union([
+  z.object({ ok: z.literal(true), action_invocation_id: z.string(), values: z.record(z.string(), z.unknown()) }),
+  z.object({ ok: z.literal(false), action_invocation_id: z.string(), error_code: z.string() }),
+]);
+
+export const sessionContracts = {
+  "POST /auth/actions": {
+    summary: "An action of the auth server, with the session taken from the cookie and put into it.",
+    body: z.object({
+      action: z.string().meta({ enum: relayedActions }),
+      arguments: z.record(z.string(), z.unknown()),
+    }),
+    answer: relayed,
+    errors: ["invalid_request/action"],
+  },
+  "GET /auth/session_info/": {
+    summary: "Who is signed in.",
+    answer: z.union([sessionInfo, z.object({ error: z.literal("no_session") })]),
+    otherwise: { 401: z.object({ error: z.literal("invalid_session") }) },
+  },
+  "POST /cookies/set_session/": {
+    summary: "Keep a session of the auth server in an HttpOnly cookie. A session that was there before ends.",
+    body: z.object({ session_token: handleField }),
+    answer: done,
+    errors: ["invalid_session"],
+  },
+  "POST /cookies/clear_session/": {
+    summary: "Sign out: ends the session on the auth server and clears the cookie.",
+    answer: done,
+  },
+} as const satisfies Contracts;

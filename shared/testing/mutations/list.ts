@@ -518,8 +518,8 @@ export const mutations: readonly Mutation[] = [
       "code-guesses#S-F17: before a Faroe that checks no password",
     ],
   ]),
-  ...app("auth-server/relay-routes.ts", "email-change", [
-    ["proof", `  "verify_user_password",\n`, "", "email-change#R30: Faroe's own action"],
+  ...shared("wire/app/session.ts", "app-server/test/email-change#R30: Faroe's own action", [
+    ["proof", `  "verify_user_password",\n`, ""],
   ]),
   ...app("accounts/own-sessions.ts", "account#R29", [
     ["proof", "if (password === undefined && !isRecent)", "if (false)"],
@@ -555,10 +555,15 @@ export const mutations: readonly Mutation[] = [
       "",
       "administration#R39: whose right",
     ],
-    ["permission", `if (userId === actor) return refuse("own_account");`, "", "administration#R37: nobody disables"],
     [
       "permission",
-      `if (administrators.length === 1) return refuse("last_administrator");`,
+      `return userId === actor ? refusalOf("own_account") : undefined;`,
+      "return undefined;",
+      "administration#R37: nobody disables",
+    ],
+    [
+      "permission",
+      `if (administrators.length === 1) return refusalOf("last_administrator");`,
       "",
       "administration#R37, R39",
     ],
@@ -606,7 +611,7 @@ export const mutations: readonly Mutation[] = [
   ...app("administration/permissions.ts", "administrators", [
     [
       "permission",
-      `if (change.permission === "admin") return refuse("admin_not_grantable", { members: adminIsSeparate });`,
+      `if (change.permission === "admin") return refuse("admin_not_grantable");`,
       "",
       "administrators#`admin` is neither",
     ],
@@ -751,43 +756,41 @@ export const mutations: readonly Mutation[] = [
   ...app("administration/oversight-routes.ts", "administrators#D-11: every administrator's route", [
     [
       "permission",
-      `path: "/admin/decide_many/",
-    summary: "Accept or reject up to 1,000 registrations. Answers at once; /admin/batches/ tells how far it is.",
+      `defineRoute("POST /admin/decide_many/", {
     access: "admin"`,
-      `path: "/admin/decide_many/",
-    summary: "Accept or reject up to 1,000 registrations. Answers at once; /admin/batches/ tells how far it is.",
+      `defineRoute("POST /admin/decide_many/", {
     access: "user"`,
     ],
   ]),
   ...app("administration/mail-routes.ts", "administrators#D-11: every administrator's route", [
     [
       "permission",
-      `path: "/admin/mails/clear_address/",
-    summary: "Let mails go to such an address again.",
+      `defineRoute("POST /admin/mails/clear_address/", {
     access: "admin"`,
-      `path: "/admin/mails/clear_address/",
-    summary: "Let mails go to such an address again.",
+      `defineRoute("POST /admin/mails/clear_address/", {
     access: "user"`,
     ],
   ]),
   ...app("administration/people-routes.ts", "fresh-proof", [
-    ["proof", "decide: rules.enableUser,\n    needsProof: true,", "decide: rules.enableUser,"],
+    [
+      "proof",
+      "needsProof: true,\n    handle: async (call) => done(await rules.enableUser",
+      "handle: async (call) => done(await rules.enableUser",
+    ],
   ]),
   ...app("administration/oversight-routes.ts", "fresh-proof", [
     ["proof", "needsProof: true,\n    maxBody: 320 * 1024,", "maxBody: 320 * 1024,"],
   ]),
   ...app("registration/routes.ts", "fresh-proof", [
-    ["limit", "ipLimit: limits.statusPerCaller,", "", "limits"],
-    ["limit", "ipLimit: limits.renewalsPerCaller,", "", "limits"],
+    ["limit", "limit: limits.statusPerCaller,", "", "limits"],
+    ["limit", "limit: limits.renewalsPerCaller,", "", "limits"],
   ]),
   ...app("registration/routes.ts", "administrators#D-11: every administrator's route", [
     [
       "permission",
-      `path: "/admin/delete_registration/",
-    summary: "Take a registration away before its account is active.",
+      `defineRoute("POST /admin/delete_registration/", {
     access: "admin"`,
-      `path: "/admin/delete_registration/",
-    summary: "Take a registration away before its account is active.",
+      `defineRoute("POST /admin/delete_registration/", {
     access: "user"`,
     ],
   ]),

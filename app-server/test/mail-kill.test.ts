@@ -177,14 +177,14 @@ async function marksOf(email: string): Promise<string[]> {
 async function killAt(point: KillPoint, email: string): Promise<void> {
   const reached = stopAt(point, email);
   await client.email({ type: "password_updated", email });
-  const lane = await Promise.race([reached, failAfter(15, point.name)]);
+  const lane = await Promise.race([reached, failAfter(patiently(15_000), point.name)]);
   killedAt.push(Date.now());
   await lane.worker?.kill();
   startWorker(lane);
 }
 
-async function failAfter(seconds: number, what: string): Promise<never> {
-  await new Promise((resolve) => setTimeout(resolve, seconds * 1_000).unref());
+async function failAfter(milliseconds: number, what: string): Promise<never> {
+  await new Promise((resolve) => setTimeout(resolve, milliseconds).unref());
   throw new Error(`This point was not reached: ${what}`);
 }
 

@@ -37,7 +37,7 @@ beforeAll(async () => {
   await learnUpkeep();
 });
 
-afterAll(() => stack.stop());
+afterAll(() => stack?.stop());
 
 const used: Record<Kind, number> = { knows: 100, waits: 100, fired: 100, never: 100 };
 const nextAddress = (kind: Kind) => `${kind}${used[kind]++}@example.com`;

@@ -1,8 +1,8 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "@anteroom/shared/launch/ports";
 import { measured } from "@anteroom/shared/testing/measured";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -189,7 +189,7 @@ describe("with a pool of one connection", () => {
   beforeAll(async () => {
     one = await startTestServer({ AUTH_DATABASE_POOL: "1", AUTH_EMAIL_TIMEOUT: "5s" });
   });
-  afterAll(() => one.stop());
+  afterAll(() => one?.stop());
   beforeEach(() => startOver(one));
 
   test("D-18: while /email takes its time, create_signup waits and others are answered at once", async () => {
@@ -234,7 +234,7 @@ describe("with a pool of one connection", () => {
 });
 
 test("GET /ready names the app server when it is down, and a refused connection is internal_error", async () => {
-  const port = await closedPort();
+  const port = await freePort();
   const alone = await startTestServer({ AUTH_APP_SERVER_URL: `http://127.0.0.1:${port}` });
   const ready = await alone.public.request({ method: "GET", path: "/ready" });
   expect([ready.statusCode, await ready.body.json()]).toEqual([
@@ -244,14 +244,6 @@ test("GET /ready names the app server when it is down, and a refused connection 
   expect(await outcome(alone, "create_signup", { email_address: address })).toBe("internal_error");
   await alone.stop();
 });
-
-async function closedPort(): Promise<number> {
-  const server: Server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 test("an address on AUTH_EMAIL_BLOCKLIST, or its domain, cannot sign up; the list is read again when it changes", async () => {
   const folder = await mkdtemp(join(tmpdir(), "anteroom-blocklist-"));

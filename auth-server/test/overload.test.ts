@@ -14,12 +14,12 @@ beforeAll(async () => {
   pool = new Pool(`http://127.0.0.1:${t.server.publicPort}`, { connections: 40 });
 });
 afterAll(async () => {
-  await pool.destroy();
+  await pool?.destroy();
   await t?.stop();
 });
 
 test("S-F3: a flood from one address fills a tenth of the line; others have their turns in between", {
-  timeout: 60_000,
+  timeout: patiently(60_000),
 }, async () => {
   const queue = createHashQueue(50);
   const flood = { payer: "203.0.113.1", isKnown: false };

@@ -133,7 +133,7 @@ describe("with AUTH_USER_CHECK_INTERVAL at 10 s", () => {
   beforeAll(async () => {
     cached = await startTestServer({ AUTH_USER_CHECK_INTERVAL: "10s" });
   });
-  afterAll(() => cached.stop());
+  afterAll(() => cached?.stop());
   beforeEach(() => startOver(cached));
 
   const look = (session_token: string) => outcome(cached, "get_session", { session_token });

@@ -2,6 +2,7 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
+import { patiently } from "@anteroom/shared/testing/patience";
 import { expect, test } from "vitest";
 
 /** A process that makes a log and then does what `script` says. */
@@ -21,7 +22,7 @@ test("a process whose log nobody reads any more goes on and ends as it would", a
   child.stdout.destroy();
   const [code] = await Promise.race([
     once(child, "exit"),
-    new Promise<string[]>((done) => setTimeout(done, 5_000, ["hangs"])),
+    new Promise<string[]>((done) => setTimeout(done, patiently(5_000), ["hangs"])),
   ]);
   child.kill("SIGKILL");
   expect(code).toBe(7);

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { advance, countOutcomes, outcome, password, signIn, succeed } from "../steps.ts";
 import { describeEveryFlow } from "./every-flow.ts";
 import { carryThrough, emailAddressUpdate as flow, newAddress, prepare } from "./flow.ts";
-import { actionsOf, begin, expectEveryCode, join, type Person, type Rig, startRig, stores, takeMail } from "./rig.ts";
+import { actionsOf, begin, join, type Person, type Rig, seesEveryCode, startRig, stores, takeMail } from "./rig.ts";
 
 const send = "send_user_email_address_update_email_address_verification_code";
 const verify = "verify_user_email_address_update_email_address_verification_code";
@@ -202,12 +202,10 @@ describe.each(stores)("email address update with users in the store %s", (store)
     });
   });
 
-  test("every code of the contract was answered above", () => {
-    // Taking a token is one statement here, so there is nothing to be in conflict with; and used addresses get decoys.
-    const conflicts = ["create_user_email_address_update", send].map((action) => `${action} internal_conflict`);
-    expectEveryCode(rig, actionsOf("user_email_address_update"), [
-      "create_user_email_address_update email_address_already_used",
-      ...conflicts,
-    ]);
-  });
+  // Taking a token is one statement here, so there is nothing to be in conflict with; and used addresses get decoys.
+  const conflicts = ["create_user_email_address_update", send].map((action) => `${action} internal_conflict`);
+  seesEveryCode(() => rig, actionsOf("user_email_address_update"), [
+    "create_user_email_address_update email_address_already_used",
+    ...conflicts,
+  ]);
 });

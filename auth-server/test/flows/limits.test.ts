@@ -29,7 +29,7 @@ beforeAll(async () => {
   attacker = from(rig, "203.0.113.1");
   owner = from(rig, "198.51.100.7");
 });
-afterAll(() => rig.stop());
+afterAll(() => rig?.stop());
 beforeEach(async () => {
   await begin(rig);
   ada = await join(from(rig, "192.0.2.1", bySite), "ada@example.com");

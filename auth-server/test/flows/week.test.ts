@@ -1,3 +1,4 @@
+import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { guessLimits } from "../../src/limits/limits.ts";
 import { advance, openSignup, outcome, password, succeed, verifyCode } from "../steps.ts";
@@ -15,7 +16,7 @@ let rig: Rig;
 beforeAll(async () => {
   rig = await startRig("app", { TRUSTED_PROXIES: "127.0.0.1" });
 });
-afterAll(() => rig.stop());
+afterAll(() => rig?.stop());
 
 /** An account, and what a stranger and its owner make of it. */
 interface Account extends Person {
@@ -134,7 +135,7 @@ async function runWeek(addresses: number, tries: number): Promise<Account[]> {
 }
 
 test("R9, R10, S-18, G8: a week of one stranger with one address keeps nobody out, and never comes to the hundred", {
-  timeout: 120_000,
+  timeout: patiently(120_000),
 }, async () => {
   await runWeek(1, 8);
   const [most] = await rig.sql`select max(tries) as tries from guesses where kind = 'password'`;
@@ -142,7 +143,7 @@ test("R9, R10, S-18, G8: a week of one stranger with one address keeps nobody ou
 });
 
 test("R9, R10, S-18, G8: a week of one stranger with a thousand addresses keeps nobody out", {
-  timeout: 120_000,
+  timeout: patiently(120_000),
 }, async () => {
   const accounts = await runWeek(1000, 34);
   expect(accounts.filter(({ password: chosen }) => chosen !== password).length).toBeGreaterThan(0);

@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  service.kill();
+  service?.kill();
   await auth?.stop();
 });
 

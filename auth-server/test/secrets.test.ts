@@ -31,7 +31,7 @@ beforeAll(async () => {
 }, patiently(60_000));
 
 afterAll(async () => {
-  await pool.destroy();
+  await pool?.destroy();
   await child?.end("SIGTERM");
   await t?.stop();
 });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { checkout } from "@anteroom/launch/checkout";
 import { patiently } from "@anteroom/shared/testing/patience";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import {
   giveToOrdinaryUser,
   isAlive,
@@ -49,6 +49,13 @@ describe("one installation, from its first start on", () => {
 
   beforeAll(async () => {
     place = await newPlace();
+    launched = launchIn(place);
+    await untilRunning(launched);
+  });
+
+  /** Whoever finds it ended starts it again. */
+  beforeEach(async () => {
+    if (launched.process.exitCode === null) return;
     launched = launchIn(place);
     await untilRunning(launched);
   });
@@ -156,8 +163,6 @@ describe("one installation, from its first start on", () => {
     const { postgres } = processesOf(place, 0);
     await stop(launched);
     expect([isAlive(postgres), String(await readiness(place))]).toEqual([false, "0,0"]);
-    launched = launchIn(place);
-    await untilRunning(launched);
   });
 
   test("kill -9 of npm: everything ends, and npm start works at once", async () => {

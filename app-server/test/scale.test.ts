@@ -70,15 +70,9 @@ const questions = {
 };
 
 test.each(Object.entries(questions))("S-8, D-20: %s uses an index for every statement", async (_, ask) => {
-  const number = somebody();
-  await equip(number);
-  await client.drainMail();
-  stack.recorder.reset();
-  await ask(number);
-  const statements = stack.recorder.seen.filter(({ link, phase }) => link === "app → database" && phase === "call");
-  const asked = [...new Set(statements.map(({ what }) => what))].filter((sql) =>
-    tables.some((name) => sql.includes(name)),
-  );
+  // Of two questions, for what the server does by the clock comes between now and then.
+  const [first, second] = [await statementsOf(ask), await statementsOf(ask)];
+  const asked = [...first].filter((sql) => second.has(sql) && tables.some((name) => sql.includes(name)));
   expect(asked.length).toBeGreaterThan(0);
   for (const sql of asked) {
     const plan = await explain(sql);
@@ -86,6 +80,16 @@ test.each(Object.entries(questions))("S-8, D-20: %s uses an index for every stat
     if (!/^(with "(code|step0)" as \()?insert/i.test(sql)) expect(plan, sql).toMatch(/Index (Only )?Scan/);
   }
 });
+
+async function statementsOf(ask: (number: number) => Promise<void>): Promise<Set<string>> {
+  const number = somebody();
+  await equip(number);
+  await client.drainMail();
+  stack.recorder.reset();
+  await ask(number);
+  const statements = stack.recorder.seen.filter(({ link, phase }) => link === "app → database" && phase === "call");
+  return new Set(statements.map(({ what }) => what));
+}
 
 const tables = ["registration_state", "newusers", "tokens", "users", "rate_limits"];
 

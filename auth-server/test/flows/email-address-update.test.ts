@@ -27,11 +27,12 @@ describe.each(stores)("email address update with users in the store %s", (store)
     await rm(folder, { recursive: true });
   });
 
+  beforeEach(() => writeFile(blocklist, ""));
+
   describeEveryFlow(() => rig, flow);
 
   describe("its own", () => {
     beforeEach(async () => {
-      await writeFile(blocklist, "");
       await begin(rig);
       ada = await join(rig, "ada@example.com", "Ada <Lovelace>");
     });

@@ -125,6 +125,23 @@ test("S-F17: before a Faroe that knows no siblings a sign-up token is for those 
   stack.recorder.gate = undefined;
 });
 
+test("S-F17: before a Faroe that checks no password by itself, what asks for one asks all the same", async () => {
+  const { session } = await walk.activate("asked@example.com");
+  beforeFaroe();
+  const post = (path: string, body: object) => stack.client.app.post(path, body, session);
+  const preferences = (password: string) =>
+    post("/account/preferences/", { mail: { signin_notification: false }, password });
+  const change = (password: string) => post("/account/change_email", { email: "asked-new@example.com", password });
+  for (const ask of [preferences, change]) {
+    expect((await ask("wrong wrong wrong")).body.code).toBe("incorrect_password");
+    expect((await ask(goodPassword)).status).toBe(200);
+  }
+  const link = new URL((await walk.mailsTo("asked-new@example.com")).at(-1)?.link ?? "");
+  const shown = { token: link.searchParams.get("change"), code: link.searchParams.get("code") };
+  expect((await post("/account/confirm_email", shown)).body).toMatchObject({ email: "asked-new@example.com" });
+  stack.recorder.gate = undefined;
+});
+
 test("S-F17: before a Faroe that lists no sessions the routes say so, the export does without, and a new password ends all", async () => {
   const { session } = await walk.activate("listed@example.com");
   beforeFaroe();
@@ -149,22 +166,5 @@ test("S-F17: before a Faroe that lists no sessions the routes say so, the export
   expect(await act("complete_user_password_update", { user_password_update_token })).toEqual({});
   expect((await app.get("/auth/session_info/", session)).status).toBe(401);
   expect(await stack.client.signIn("listed@example.com", password)).toEqual(expect.any(String));
-  stack.recorder.gate = undefined;
-});
-
-test("S-F17: before a Faroe that checks no password by itself, what asks for one asks all the same", async () => {
-  const { session } = await walk.activate("asked@example.com");
-  beforeFaroe();
-  const post = (path: string, body: object) => stack.client.app.post(path, body, session);
-  const preferences = (password: string) =>
-    post("/account/preferences/", { mail: { signin_notification: false }, password });
-  const change = (password: string) => post("/account/change_email", { email: "asked-new@example.com", password });
-  for (const ask of [preferences, change]) {
-    expect((await ask("wrong wrong wrong")).body.code).toBe("incorrect_password");
-    expect((await ask(goodPassword)).status).toBe(200);
-  }
-  const link = new URL((await walk.mailsTo("asked-new@example.com")).at(-1)?.link ?? "");
-  const shown = { token: link.searchParams.get("change"), code: link.searchParams.get("code") };
-  expect((await post("/account/confirm_email", shown)).body).toMatchObject({ email: "asked-new@example.com" });
   stack.recorder.gate = undefined;
 });

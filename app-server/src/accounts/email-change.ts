@@ -50,12 +50,12 @@ export async function requestEmailChange(
 ): Promise<Outcome<PendingChange, NotBegun>> {
   const change = { userId: caller.userId, sessionId: sessionIdOf(session_token), email: email.trim() };
   if (normalizeEmailAddress(email) === normalizeEmailAddress(caller.email)) return refuse("address_unchanged");
-  const isKnown = await checkPassword(context, session_token, password);
-  if (isKnown) return refuseWith(isKnown);
+  const wrong = await checkPassword(context, session_token, password);
+  if (wrong) return refuseWith(wrong);
   const startedAt = Date.now();
   if (!(await payForChange(context, change))) return refuseWith(tooManyRequests(limits.changesPerUser.interval));
-  const isBlocked = await findBlock(context, change.email);
-  if (isBlocked) return refuseWith(isBlocked);
+  const blocked = await findBlock(context, change.email);
+  if (blocked) return refuseWith(blocked);
   const expires_at = context.clock.now() + context.settings.policy.emailVerifyTtl;
   if (!(await beginChange(context, change, expires_at))) return refused("invalid_session_token");
   await answerAfter(requestAnswerAfter, startedAt);

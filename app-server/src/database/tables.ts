@@ -224,7 +224,7 @@ export interface AccountLinkTable {
   request_id: string | null;
   /** The auth server's token of the password reset, sealed. */
   auth_token: Uint8Array | null;
-  /** HMAC of the code that was mailed with it. Null for an address that gets no mail. */
+  /** HMAC of the code that goes with it. Of a new password null until the auth server mails one: never, without an account. */
   code_mac: Uint8Array | null;
   used_at: number | null;
   created_at: number;

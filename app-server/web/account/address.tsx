@@ -3,6 +3,7 @@ import { normalizeCode } from "@anteroom/shared/wire/mailed-code";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { app, readSessionAgain } from "../api/client.ts";
+import { atPassword } from "../ui/ask-password.tsx";
 import { AddressField, CodeField, type Failure, FailureNote, Form, useSubmission } from "../ui/form.tsx";
 import { PasswordField } from "../ui/password.tsx";
 import { accountWords } from "../words/account.ts";
@@ -46,11 +47,10 @@ function AskForChange({ onAsked }: { onAsked: () => void }) {
   const submission = useSubmission(async (): Promise<Failure | undefined> => {
     const result = await app("POST /account/change_email", { email, password });
     if (result.ok) onAsked();
-    else if (result.error === "incorrect_password") return { error: result.error, field: "password" };
     else if (["address_unchanged", "email_address_not_allowed"].includes(result.error))
       return { error: result.error, field: "email" };
     else if (result.error === "invalid_field") return { error: "invalid_email_address", field: "email" };
-    else return result;
+    else return atPassword(result);
     return undefined;
   });
   return (

@@ -499,8 +499,8 @@ export const mutations: readonly Mutation[] = [
       "email-change#K-6",
     ],
     ["expiry", "user.disabled || user.standing !== link.standing", "user.disabled", "email-change#S-21"],
-    ["proof", "if (isKnown) return refuseWith(isKnown);", "", "email-change#R30, S-42"],
-    ["permission", "if (isBlocked) return refuseWith(isBlocked);", "", "email-change#one's own address"],
+    ["proof", "if (wrong) return refuseWith(wrong);", "", "email-change#R30, S-42"],
+    ["permission", "if (blocked) return refuseWith(blocked);", "", "email-change#one's own address"],
     ["limit", "if (!(await payForChange(context, change)))", "if (false)", "email-change#twenty at once ask"],
     [
       "ownership",

@@ -272,6 +272,21 @@ test("S-18: the sixth guess is refused, even a right one, for a minute", async (
   expect((await confirm(link)).status).toBe(200);
 });
 
+test("S-18: a member asks for five changes, and an address is asked for five times; then both wait, and nobody is mailed", async () => {
+  const one = await walk.activate("covets1@example.com");
+  const two = await walk.activate("covets2@example.com");
+  for (let turn = 0; turn < 5; turn++) expect((await ask(one.session, "coveted@example.com")).status).toBe(200);
+  // The password's own tries are there again.
+  await client.advanceClocks(60);
+  const sixth = await ask(one.session, "another@example.com");
+  expect([sixth.status, sixth.headers.get("retry-after")]).toEqual([429, "1800"]);
+  expect((await ask(two.session, "Coveted@example.com")).status).toBe(429);
+  expect([await pending(one.session), await pending(two.session)]).toEqual(["coveted@example.com", null]);
+  expect(await codeMails("coveted@example.com")).toHaveLength(5);
+  expect((await ask(two.session, "another@example.com")).status).toBe(200);
+  expect(await codeMails("another@example.com")).toHaveLength(1);
+});
+
 test.concurrent("one's own address, what is none, and one that is blocked, are refused", async () => {
   const { session } = await walk.activate("self@example.com");
   const blocked = await ask(session, "self@Blocked.example");

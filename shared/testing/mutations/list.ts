@@ -501,7 +501,18 @@ export const mutations: readonly Mutation[] = [
     ["expiry", "user.disabled || user.standing !== link.standing", "user.disabled", "email-change#S-21"],
     ["proof", "if (wrong) return refuseWith(wrong);", "", "email-change#R30, S-42"],
     ["permission", "if (blocked) return refuseWith(blocked);", "", "email-change#one's own address"],
-    ["limit", "if (!(await payForChange(context, change)))", "if (false)", "email-change#twenty at once ask"],
+    [
+      "limit",
+      "takingToken({ limit: limits.changesPerUser, key: userId }, now),",
+      "",
+      "email-change#S-18: a member asks for five",
+    ],
+    [
+      "limit",
+      "takingToken({ limit: limits.changesPerAddress, key: normalizeEmailAddress(email) }, now),",
+      "",
+      "email-change#S-18: a member asks for five",
+    ],
     [
       "ownership",
       "if (await store.findUser(trx, { emailNorm: link.email_norm })) return true;",

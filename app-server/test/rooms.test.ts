@@ -1,12 +1,14 @@
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { findCycles, type ImportGraph, readImports } from "./support/imports.ts";
 
 /** What the files of the server may be made of. Paths are relative to `app-server/src`. */
+const src = join(import.meta.dirname, "../src");
 let graph: ImportGraph;
 
 beforeAll(async () => {
-  graph = await readImports(join(import.meta.dirname, "../src"));
+  graph = await readImports(src);
 });
 
 /** Those that a file imports and should not. */
@@ -35,9 +37,11 @@ test("rules and stores know nothing of HTTP", () => {
   ).toEqual([]);
 });
 
-/** Statements, and what they are made of: tables of states and kinds, languages, the types of the database. */
 const isStore = (file: string) => /store\.ts$/.test(file);
+
+/** Beside stores, what statements are made of: tables of states and kinds, fragments, the types of the database. */
 const partsOfStatements = [
+  "database/fragments.ts",
   "registration/moves.ts",
   "registration/states.ts",
   "mail/newest.ts",
@@ -46,9 +50,80 @@ const partsOfStatements = [
 ];
 
 test("stores are made of statements: none calls a rule", () => {
-  const isRule = (to: string) =>
-    to.endsWith(".ts") && !isStore(to) && !partsOfStatements.includes(to) && !to.startsWith("..");
+  const isRule = (to: string) => graph.has(to) && !isStore(to) && !partsOfStatements.includes(to);
   expect(wrongImports(isStore, isRule)).toEqual([]);
+});
+
+/** From the ground up. A file of no room stands on the ground, but for those that put all together. */
+const floors = [
+  ["", "policy", "database", "auth-server"],
+  ["mail"],
+  ["audit"],
+  ["accounts", "registration", "administration"],
+  ["callbacks", "operations"],
+  ["http"],
+];
+const roomOf = (file: string) => (file.includes("/") ? (file.split("/")[0] ?? "") : "");
+const floorOf = (file: string) => floors.findIndex((rooms) => rooms.includes(roomOf(file)));
+const putTogether = ["main.ts", "server.ts", "context.ts", "settings.ts"];
+
+test("arrows go down: of two rooms on one floor only features know each other, and by their rules", () => {
+  const isRule = (file: string) => !isHttp(file) && !alsoHttp.includes(file) && !putTogether.includes(file);
+  const up = [...graph].flatMap(([file, to]) =>
+    isRule(file)
+      ? to.filter((each) => graph.has(each) && floorOf(each) > floorOf(file)).map((each) => `${file} → ${each}`)
+      : [],
+  );
+  expect(up).toEqual([]);
+  const features = floors[3] ?? [];
+  const isOfOther = (file: string, to: string) => features.includes(roomOf(to)) && roomOf(to) !== roomOf(file);
+  const uninvited = [...graph].flatMap(([file, to]) =>
+    features.includes(roomOf(file))
+      ? to.filter((each) => isOfOther(file, each) && isStore(each)).map((each) => `${file} → ${each}`)
+      : [],
+  );
+  expect(uninvited).toEqual([]);
+});
+
+test("each room is named on a floor, and none has more than 14 files", () => {
+  const rooms = Map.groupBy(graph.keys(), (file) => file.split("/").slice(0, -1).join("/"));
+  expect([...rooms.keys()].filter((room) => floorOf(`${room}/`) === -1)).toEqual([]);
+  expect([...rooms].filter(([, files]) => files.length > 14).map(([room]) => room)).toEqual([]);
+});
+
+/** Which room's statements write a table. What is not named here is written by the kernel that both servers share. */
+const owners: Record<string, string> = {
+  newusers: "registration",
+  registration_state: "registration",
+  batches: "administration",
+  batch_items: "administration",
+  setup_links: "administration",
+  users: "accounts",
+  permissions: "accounts",
+  account_links: "accounts",
+  owed_links: "accounts",
+  decisions: "audit",
+  tokens: "mail",
+  mails: "mail",
+  mail_suppressions: "mail",
+  inbound_mails: "mail",
+  mail_preferences: "mail",
+};
+
+test("each table has one owner, whose statements alone change it", async () => {
+  const wrong: string[] = [];
+  for (const file of graph.keys()) {
+    if (file.startsWith("database/") || file === "operations/test-commands.ts") continue;
+    const source = await readFile(join(src, file), "utf8");
+    const changed = source.matchAll(
+      /(?:insertInto|updateTable|deleteFrom)\("(\w+)|\b(?:insert into|update|delete from) (\w+)/g,
+    );
+    for (const [, built, written] of changed) {
+      const owner = owners[built ?? written ?? ""];
+      if (owner !== undefined && owner !== roomOf(file)) wrong.push(`${file} changes ${built ?? written}`);
+    }
+  }
+  expect(wrong).toEqual([]);
 });
 
 test("the tables of states and of switches, and the outcome of rules, stand on nothing of the server", () => {

@@ -1,7 +1,10 @@
 import type { Kysely, Transaction } from "kysely";
 import { takeStep, type WrongPassword, whyRefused } from "../auth-server/as-visitor.ts";
 import type { AppContext } from "../context.ts";
+import type { Person } from "../database/fragments.ts";
 import type { AppDatabase } from "../database/tables.ts";
+import { forgetMails } from "../mail/admin-store.ts";
+import { deleteCodes } from "../mail/codes.ts";
 import { refusalOf } from "../outcome.ts";
 import { deletePasswordLinks } from "./link-store.ts";
 import * as store from "./store.ts";
@@ -52,9 +55,10 @@ export async function removeUser(db: Kysely<AppDatabase>, userId: string, now: n
 /** The same, for those who have made sure that it may be. */
 export async function eraseUser(
   trx: Transaction<AppDatabase>,
-  user: store.Holder & { email_norm: string },
+  user: Person & { email_norm: string },
 ): Promise<boolean> {
   await deletePasswordLinks(trx, user.email_norm);
-  await store.forgetMails(trx, user);
+  await forgetMails(trx, user);
+  await deleteCodes(trx, user.email_norm);
   return store.deleteUser(trx, user.id);
 }

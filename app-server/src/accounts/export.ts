@@ -1,4 +1,5 @@
 import type { AccountExport } from "@anteroom/shared/wire/app/accounts";
+import { listDecisionsAbout } from "../audit/log-store.ts";
 import { refused } from "../auth-server/as-visitor.ts";
 import type { AppContext } from "../context.ts";
 import { listMailsOf } from "../mail/admin-store.ts";
@@ -35,7 +36,7 @@ export async function exportAccount(
       sessions: sessions.ok ? sessions.values : null,
       pending_email_change: await findPendingChange(context, user_id),
       mails: await listMailsOf(db, user, mostMails),
-      decisions: await store.listDecisionsAbout(db, user),
+      decisions: await listDecisionsAbout(db, user),
     },
   };
 }

@@ -2,8 +2,8 @@ import { type SwitchableMailType, switchableMailTypes } from "@anteroom/shared/w
 import type { Language } from "@anteroom/shared/wire/languages";
 import type { AppContext } from "../context.ts";
 import { mailKinds } from "../mail/kinds.ts";
-import { findPreferences, storeLanguage, storeMailPreference } from "../mail/opt-out/preferences.ts";
-import type { Caller } from "./store.ts";
+import { findPreferences, storeMailPreference } from "../mail/opt-out/preferences.ts";
+import { type Caller, storeLanguage } from "./store.ts";
 
 export interface ShownPreferences {
   language: Language;

@@ -1,4 +1,6 @@
+import type { Language } from "@anteroom/shared/wire/languages";
 import { type Kysely, sql, type Transaction } from "kysely";
+import { selectAdministrators } from "../database/fragments.ts";
 import type { AppDatabase, UserTable } from "../database/tables.ts";
 import { standingColumn } from "./link-store.ts";
 
@@ -152,19 +154,27 @@ export async function updateNames(
   await db.updateTable("users").set(names).where("id", "=", userId).execute();
 }
 
-export const selectAdministrators = (db: Db, now: number) =>
-  db
-    .selectFrom("users")
-    .innerJoin("permissions", "permissions.user_id", "users.id")
-    .select("users.id")
-    .where("permissions.permission", "=", "admin")
-    .where("users.disabled", "=", false)
-    .where((eb) => eb.or([eb("permissions.expires_at", "is", null), eb("permissions.expires_at", ">", now)]))
-    .orderBy("users.id");
+export async function storeLanguage(db: Db, userId: string, language: Language): Promise<void> {
+  await db.updateTable("users").set({ language }).where("id", "=", userId).execute();
+}
+
+/** Either way the auth server ends what the user had begun: it compares the counter. */
+export async function storeDisabled(db: Db, userId: string, disabled: boolean): Promise<void> {
+  await db
+    .updateTable("users")
+    .set({ disabled, disabled_counter: sql`disabled_counter + 1` })
+    .where("id", "=", userId)
+    .execute();
+}
+
+/** No session made before is valid any more. */
+export async function storeSessionsEnded(db: Db, userId: string): Promise<void> {
+  await db.updateTable("users").set({ sessions_counter: sql`sessions_counter + 1` }).where("id", "=", userId).execute();
+}
 
 /** All who can act as administrators, as mails know them. */
 export async function listAdministratorAddresses(db: Db, now: number) {
-  return selectAdministrators(db, now).select(["users.email", "users.firstname", "users.lastname"]).execute();
+  return selectAdministrators(db, now).select("users.email").execute();
 }
 
 /** The ids of all who can act as administrators. */
@@ -177,24 +187,6 @@ export async function lockAdministrators(trx: Transaction<AppDatabase>, now: num
   return (await selectAdministrators(trx, now).forUpdate().execute()).map(({ id }) => id);
 }
 
-/** A person as mails and decisions know them: by their account, and by the registration it came from. */
-export type Holder = Pick<UserTable, "id" | "registration_id">;
-
-const isAbout = ({ id, registration_id }: Holder) =>
-  sql<boolean>`(user_id = ${id} or registration_id = ${registration_id})`;
-
-/**
- * What became of a person's mails, whatever address they went to, and the codes that were mailed to the address. Mails
- * still on their way are left to arrive.
- */
-export async function forgetMails(db: Db, user: Holder & { email_norm: string }): Promise<void> {
-  await db.deleteFrom("mails").where(isAbout(user)).where("status", "not in", ["queued", "deferred"]).execute();
-  await db
-    .deleteFrom("tokens")
-    .where("key", "like", `%:${user.email_norm.replace(/[\\%_]/g, "\\$&")}`)
-    .execute();
-}
-
 export async function listPermissions(db: Db, userId: string) {
   return db
     .selectFrom("permissions")
@@ -202,9 +194,4 @@ export async function listPermissions(db: Db, userId: string) {
     .where("user_id", "=", userId)
     .orderBy("permission")
     .execute();
-}
-
-/** What administrators decided about somebody, as far as it concerns them: not who it was. */
-export async function listDecisionsAbout(db: Db, user: Holder) {
-  return db.selectFrom("decisions").select(["at", "action", "reason"]).where(isAbout(user)).orderBy("id").execute();
 }

@@ -1,20 +1,16 @@
-import { type InboundKind, type InboundOutcome, isMailId } from "@anteroom/shared/wire/app/mail";
+import { isMailId } from "@anteroom/shared/wire/app/mail";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
-import { oneLine } from "@anteroom/shared/wire/text";
-import type { Transaction } from "kysely";
 import { logDecision } from "../audit/log-store.ts";
 import type { AppContext } from "../context.ts";
-import type { AppDatabase } from "../database/tables.ts";
 import * as store from "../mail/admin-store.ts";
 import { mailKinds } from "../mail/kinds.ts";
-import type { InboundReport } from "../mail/return/delivery-report.ts";
 import { tryFor } from "../mail/send/schedule.ts";
-import { countBounce, type StoredMail } from "../mail/store.ts";
+import type { StoredMail } from "../mail/store.ts";
 import { codeOf, type Refused, refuse } from "../outcome.ts";
 import { type Decided, type NotResent, resendSignupEmail } from "../registration/decisions.ts";
 import { sendCode } from "../registration/opening.ts";
 
-/** What an administrator may do about mails, and what happens when one comes back. */
+/** What an administrator may do about mails. */
 
 type Replay = Decided<"mail_not_found" | "invalid_transition/mail" | "address_suppressed" | "code_gone" | NotResent>;
 
@@ -100,45 +96,4 @@ export async function clearAddress(
   });
   if (isCleared) return { ok: true, values: { message: `Mails go to ${email} again.` } };
   return refuse("address_not_suppressed", { values: { email } });
-}
-
-/** Writes down what arrived for a mail, understood or not, and what it changed: all of it or nothing. */
-export async function recordReport(
-  context: AppContext,
-  { mailId, kind, reason, isDead, excerpt }: InboundReport & { mailId: string },
-): Promise<void> {
-  const now = context.clock.now();
-  const said = reason ? oneLine(reason) : null;
-  const outcome = await context.db.transaction().execute(async (trx) => {
-    const change = await applyReport(context, trx, { mailId, kind, said, isDead });
-    await store.insertInbound(trx, { mailId, kind, outcome: change, reason: said, excerpt, received_at: now });
-    return change;
-  });
-  context.metrics.countInbound(kind);
-  const what = { mail: mailId, kind, outcome };
-  if (outcome === "bounced") {
-    context.metrics.countMail("bounced");
-    context.log.warn(what, "a mail came back; it is listed among the failed ones");
-  } else if (kind === "complaint") context.log.warn(what, "somebody complained about a mail");
-  else context.log.info(what, "something arrived where mails come back to");
-}
-
-/** A mail comes back once. Only one to a dead address counts against it. */
-async function applyReport(
-  { clock, settings }: AppContext,
-  trx: Transaction<AppDatabase>,
-  { mailId, kind, said, isDead }: { mailId: string; kind: InboundKind; said: string | null; isDead: boolean },
-): Promise<InboundOutcome> {
-  const reason = said ?? "No reason was given.";
-  const now = clock.now();
-  if (kind === "delay") {
-    const isNoted = await store.storeDelay(trx, { id: mailId, reason: oneLine(said ? `Delayed: ${said}` : "Delayed") });
-    return isNoted ? "delayed" : "known";
-  }
-  if (kind !== "bounce") return "noted";
-  const mail = await store.storeBounce(trx, { id: mailId, reason, now });
-  if (!mail) return "known";
-  const limit = settings.bounceLimit;
-  if (isDead) await countBounce(trx, { id: mailId, emailNorm: mail.email_norm, reason, limit, now });
-  return "bounced";
 }

@@ -1,9 +1,9 @@
 import { listDecisions } from "../audit/log-store.ts";
+import { toPattern } from "../database/fragments.ts";
 import { defineRoute, type Route } from "../http/serve.ts";
 import { refuse } from "../outcome.ts";
-import { findBatch, listBatches } from "../registration/batch-store.ts";
-import { requestBatch } from "../registration/batches.ts";
-import { toPattern } from "../registration/queue-store.ts";
+import { findBatch, listBatches } from "./batch-store.ts";
+import { requestBatch } from "./batches.ts";
 import { readOverview } from "./overview-store.ts";
 import { previewMail } from "./preview.ts";
 

@@ -1,6 +1,6 @@
+import * as rules from "../accounts/people-decisions.ts";
+import { toPattern } from "../database/fragments.ts";
 import { type Call, defineRoute, done, type Route } from "../http/serve.ts";
-import { toPattern } from "../registration/queue-store.ts";
-import * as rules from "./people-rules.ts";
 import { listPeople } from "./people-store.ts";
 
 /** For administrators who look after accounts. */

@@ -1,9 +1,9 @@
 import type { ListedPerson } from "@anteroom/shared/wire/app/people";
 import { type Kysely, sql, type Transaction } from "kysely";
+import { searched } from "../database/fragments.ts";
 import type { AppDatabase } from "../database/tables.ts";
 import { newestMail } from "../mail/newest.ts";
 import { hasEnded, isLive } from "../registration/moves.ts";
-import { searched } from "../registration/queue-store.ts";
 
 type Db = Kysely<AppDatabase> | Transaction<AppDatabase>;
 
@@ -51,18 +51,4 @@ export async function findPerson(db: Db, emailNorm: string) {
     .orderBy("newusers.created_at", "desc")
     .limit(1)
     .executeTakeFirst();
-}
-
-/** Either way the auth server ends what the user had begun: it compares the counter. */
-export async function storeDisabled(db: Db, userId: string, disabled: boolean): Promise<void> {
-  await db
-    .updateTable("users")
-    .set({ disabled, disabled_counter: sql`disabled_counter + 1` })
-    .where("id", "=", userId)
-    .execute();
-}
-
-/** No session made before is valid any more. */
-export async function storeSessionsEnded(db: Db, userId: string): Promise<void> {
-  await db.updateTable("users").set({ sessions_counter: sql`sessions_counter + 1` }).where("id", "=", userId).execute();
 }

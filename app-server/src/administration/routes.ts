@@ -1,9 +1,9 @@
+import { addPermission, type PermissionChange, removePermission } from "../accounts/permissions.ts";
 import { readPreferredLanguage } from "../http/language.ts";
 import { type Call, defineRoute, done, doneUnless, type Route } from "../http/serve.ts";
 import { limits } from "../limits.ts";
 import { oversightRoutes } from "./oversight-routes.ts";
 import { peopleRoutes } from "./people-routes.ts";
-import { addPermission, type PermissionChange, removePermission } from "./permissions.ts";
 import { setUpAdministrator } from "./setup.ts";
 
 function changeOf({ body, caller }: Pick<Call<"POST /admin/add_permission/">, "body" | "caller">): PermissionChange {

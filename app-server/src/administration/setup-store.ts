@@ -1,5 +1,5 @@
 import { type Kysely, sql, type Transaction } from "kysely";
-import { selectAdministrators } from "../accounts/store.ts";
+import { selectAdministrators } from "../database/fragments.ts";
 import type { AppDatabase, SetupLinkTable } from "../database/tables.ts";
 
 type Db = Kysely<AppDatabase> | Transaction<AppDatabase>;

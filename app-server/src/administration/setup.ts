@@ -1,15 +1,12 @@
 import { randomId, sha256 } from "@anteroom/shared/runtime/crypto";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
-import type { Transaction } from "kysely";
-import { findUser, listAdministrators } from "../accounts/store.ts";
+import { makeAdministrator, tellAdministrators } from "../accounts/permissions.ts";
 import { logDecision } from "../audit/log-store.ts";
 import type { AppContext } from "../context.ts";
-import type { AppDatabase } from "../database/tables.ts";
-import { type Outcome, type Refusal, refusalOf, refuseWith } from "../outcome.ts";
-import { replaceLiveRegistration } from "../registration/ending-store.ts";
+import { type Outcome, type Refusal, refusalOf, refuse } from "../outcome.ts";
 import { renewOpening } from "../registration/opening.ts";
+import { preapprove } from "../registration/preapproval.ts";
 import type { RegistrationRequest } from "../registration/rules.ts";
-import * as registrations from "../registration/store.ts";
 import * as store from "./setup-store.ts";
 
 /**
@@ -38,41 +35,30 @@ export async function setUpAdministrator(
   request: RegistrationRequest,
 ): Promise<Outcome<{ message: string; registration_token: string }, NotSetUp>> {
   const email = normalizeEmailAddress(request.email);
-  const registrationId = randomId();
-  const registrationToken = context.handles.registrationToken(registrationId);
-  const work = context.db.transaction().execute(async (trx): Promise<Refusal<NotSetUp> | undefined> => {
+  const work = context.db.transaction().execute(async (trx): Promise<string | undefined> => {
     const now = context.clock.now();
     // First of all: whoever has no good link is told nothing of the address.
-    if (!(await store.takeSetupLink(trx, sha256(setupToken), now))) return refusalOf("setup_link_not_valid");
-    const { isUser } = await registrations.findClaimsOnAddress(trx, email, now);
-    if (isUser || (await registrations.findForDecision(trx, email))?.state === "OPEN") throw new AddressIsTaken();
-    await replaceLiveRegistration(trx, email);
-    const registration: registrations.NewRegistration = {
-      id: registrationId,
-      token_hash: context.handles.hashToken(registrationToken),
-      email,
-      state: "ACCEPTED",
-      approved_at: now,
-      grants: ["admin"],
-      decided_by: "setup-link",
-      decided_at: now,
-      created_at: now,
-      expires_at: now + context.settings.policy.registrationTtl,
-      // Already lapsed: if this process dies now, the recovery opens the sign-up.
-      opening_until: now,
-    };
-    // Else another link was used for the same address at the same moment.
-    if (!(await registrations.insertRequest(trx, registration, request))) throw new AddressIsTaken();
+    if (!(await store.takeSetupLink(trx, sha256(setupToken), now))) return undefined;
+    const id = await preapprove(
+      context,
+      trx,
+      { ...request, email },
+      { grants: ["admin"], by: "setup-link", opening: "due" },
+    );
+    if (id === undefined) throw new AddressIsTaken();
     const decision = { actor: "setup-link", action: "grant_permission", detail: "admin" } as const;
-    await logDecision(trx, { ...decision, subject: email, registrationId, now });
-    await tellAdministrators(context, trx, { ...request, email });
-    return undefined;
+    await logDecision(trx, { ...decision, subject: email, registrationId: id, now });
+    // A link may have got into the wrong hands; those who are administrators already can still act.
+    const { firstname, lastname } = request;
+    await tellAdministrators(context, trx, { type: "setup_link_used", values: { email, firstname, lastname } });
+    return id;
   });
-  const refusal = await work.catch((error: unknown) => {
-    if (error instanceof AddressIsTaken) return refusalOf("address_in_use/set_up");
+  const registrationId = await work.catch((error: unknown) => {
+    if (error instanceof AddressIsTaken) return error;
     throw error;
   });
-  if (refusal) return refuseWith(refusal);
+  if (registrationId instanceof AddressIsTaken) return refuse("address_in_use/set_up");
+  if (registrationId === undefined) return refuse("setup_link_not_valid");
   context.events.record("authz_change", {
     address: email,
     by: "setup-link",
@@ -80,22 +66,22 @@ export async function setUpAdministrator(
     outcome: "admin",
   });
   await renewOpening(context, registrationId);
-  return {
-    ok: true,
-    values: { message: "A mail with your code is on its way.", registration_token: registrationToken },
-  };
+  const registration_token = context.handles.registrationToken(registrationId);
+  return { ok: true, values: { message: "A mail with your code is on its way.", registration_token } };
 }
 
-/** A link may have got into the wrong hands; those who are administrators already can still act. */
-async function tellAdministrators(
+/** For the command line, whose user owns the machine anyway. */
+export async function grantAdmin(
   context: AppContext,
-  trx: Transaction<AppDatabase>,
-  { email, firstname, lastname }: RegistrationRequest,
-): Promise<void> {
-  for (const userId of await listAdministrators(trx, context.clock.now())) {
-    const administrator = await findUser(trx, { id: userId });
-    if (!administrator) continue;
-    const values = { email, firstname, lastname };
-    await context.mail.enqueue(trx, { type: "setup_link_used", email: administrator.email, userId, values });
-  }
+  address: string,
+): Promise<Refusal<"user_not_found/address"> | undefined> {
+  const [emailNorm, actor] = [normalizeEmailAddress(address), "cli"];
+  const made = await context.db.transaction().execute(async (trx) => {
+    const user = await makeAdministrator(context, trx, { emailNorm, actor });
+    if (user) await store.endSetupLinks(trx);
+    return user;
+  });
+  if (!made) return refusalOf("user_not_found/address", { values: { email: address } });
+  context.events.record("authz_change", { user: made.userId, by: actor, action: "grant_permission", outcome: "admin" });
+  return undefined;
 }

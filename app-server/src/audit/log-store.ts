@@ -1,5 +1,6 @@
 import type { DecisionAction, LoggedDecision } from "@anteroom/shared/wire/app/oversight";
 import { type Kysely, type RawBuilder, sql, type Transaction } from "kysely";
+import { isAbout, type Person } from "../database/fragments.ts";
 import type { AppDatabase } from "../database/tables.ts";
 
 /** The log of decisions. Its entries are written in the transaction, or the statement, of what they record. */
@@ -111,4 +112,9 @@ export async function emptyDecisions(db: Kysely<AppDatabase>): Promise<void> {
     await sql`truncate decisions`.execute(trx);
     await sql`alter table decisions enable trigger decisions_not_emptied`.execute(trx);
   });
+}
+
+/** What administrators decided about somebody, as far as it concerns them: not who it was. */
+export async function listDecisionsAbout(db: Db, person: Person) {
+  return db.selectFrom("decisions").select(["at", "action", "reason"]).where(isAbout(person)).orderBy("id").execute();
 }

@@ -6,6 +6,7 @@ import type {
   MailStatus,
 } from "@anteroom/shared/wire/app/mail";
 import { type Insertable, type Kysely, sql, type Transaction } from "kysely";
+import { isAbout, type Person } from "../database/fragments.ts";
 import type { AppDatabase, InboundMailTable } from "../database/tables.ts";
 import type { MailType } from "./kinds.ts";
 import { type DueRow, isSuppressed, type StoredMail, wake } from "./store.ts";
@@ -52,19 +53,20 @@ export async function listMails(db: Db, { statuses, email, after, limit }: MailF
 }
 
 /** All of one person's, whatever address they went to; newest first. */
-export async function listMailsOf(
-  db: Db,
-  user: { id: string; registration_id: string | null },
-  limit: number,
-): Promise<ListedMail[]> {
+export async function listMailsOf(db: Db, person: Person, limit: number): Promise<ListedMail[]> {
   return db
     .selectFrom("mails")
     .select(shownColumns)
-    .where((eb) => eb.or([eb("user_id", "=", user.id), eb("registration_id", "=", user.registration_id)]))
+    .where(isAbout(person))
     .orderBy("created_at", "desc")
     .orderBy("id", "desc")
     .limit(limit)
     .execute();
+}
+
+/** What became of a person's mails, whatever address they went to. Those still on their way are left to arrive. */
+export async function forgetMails(db: Db, person: Person): Promise<void> {
+  await db.deleteFrom("mails").where(isAbout(person)).where("status", "not in", ["queued", "deferred"]).execute();
 }
 
 /** A dead letter, with what decides whether it can be sent again. */

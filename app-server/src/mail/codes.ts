@@ -2,8 +2,6 @@ import { equalInConstantTime } from "@anteroom/shared/runtime/crypto";
 import type { Kysely } from "kysely";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase, TokenTable } from "../database/tables.ts";
-import { isIn } from "../registration/moves.ts";
-import { liveStates } from "../registration/states.ts";
 import type { MailType } from "./kinds.ts";
 
 /** As long as the auth server accepts codes by default of whose end it tells nothing. */
@@ -27,25 +25,6 @@ export function codeRow(
     timestamp: now,
     expires_at: mail.codeExpiresAt ?? now + codeTtl,
   };
-}
-
-/**
- * The registration whose newest code this is. One query and one comparison whatever is wrong, so that a wrong code, an
- * unknown address and an expired code cannot be told apart.
- */
-export async function findTokenByCode(context: AppContext, email: string, code: string): Promise<string | undefined> {
-  const key = keyOf("signup_verification", email);
-  const row = await context.db
-    .selectFrom("tokens")
-    .innerJoin("registration_state as state", (join) =>
-      join.on("state.email", "=", email).on(isIn(liveStates, "state.state")),
-    )
-    .select(["tokens.code_mac", "state.id"])
-    .where("tokens.key", "=", key)
-    .where("tokens.expires_at", ">", context.clock.now())
-    .executeTakeFirst();
-  const mac = context.handles.codeMac(key, code);
-  return equalInConstantTime(mac, row?.code_mac ?? Buffer.alloc(mac.length)) ? row?.id : undefined;
 }
 
 /** Whether this is the newest code of a sign-up that was mailed to the address, and not too old. */
@@ -74,4 +53,12 @@ export async function takeCode(db: Kysely<AppDatabase>, type: MailType, email: s
 
 export async function purgeCodes(db: Kysely<AppDatabase>, now: number): Promise<void> {
   await db.deleteFrom("tokens").where("expires_at", "<=", now).execute();
+}
+
+/** All codes of an address, for whatever they were mailed. */
+export async function deleteCodes(db: Kysely<AppDatabase>, email: string): Promise<void> {
+  await db
+    .deleteFrom("tokens")
+    .where("key", "like", `%:${email.replace(/[\\%_]/g, "\\$&")}`)
+    .execute();
 }

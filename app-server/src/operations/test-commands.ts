@@ -9,9 +9,8 @@ import { findAdministrator } from "../accounts/permission-store.ts";
 import { emptyDecisions } from "../audit/log-store.ts";
 import type { AppContext } from "../context.ts";
 import { takeCode } from "../mail/codes.ts";
-import { replaceLiveRegistration } from "../registration/ending-store.ts";
 import { renewOpening } from "../registration/opening.ts";
-import * as registrations from "../registration/store.ts";
+import { preapprove } from "../registration/preapproval.ts";
 import { type Commands, command } from "./command.ts";
 import { purge } from "./upkeep.ts";
 
@@ -43,8 +42,8 @@ export function testCommands(context: AppContext, clock: AdjustableClock): Comma
     prepare_user: command(
       z.object({ email: z.string(), names: z.array(z.string()).default([]) }),
       async ({ email, names: [firstname = "", lastname = ""] }) => {
-        await prepareRegistration(context, { email, firstname, lastname, grants: [] });
-        return { success: true };
+        const id = await prepareRegistration(context, { email, firstname, lastname }, []);
+        return id === undefined ? { error: `${email} is in use.` } : { success: true };
       },
     ),
     get_admin_credentials: command(z.object({}), () => getAdminCredentials(context)),
@@ -73,29 +72,13 @@ async function catchUp(context: AppContext): Promise<void> {
 /** An approved registration without a sign-up: whoever opens one for the address may complete it. */
 async function prepareRegistration(
   context: AppContext,
-  person: { email: string; firstname: string; lastname: string; grants: string[] },
-): Promise<string> {
-  const { firstname, lastname, grants } = person;
+  person: { email: string; firstname: string; lastname: string },
+  grants: string[],
+): Promise<string | undefined> {
   const email = normalizeEmailAddress(person.email);
-  const registrationId = randomId();
-  const now = context.clock.now();
-  await context.db.transaction().execute(async (trx) => {
-    await replaceLiveRegistration(trx, email);
-    const registration: registrations.NewRegistration = {
-      id: registrationId,
-      token_hash: context.handles.hashToken(context.handles.registrationToken(registrationId)),
-      email,
-      state: "ACCEPTED",
-      approved_at: now,
-      grants,
-      decided_by: "test",
-      decided_at: now,
-      created_at: now,
-      expires_at: now + context.settings.policy.registrationTtl,
-    };
-    await registrations.insertRequest(trx, registration, { firstname, lastname });
-  });
-  return registrationId;
+  return context.db
+    .transaction()
+    .execute((trx) => preapprove(context, trx, { ...person, email }, { grants, by: "test", opening: "on request" }));
 }
 
 const testAdminDomain = "admin.test.invalid";
@@ -111,12 +94,9 @@ async function getAdminCredentials(context: AppContext): Promise<{ email: string
 }
 
 async function signUpAdministrator(context: AppContext, email: string, password: string): Promise<void> {
-  const registrationId = await prepareRegistration(context, {
-    email,
-    firstname: "Test",
-    lastname: "Administrator",
-    grants: ["admin"],
-  });
+  const person = { email, firstname: "Test", lastname: "Administrator" };
+  const registrationId = await prepareRegistration(context, person, ["admin"]);
+  if (registrationId === undefined) throw new Error(`${email} is in use.`);
   const opened = await renewOpening(context, registrationId);
   const code = await takeCode(context.db, "signup_verification", email);
   if (opened.outcome !== "opened" || code === undefined) throw new Error("The test administrator got no code.");

@@ -2,13 +2,13 @@ import { purgeGuesses } from "@anteroom/shared/runtime/guesses";
 import { purgeRateLimits } from "@anteroom/shared/runtime/rate-limits";
 import { purgeLinks } from "../accounts/link-store.ts";
 import { sendOwedLinks } from "../accounts/owed-links.ts";
+import { purgeBatches } from "../administration/batch-store.ts";
+import { workBatches } from "../administration/batches.ts";
 import { purgeSetupLinks } from "../administration/setup-store.ts";
 import { purgeDecisions } from "../audit/log-store.ts";
 import type { AppContext } from "../context.ts";
 import { purgeCodes } from "../mail/codes.ts";
 import { giveUpLost, purgeMails } from "../mail/store.ts";
-import { purgeBatches } from "../registration/batch-store.ts";
-import { workBatches } from "../registration/batches.ts";
 import { expireRegistrations } from "../registration/ending-store.ts";
 import { recoverOpenings } from "../registration/opening.ts";
 

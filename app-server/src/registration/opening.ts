@@ -1,7 +1,6 @@
 import { randomId } from "@anteroom/shared/runtime/crypto";
 import { CallFailed } from "@anteroom/shared/runtime/private-calls";
 import { returnToken, takeToken } from "@anteroom/shared/runtime/rate-limits";
-import { findUser } from "../accounts/store.ts";
 import type { AppContext } from "../context.ts";
 import { limits } from "../limits.ts";
 import { callbackGrace, openingLease, takeoverDelay } from "../policy/timing.ts";
@@ -45,8 +44,8 @@ export async function openSignup(context: AppContext, opening: openings.Opening)
 /** A registration whose address is an account's meanwhile would wait for ever. */
 async function endTaken(context: AppContext, email: string): Promise<void> {
   const ended = await context.db.transaction().execute(async (trx) => {
-    const user = await findUser(trx, { emailNorm: email });
-    return user && endForAccount(context, trx, { email, userId: user.id });
+    const userId = await store.findUserId(trx, email);
+    return userId === undefined ? undefined : endForAccount(context, trx, { email, userId });
   });
   await endSignupOf(context, ended);
 }

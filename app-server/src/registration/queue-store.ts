@@ -7,6 +7,7 @@ import type {
 import type { Language } from "@anteroom/shared/wire/languages";
 import { type Kysely, sql } from "kysely";
 import { nameOfUser } from "../audit/log-store.ts";
+import { searched } from "../database/fragments.ts";
 import type { AppDatabase } from "../database/tables.ts";
 import { newestMail } from "../mail/newest.ts";
 import { isIn } from "./moves.ts";
@@ -28,18 +29,6 @@ export interface QueueFilter {
   after: { createdAt: number; id: string } | undefined;
   limit: number;
   siteLanguage: Language;
-}
-
-/** Names and address of a row of `newusers` or `users`, as its index for searching has them. */
-export const searched = (table: "newusers" | "users") => {
-  const column = (name: string) => sql.ref(`${table}.${name}`);
-  return sql<string>`lower(${column("email")} || ' ' || ${column("firstname")} || ' ' || ${column("lastname")})`;
-};
-
-/** A pattern for LIKE that finds texts with this part, whatever it consists of. Empty for nothing to look for. */
-export function toPattern(part: string): string {
-  const text = part.trim().toLowerCase();
-  return text && `%${text.replace(/[\\%_]/g, "\\$&")}%`;
 }
 
 /** Oldest first. The page is found before anything is looked up about its people. */

@@ -9,7 +9,7 @@ import { guessCode } from "../code-guesses.ts";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database/tables.ts";
 import { limits } from "../limits.ts";
-import { findTokenByCode, isMailedCode } from "../mail/codes.ts";
+import { isMailedCode } from "../mail/codes.ts";
 import { listApprovers } from "../mail/opt-out/preferences.ts";
 import type { MailRequest } from "../mail/request.ts";
 import { type Outcome, type Refusal, refusalOf, refuse, refuseWith, tooManyRequests } from "../outcome.ts";
@@ -197,10 +197,19 @@ export async function lookupRegistration(
   // No guess, so nothing to pay for.
   if (!isVerificationCode(code)) return { ok: true, values: { found: false } };
   const email = normalizeEmailAddress(address);
-  const guess = await guessCode(context, email, () => findTokenByCode(context, email, code));
+  const guess = await guessCode(context, email, () => findByCode(context, email, code));
   if (guess.is === "refused") return refuseWith(guess.refusal);
   if (guess.is === "wrong") return { ok: true, values: { found: false } };
   return { ok: true, values: { found: true, token: context.handles.registrationToken(guess.value) } };
+}
+
+/**
+ * The registration whose newest code this is. Both are looked up whatever is wrong, so that a wrong code, an unknown address
+ * and an expired code cannot be told apart.
+ */
+async function findByCode(context: AppContext, email: string, code: string): Promise<string | undefined> {
+  const [isRight, id] = await Promise.all([isMailedCode(context, email, code), store.findLiveId(context.db, email)]);
+  return isRight ? id : undefined;
 }
 
 /**

@@ -132,6 +132,17 @@ export async function findForDecision(db: Db, email: string): Promise<Registrati
   return live ?? findNewestRejected(db, email);
 }
 
+/** The registration that holds the address. */
+export async function findLiveId(db: Db, email: string): Promise<string | undefined> {
+  const row = await db
+    .selectFrom("registration_state")
+    .select("id")
+    .where("email", "=", email)
+    .where(isLive)
+    .executeTakeFirst();
+  return row?.id;
+}
+
 async function findNewestRejected(db: Db, email: string): Promise<Registration | undefined> {
   return db
     .selectFrom("registration_state")
@@ -141,6 +152,12 @@ async function findNewestRejected(db: Db, email: string): Promise<Registration |
     .orderBy("decided_at", "desc")
     .limit(1)
     .executeTakeFirst();
+}
+
+/** The account that has the address. */
+export async function findUserId(db: Db, email: string): Promise<string | undefined> {
+  const user = await db.selectFrom("users").select("id").where("email_norm", "=", email).executeTakeFirst();
+  return user?.id;
 }
 
 export interface Standing {
@@ -156,8 +173,7 @@ export interface Standing {
  * ACTIVE when it is a user's. Decoys stand for nothing.
  */
 export async function findStanding(db: Db, email: string): Promise<Standing | undefined> {
-  const user = await db.selectFrom("users").select("id").where("email_norm", "=", email).executeTakeFirst();
-  if (user) {
+  if (await findUserId(db, email)) {
     const acceptance = await findAcceptance(db, email);
     return {
       state: "ACTIVE",

@@ -431,6 +431,18 @@ export const mutations: readonly Mutation[] = [
   ]),
   ...app("accounts/store.ts", "administrators", [
     [
+      "ownership",
+      `.set({ disabled, disabled_counter: sql\`disabled_counter + 1\` })\n    .where("id", "=", userId)`,
+      `.set({ disabled, disabled_counter: sql\`disabled_counter + 1\` })`,
+      "administration#R27: disabling ends",
+    ],
+    [
+      "ownership",
+      `sessions_counter + 1\` }).where("id", "=", userId).execute()`,
+      `sessions_counter + 1\` }).execute()`,
+      "administration#R27: ending the sessions",
+    ],
+    [
       "permission",
       `.onRef("permissions.user_id", "=", "users.id")\n        .on((eb) => eb.or([eb("permissions.expires_at", "is", null), eb("permissions.expires_at", ">", now)])),`,
       `.onRef("permissions.user_id", "=", "users.id"),`,
@@ -559,7 +571,7 @@ export const mutations: readonly Mutation[] = [
     ["limit", `return refusal?.reason === "rate_limited" ? undefined : refusal;`, "return refusal;", "known-devices"],
     ["limit", 'showCode(context, link, code, "link")', "showCode(context, link, code)", "known-devices"],
   ]),
-  ...app("administration/people-rules.ts", "administration", [
+  ...app("accounts/people-decisions.ts", "administration", [
     [
       "permission",
       `if (!administrators.includes(actor)) return refuse("missing_permission");`,
@@ -580,18 +592,6 @@ export const mutations: readonly Mutation[] = [
     ],
   ]),
   ...app("administration/people-store.ts", "administration", [
-    [
-      "ownership",
-      `.set({ disabled, disabled_counter: sql\`disabled_counter + 1\` })\n    .where("id", "=", userId)`,
-      `.set({ disabled, disabled_counter: sql\`disabled_counter + 1\` })`,
-      "administration#R27: disabling ends",
-    ],
-    [
-      "ownership",
-      `sessions_counter + 1\` }).where("id", "=", userId)`,
-      `sessions_counter + 1\` })`,
-      "administration#R27: ending the sessions",
-    ],
     [
       "permission",
       `(expires_at is null or expires_at > \${now})`,
@@ -619,7 +619,7 @@ export const mutations: readonly Mutation[] = [
       `.where("permission", "=", permission)`,
     ],
   ]),
-  ...app("administration/permissions.ts", "administrators", [
+  ...app("accounts/permissions.ts", "administrators", [
     [
       "permission",
       `if (change.permission === "admin") return refuse("admin_not_grantable");`,
@@ -630,21 +630,9 @@ export const mutations: readonly Mutation[] = [
   ...app("mail/codes.ts", "lookup", [
     [
       "expiry",
-      `.where("tokens.key", "=", key)\n    .where("tokens.expires_at", ">", context.clock.now())`,
-      `.where("tokens.key", "=", key)`,
-      "lookup#D-55: a code is found until",
-    ],
-    [
-      "expiry",
       `.where("key", "=", key)\n    .where("expires_at", ">", context.clock.now())`,
       `.where("key", "=", key)`,
       "lookup#D-55: a code is found until",
-    ],
-    [
-      "proof",
-      "return equalInConstantTime(mac, row?.code_mac ?? Buffer.alloc(mac.length)) ? row?.id : undefined;",
-      "return row?.id;",
-      "lookup#D-51",
     ],
     [
       "proof",
@@ -685,6 +673,7 @@ export const mutations: readonly Mutation[] = [
     ],
   ]),
   ...app("registration/rules.ts", "lookup", [
+    ["proof", "return isRight ? id : undefined;", "return id;", "lookup#D-51"],
     [
       "proof",
       `if (code === undefined) return refusalOf("code_needed");`,

@@ -43,10 +43,6 @@ export async function storeMailPreference(db: Db, userId: string, type: Switchab
     .execute();
 }
 
-export async function storeLanguage(db: Db, userId: string, language: Language): Promise<void> {
-  await db.updateTable("users").set({ language }).where("id", "=", userId).execute();
-}
-
 /** Whether the owner of an address (normalised) does not want this kind of mail. */
 export async function isSwitchedOff(db: Db, email: string, type: SwitchableMailType): Promise<boolean> {
   const chosen = await db

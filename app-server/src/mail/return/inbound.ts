@@ -1,8 +1,8 @@
 import type { Socket } from "node:net";
 import { SMTPServer, type SMTPServerOptions } from "smtp-server";
-import { recordReport } from "../../administration/mails.ts";
 import type { AppContext } from "../../context.ts";
 import { readReport } from "./delivery-report.ts";
+import { recordReport } from "./record-report.ts";
 import { createReturnPaths } from "./return-path.ts";
 
 /** Bytes. A report holds at most the whole of the mail that it is about. */

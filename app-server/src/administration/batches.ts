@@ -1,12 +1,12 @@
 import { randomId } from "@anteroom/shared/runtime/crypto";
 import type { AppErrorCode } from "@anteroom/shared/wire/app/errors";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
-import { listAdministrators } from "../accounts/store.ts";
+import { findAdministrators } from "../accounts/permissions.ts";
 import { hasDecided } from "../audit/log-store.ts";
 import type { AppContext } from "../context.ts";
 import { codeOf, type Refusal, refusalOf } from "../outcome.ts";
+import { acceptRegistration, rejectRegistration } from "../registration/decisions.ts";
 import * as store from "./batch-store.ts";
-import { acceptRegistration, rejectRegistration } from "./decisions.ts";
 
 /**
  * Many decisions in one action. They are rows first, and every app server works them off a few at a time
@@ -43,7 +43,7 @@ const takenTogether = 16;
 export async function workBatches(context: AppContext, isStopping: () => boolean): Promise<boolean> {
   const { db, clock, processName } = context;
   const items = await store.claimItems(db, { processName, now: clock.now(), limit: takenTogether });
-  const administrators = items.length > 0 ? await listAdministrators(db, clock.now()) : [];
+  const administrators = items.length > 0 ? await findAdministrators(context) : [];
   const next = items.values();
   const work = async () => {
     for (const item of next) {

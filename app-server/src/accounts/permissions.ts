@@ -1,12 +1,11 @@
-import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
-import type { Selectable } from "kysely";
-import * as store from "../accounts/permission-store.ts";
-import { findUser } from "../accounts/store.ts";
+import type { Selectable, Transaction } from "kysely";
 import { logDecision } from "../audit/log-store.ts";
 import type { AppContext } from "../context.ts";
-import type { UserTable } from "../database/tables.ts";
-import { type Outcome, type Refusal, refusalOf, refuse } from "../outcome.ts";
-import { endSetupLinks } from "./setup-store.ts";
+import type { AppDatabase, UserTable } from "../database/tables.ts";
+import type { MailRequest } from "../mail/request.ts";
+import { type Outcome, type Refusal, refuse } from "../outcome.ts";
+import * as store from "./permission-store.ts";
+import { findUser, listAdministratorAddresses, listAdministrators } from "./store.ts";
 
 export interface PermissionChange {
   userId: string;
@@ -76,26 +75,39 @@ async function findChanged(
   return user ? { ok: true, values: user } : refuse("user_not_found");
 }
 
-/** For the command line, whose user owns the machine anyway. */
-export async function grantAdmin(
-  context: AppContext,
-  address: string,
-): Promise<Refusal<"user_not_found/address"> | undefined> {
-  const user = await findUser(context.db, { emailNorm: normalizeEmailAddress(address) });
-  if (!user) return refusalOf("user_not_found/address", { values: { email: address } });
-  const now = context.clock.now();
-  const by = { actor: "cli", action: "grant_permission", detail: "admin", now } as const;
-  await context.db.transaction().execute(async (trx) => {
-    await store.grantPermission(trx, {
-      userId: user.id,
-      permission: "admin",
-      grantedBy: "cli",
-      now,
-      expiresAt: null,
-    });
-    await endSetupLinks(trx);
-    await logDecision(trx, { ...by, subject: user.email_norm, userId: user.id });
+/** Makes a user an administrator, in the transaction of what brings it about. Undefined when the address is nobody's. */
+export async function makeAdministrator(
+  { clock }: AppContext,
+  trx: Transaction<AppDatabase>,
+  { emailNorm, actor }: { emailNorm: string; actor: string },
+): Promise<{ userId: string } | undefined> {
+  const user = await findUser(trx, { emailNorm });
+  if (!user) return undefined;
+  const [userId, permission, now] = [user.id, "admin", clock.now()];
+  await store.grantPermission(trx, { userId, permission, grantedBy: actor, now, expiresAt: null });
+  await logDecision(trx, {
+    actor,
+    action: "grant_permission",
+    subject: user.email_norm,
+    userId,
+    detail: permission,
+    now,
   });
-  context.events.record("authz_change", { user: user.id, by: "cli", action: by.action, outcome: by.detail });
-  return undefined;
+  return { userId };
+}
+
+/** The ids of all who can act as administrators. */
+export async function findAdministrators({ db, clock }: AppContext): Promise<readonly string[]> {
+  return listAdministrators(db, clock.now());
+}
+
+/** Mails all who can act as administrators, but for the one who did what they are told of. */
+export async function tellAdministrators(
+  { clock, mail }: AppContext,
+  trx: Transaction<AppDatabase>,
+  told: Pick<MailRequest, "type" | "values">,
+  actor?: string,
+): Promise<void> {
+  for (const { id, email } of await listAdministratorAddresses(trx, clock.now()))
+    if (id !== actor) await mail.enqueue(trx, { ...told, email, userId: id });
 }

@@ -1,16 +1,16 @@
 import { CallFailed } from "@anteroom/shared/runtime/private-calls";
 import type { Reason } from "@anteroom/shared/wire/app/errors";
 import type { Selectable, Transaction } from "kysely";
-import { eraseUser } from "../accounts/deletion.ts";
-import { type NotMailed, sendPasswordLink } from "../accounts/password-links.ts";
-import { findUser, listAdministratorAddresses, lockAdministrators, lockUser } from "../accounts/store.ts";
 import { logDecision } from "../audit/log-store.ts";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase, UserTable } from "../database/tables.ts";
 import { type Outcome, type Refusal, refusalOf, refuse, refuseWith } from "../outcome.ts";
 import type { Decided } from "../registration/decisions.ts";
 import { eventsOfDecisions } from "../security-events.ts";
-import * as store from "./people-store.ts";
+import { eraseUser } from "./deletion.ts";
+import { type NotMailed, sendPasswordLink } from "./password-links.ts";
+import { tellAdministrators } from "./permissions.ts";
+import * as store from "./store.ts";
 
 /** What administrators do to accounts. */
 export interface PersonDecision {
@@ -79,7 +79,7 @@ export async function sendResetLink(
   context: AppContext,
   decision: PersonDecision,
 ): Promise<Decided<NotDecided | NotMailed | "invalid_transition/disabled_first">> {
-  const user = await findUser(context.db, { id: decision.userId });
+  const user = await store.findUser(context.db, { id: decision.userId });
   if (!user) return refuse("user_not_found");
   if (user.disabled) return refuse("invalid_transition/disabled_first");
   // Before the mail, which the auth server causes and no transaction of ours can hold together with the entry.
@@ -92,19 +92,17 @@ export async function sendResetLink(
 }
 
 /** A link to somebody's account is nothing to be sent unseen (S-50). */
-async function tellOtherAdministrators(
-  { db, clock, mail }: AppContext,
-  actor: string,
-  { email, firstname, lastname }: User,
-): Promise<void> {
-  const administrators = await listAdministratorAddresses(db, clock.now());
-  const by = administrators.find(({ id }) => id === actor);
-  const values = { by: by ? `${by.firstname} ${by.lastname}`.trim() || by.email : actor, email, firstname, lastname };
-  await db.transaction().execute(async (trx) => {
-    for (const other of administrators)
-      if (other.id !== actor)
-        await mail.enqueue(trx, { type: "reset_link_sent", email: other.email, userId: other.id, values });
-  });
+async function tellOtherAdministrators(context: AppContext, actor: string, about: User): Promise<void> {
+  const by = await store.findUser(context.db, { id: actor });
+  const values = {
+    by: by ? `${by.firstname} ${by.lastname}`.trim() || by.email : actor,
+    email: about.email,
+    firstname: about.firstname,
+    lastname: about.lastname,
+  };
+  await context.db
+    .transaction()
+    .execute((trx) => tellAdministrators(context, trx, { type: "reset_link_sent", values }, actor));
 }
 
 /** An administrator must remain, and nobody removes themselves. */
@@ -133,9 +131,9 @@ async function decide<R extends Reason = never>(
 ): Promise<Outcome<User, NotDecided | R>> {
   const result = await context.db.transaction().execute(async (trx): Promise<Outcome<User, NotDecided | R>> => {
     const now = context.clock.now();
-    const administrators = await lockAdministrators(trx, now);
+    const administrators = await store.lockAdministrators(trx, now);
     if (!administrators.includes(actor)) return refuse("missing_permission");
-    const user = await lockUser(trx, userId);
+    const user = await store.lockUser(trx, userId);
     if (!user) return refuse("user_not_found");
     const refusal = await carryOut(trx, user, administrators);
     if (refusal) return refuseWith(refusal);

@@ -1,0 +1,35 @@
+import { type Kysely, sql, type Transaction } from "kysely";
+import type { AppDatabase, UserTable } from "./tables.ts";
+
+/** Parts of statements that several stores are made of. */
+
+type Db = Kysely<AppDatabase> | Transaction<AppDatabase>;
+
+/** Names and address of a row of `newusers` or `users`, as its index for searching has them. */
+export const searched = (table: "newusers" | "users") => {
+  const column = (name: string) => sql.ref(`${table}.${name}`);
+  return sql<string>`lower(${column("email")} || ' ' || ${column("firstname")} || ' ' || ${column("lastname")})`;
+};
+
+/** A pattern for LIKE that finds texts with this part, whatever it consists of. Empty for nothing to look for. */
+export function toPattern(part: string): string {
+  const text = part.trim().toLowerCase();
+  return text && `%${text.replace(/[\\%_]/g, "\\$&")}%`;
+}
+
+/** Those who can act as administrators. */
+export const selectAdministrators = (db: Db, now: number) =>
+  db
+    .selectFrom("users")
+    .innerJoin("permissions", "permissions.user_id", "users.id")
+    .select("users.id")
+    .where("permissions.permission", "=", "admin")
+    .where("users.disabled", "=", false)
+    .where((eb) => eb.or([eb("permissions.expires_at", "is", null), eb("permissions.expires_at", ">", now)]))
+    .orderBy("users.id");
+
+/** A person as mails and decisions know them: by their account, and by the registration it came from. */
+export type Person = Pick<UserTable, "id" | "registration_id">;
+
+export const isAbout = ({ id, registration_id }: Person) =>
+  sql<boolean>`(user_id = ${id} or registration_id = ${registration_id})`;

@@ -429,6 +429,14 @@ export const mutations: readonly Mutation[] = [
       "limits",
     ],
   ]),
+  ...app("database/fragments.ts", "people", [
+    [
+      "ownership",
+      `sql<boolean>\`(user_id = \${id} or registration_id = \${registration_id})\``,
+      `sql<boolean>\`(user_id = \${id} or registration_id = \${registration_id} or true)\``,
+      "people#S-F11: the next holder",
+    ],
+  ]),
   ...app("accounts/store.ts", "administrators", [
     [
       "ownership",
@@ -457,12 +465,6 @@ export const mutations: readonly Mutation[] = [
     ["once", `.where("email_address_counter", "=", change.counter)`, "", "user-server"],
     ["once", `.where("password_hash_counter", "=", change.counter)`, "", "user-server"],
     ["once", `.where("sessions_counter", "=", counter)`, "", "user-server"],
-    [
-      "ownership",
-      `sql<boolean>\`(user_id = \${id} or registration_id = \${registration_id})\``,
-      `sql<boolean>\`(user_id = \${id} or registration_id = \${registration_id} or true)\``,
-      "people#S-F11: the next holder",
-    ],
   ]),
   ...app("callbacks/user-server.ts", "activation#D-46: who was not accepted", [
     ["permission", `if (!registration.mayActivate) return { ok: false, error: "user_not_accepted" };`, ""],

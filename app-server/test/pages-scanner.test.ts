@@ -48,7 +48,9 @@ async function mailEverything(): Promise<void> {
   await nameOtherAdministrator();
   const { body } = await app.get("/admin/people/?search=member@", admin);
   await app.post("/admin/send_reset_link/", { user_id: body.rows[0].user_id }, admin);
+  await site.walk.newestMail("member@example.com", "signin_notification");
   await app.post("/account/preferences/", { mail: { signin_notification: false } }, session);
+  for (const name of ["member", "forgets"]) await site.walk.newestMail(`${name}@example.com`, "password_reset");
   await drainMail();
 }
 
@@ -131,8 +133,8 @@ async function scan(links: readonly string[]): Promise<void> {
     await scanner.leave(["404 /auth/registration_status"]);
 }
 
-test("G5, D-39, M-16: a scanner that opens every link of every mail twenty times, scripts and all, changes nothing", {
-  timeout: patiently(60_000),
+test("G5, D-39, M-16: a scanner that opens every link of every mail twenty times, scripts and all, changes nothing and is in nobody's way", {
+  timeout: patiently(90_000),
 }, async () => {
   await mailEverything();
   const { types, links } = await collectLinks();
@@ -143,9 +145,8 @@ test("G5, D-39, M-16: a scanner that opens every link of every mail twenty times
   const before = await dump();
   await scan(links);
   expect(await dump()).toEqual(before);
-});
 
-test("G5: after the scanner everybody gets where they were going, with a second device", async () => {
+  // Everybody gets where they were going, with a second device.
   const visitor = await site.visit();
   const { code = "" } = (await site.walk.mailsTo("waits@example.com")).at(-1) ?? {};
   await visitor.open("/account/signup");

@@ -23,8 +23,8 @@ async function headerOf({ page }: Visitor): Promise<string[]> {
 
 /** What the newest mail of a kind to the address carries. */
 async function newestMail(address: string, type: string): Promise<{ code: string; link: string }> {
-  const mail = (await site.walk.mailsTo(address)).filter((each) => each.type === type).at(-1);
-  if (!mail?.code || !mail.link) throw new Error(`No ${type} with code and link was mailed to ${address}.`);
+  const mail = await site.walk.newestMail(address, type);
+  if (!mail.code || !mail.link) throw new Error(`No ${type} with code and link was mailed to ${address}.`);
   return { code: mail.code, link: mail.link };
 }
 

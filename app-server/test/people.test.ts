@@ -3,7 +3,6 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { migrations } from "../src/database/migrations/all.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { type Stack, startStack } from "./support/stack.ts";
-import { waitUntil } from "./support/wait.ts";
 import { createWalk, goodPassword, type Walk } from "./support/walk.ts";
 
 /** What belongs to a person stays theirs, whoever has the address before or after. */
@@ -54,18 +53,12 @@ test("S-F11: who changed the address exports all their mails and decisions; the 
   const old = "mover@example.com";
   const mover = await walk.activate(old);
   await byAdmin("send_reset_link", { user_id: mover.userId });
-  await waitUntil(
-    () => walk.mailsTo(old),
-    (mails) => mails.some(({ type }) => type === "password_reset"),
-  );
+  await walk.newestMail(old, "password_reset");
   await moveTo(mover.session, "moved@example.com");
   await byAdmin("end_sessions", { user_id: mover.userId });
   const session = { cookie: await client.setSession(await client.signIn("moved@example.com", goodPassword)) };
   // The auth server lets nobody wait for a notice or for the mail of a reset.
-  await waitUntil(
-    () => walk.mailsTo("moved@example.com"),
-    (mails) => mails.some(({ type }) => type === "signin_notification"),
-  );
+  await walk.newestMail("moved@example.com", "signin_notification");
   const all = [
     "account_ready",
     "email_update_verification",

@@ -1,5 +1,6 @@
 import type { Client, Reply } from "./client.ts";
 import { type MailFile, readMails, type Stack } from "./stack.ts";
+import { waitUntil } from "./wait.ts";
 
 export type Walk = Awaited<ReturnType<typeof createWalk>>;
 
@@ -15,6 +16,12 @@ export async function createWalk(stack: Stack, client: Client) {
   async function mailsTo(address: string): Promise<MailFile[]> {
     await client.drainMail();
     return (await readMails(stack, address)).filter(({ to }) => to === address);
+  }
+
+  /** The newest mail of a kind to the address, which may be a moment later than the answer that promised it. */
+  async function newestMail(address: string, type: MailFile["type"]): Promise<MailFile> {
+    const find = async () => (await mailsTo(address)).filter((mail) => mail.type === type);
+    return (await waitUntil(find, ({ length }) => length > 0)).at(-1) as MailFile;
   }
 
   /** Registered and approved. The token is that of the registration, the code that of the mail. */
@@ -53,5 +60,5 @@ export async function createWalk(stack: Stack, client: Client) {
     return found.map(({ state }) => state);
   }
 
-  return { admin, decide, mailsTo, open, activate, rows, states };
+  return { admin, decide, mailsTo, newestMail, open, activate, rows, states };
 }

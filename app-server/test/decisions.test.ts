@@ -1,3 +1,4 @@
+import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Client, createClient, type Reply } from "./support/client.ts";
 import { type Stack, startStack } from "./support/stack.ts";
@@ -8,7 +9,7 @@ let client: Client;
 let walk: Walk;
 
 beforeAll(async () => {
-  stack = await startStack({ env: { BACKEND_AUTH_TIMEOUT: "2s" } });
+  stack = await startStack({ env: { BACKEND_AUTH_TIMEOUT: `${patiently(2)}s` } });
   client = createClient(stack);
   walk = await createWalk(stack, client);
 });

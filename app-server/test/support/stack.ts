@@ -95,6 +95,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     AUTH_APP_SERVER_URL: ways.appPrivate,
     AUTH_CORS_ORIGINS: urls.app,
     AUTH_PASSWORD_HASH: "argon2id.1.64.1.32",
+    ...patientServers(),
     BACKEND_PORT: String(ports[2]),
     BACKEND_PRIVATE_HOST: "127.0.0.1",
     BACKEND_PRIVATE_PORT: String(ports[3]),
@@ -124,6 +125,16 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     emailsDir,
     sql,
     stop: () => whole.disposeAsync(),
+  };
+}
+
+/** How long they wait for each other, as by default on a quiet machine; within the lease of an opening on any other. */
+function patientServers() {
+  const seconds = (quiet: number, most: number) => `${Math.min(patiently(quiet), most)}s`;
+  return {
+    AUTH_INVOKE_TIMEOUT: seconds(5, 25),
+    AUTH_EMAIL_TIMEOUT: seconds(10, 25),
+    BACKEND_AUTH_TIMEOUT: seconds(20, 55),
   };
 }
 

@@ -18,7 +18,7 @@ export type Decided<R extends Reason> = Outcome<{ message: string }, R>;
 type TooLate = "registration_not_found/address" | "invalid_transition";
 
 /** `signupToken` is null when the mail is out but its sign-up must be opened once more; that happens by itself. */
-type Acceptance = { signup_token: string | null; message: string };
+type Acceptance = { message: string; signup_token: string | null };
 
 type Accepted = Outcome<Acceptance, TooLate | NotOpened | "registration_not_found/newusers" | "registration_rejected">;
 
@@ -105,7 +105,7 @@ async function openedAlready(context: AppContext, row: store.Registration): Prom
     if (signupToken !== noToken)
       return {
         ok: true,
-        values: { signup_token: signupToken, message: `Registration of ${row.email} was accepted before.` },
+        values: { message: `Registration of ${row.email} was accepted before.`, signup_token: signupToken },
       };
   }
   if (row.signupToken) await openings.storeSignupGone(context.db, row.id, row.signupToken);
@@ -117,7 +117,7 @@ type NotOpened = CannotOpen | "signup_outcome_unknown" | "registration_changed";
 function toAcceptance(result: OpeningResult, email: string): Outcome<Acceptance, NotOpened> {
   switch (result.outcome) {
     case "opened":
-      return { ok: true, values: { signup_token: result.signupToken, message: `Registration of ${email} accepted.` } };
+      return { ok: true, values: { message: `Registration of ${email} accepted.`, signup_token: result.signupToken } };
     case "refused":
       return refuseWith(cannotOpen(result.error));
     case "unknown":

@@ -20,10 +20,11 @@ import { createPrivateApp } from "./http/private.ts";
 import type { InboundListener } from "./mail/return/inbound.ts";
 import { createMailQueue, type PostOffice } from "./mail/send/queue.ts";
 import { createCommands } from "./operations/commands.ts";
+import { startJobs } from "./operations/jobs.ts";
 import { createMetrics } from "./operations/metrics.ts";
-import { startUpkeep } from "./operations/upkeep.ts";
 import { isInUse, renewTokenHashes } from "./registration/token-hashes.ts";
 import { readSettings } from "./settings.ts";
+import { createWorkBells, workChannel } from "./work.ts";
 
 export interface AppServer {
   context: AppContext;
@@ -63,7 +64,8 @@ export async function startAppServer(environment: Environment): Promise<AppServe
   const handles = createHandles(secret);
   if (isAnother) await renewTokenHashes(database.db, handles);
   const metrics = createMetrics(database.db, clock);
-  const mail = createMailQueue({ settings, db: database.db, clock, handles, log, metrics, processName });
+  const bells = createWorkBells();
+  const mail = createMailQueue({ settings, db: database.db, clock, handles, log, metrics, processName, bells });
   const context: AppContext = {
     settings,
     db: database.db,
@@ -84,10 +86,11 @@ export async function startAppServer(environment: Environment): Promise<AppServe
     processName,
   };
   const listeners = settings.mailWorker === "only" ? undefined : await openListeners(context, clock);
-  await mail.open();
+  // As long as this connection is open, others take it that this process lives (database/leases.ts).
+  await database.listen(workChannel, bells.ring, bells.ringAll);
   const postOffice = createPostOffice(context);
-  if (settings.mailWorker !== "off") await mail.work(postOffice.deliver);
-  const stopUpkeep = startUpkeep(context);
+  if (settings.mailWorker !== "off") mail.work(postOffice.deliver);
+  const stopJobs = startJobs(context, bells);
   const ports = { publicPort: listeners?.public.port ?? 0, privatePort: listeners?.private.port ?? 0 };
   log.info({ public: ports.publicPort, private: ports.privatePort, mail_worker: settings.mailWorker }, "listening");
   context.events.record("sys_startup");
@@ -95,7 +98,7 @@ export async function startAppServer(environment: Environment): Promise<AppServe
     context,
     log,
     ...ports,
-    stop: () => stop(listeners, stopUpkeep, context, [async () => stopClock(), postOffice.close, database.close]),
+    stop: () => stop(listeners, stopJobs, context, [async () => stopClock(), postOffice.close, database.close]),
   };
 }
 
@@ -164,13 +167,13 @@ async function openPostOffice({ settings, handles, log }: AppContext) {
 
 async function stop(
   listeners: Listeners | undefined,
-  stopUpkeep: () => Promise<void>,
+  stopJobs: () => Promise<void>,
   context: AppContext,
   last: (() => Promise<void>)[],
 ): Promise<void> {
   context.events.record("sys_shutdown");
   await Promise.all([listeners?.public.close(5_000), listeners?.private.close(5_000), listeners?.inbound?.close()]);
-  await stopUpkeep();
+  await stopJobs();
   await context.mail.close();
   await context.authServer.close();
   for (const close of last) await close();

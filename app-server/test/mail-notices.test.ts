@@ -327,11 +327,9 @@ test("S-32: no mail, no mail's row and no line of the log ever holds a submitted
     (types) => types.includes("password_updated") && types.includes("signin_notification"),
   );
   const rows = await stack.sql<{ mail: string }[]>`select mails::text as mail from mails`;
-  const jobs = await stack.sql<{ job: string }[]>`select data::text as job from pgboss.job`;
   const everything = [
     ...(await readMails(stack)).map(({ text }) => text),
     ...rows.map(({ mail }) => mail),
-    ...jobs.map(({ job }) => job),
     stack.servers.app.output(),
     stack.servers.auth.output(),
   ];

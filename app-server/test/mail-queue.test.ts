@@ -1,24 +1,28 @@
 import { freePort } from "@anteroom/launch/ports";
 import { openDatabase } from "@anteroom/shared/runtime/database";
+import { measured } from "@anteroom/shared/testing/measured";
 import { patiently } from "@anteroom/shared/testing/patience";
+import postgres from "postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { AppDatabase } from "../src/database/tables.ts";
 import { settleMail } from "../src/mail/store.ts";
 import { type Client, createClient } from "./support/client.ts";
 import { type MailRelay, startMailRelay } from "./support/mail-relay.ts";
 import { startMailWorker } from "./support/mail-worker.ts";
-import { createServer, type Stack, startStack } from "./support/stack.ts";
+import { type ProxiedStack, startProxiedStack } from "./support/proxied-stack.ts";
+import { createServer } from "./support/stack.ts";
 import { waitUntil } from "./support/wait.ts";
 
 /** How mails wait, who goes first, and what holds up whom. */
 
 let relay: MailRelay;
-let stack: Stack;
+let stack: ProxiedStack;
 let client: Client;
 
 beforeAll(async () => {
   relay = await startMailRelay();
-  stack = await startStack({
+  stack = await startProxiedStack({
+    watchDatabases: true,
     env: {
       BACKEND_SMTP_SEND: "true",
       BACKEND_SMTP_HOST: "127.0.0.1",
@@ -100,38 +104,25 @@ test("codes go before notices, and a domain that is out of pace holds up no othe
   expect(busy[0]).toBe("code@busy.example");
 });
 
-test("S-31: a job is nothing but the id of a mail; of any other kind it fails and does nothing", async () => {
-  const inserted = await stack.sql`insert into pgboss.job (name, data, group_id) values
-    ('mail', ${stack.sql.json({ mailId: "3", type: "password_updated" })}, 'jobs.example'),
-    ('mail', ${stack.sql.json({ module: "child_process", run: "id" })}, 'jobs.example'),
-    ('mail', ${stack.sql.json(["mailId"])}, null),
-    ('mail', null, null),
-    ('mail', ${stack.sql.json({ mailId: "00000000-0000-7000-8000-000000000000" })}, 'jobs.example') returning id`;
-  const made = inserted.map(({ id }) => id);
-  await notice("after@jobs.example");
-  await client.drainMail();
-  const jobs = await waitUntil(
-    () => stack.sql<{ data: unknown; state: string }[]>`select data, state from pgboss.job where id = any(${made})`,
-    (rows) => rows.every(({ state }) => state === "completed" || state === "failed"),
-  );
-  expect(jobs.map(({ state }) => state).toSorted()).toEqual(["completed", "failed", "failed", "failed", "failed"]);
-  expect(await client.command("app", "advance_clock", { seconds: 0 })).toMatchObject({ success: true });
-  expect(arrived("after@jobs.example")).toBe(1);
-});
-
-test("two jobs for one mail deliver it once, and none after it is settled", async () => {
-  await notice("twice@example.com");
-  await client.drainMail();
-  const { id } = (await statusOf("twice@example.com")) as { id: string };
-  await stack.sql`insert into pgboss.job (name, data, group_id)
-    select 'mail', ${stack.sql.json({ mailId: id })}, 'example.com' from generate_series(1, 3)`;
-  await notice("thrice@example.com");
-  await client.drainMail();
+test("of one domain five are under way at once, over all workers, and the rest wait for them", async () => {
+  relay.script = ({ stage, recipient }) =>
+    stage === "rcpt" && recipient.endsWith("@slow.example") ? "hang" : undefined;
+  const underWay = async () =>
+    (await stack.sql`select from mails where claimed_by is not null and email like '%@slow.example'`).length;
+  for (let index = 0; index < 9; index++) await notice(`s${index}@slow.example`);
+  await waitUntil(underWay, (count) => count === 5);
+  await notice("quick@elsewhere.example");
   await waitUntil(
-    () => stack.sql`select from pgboss.job where name = 'mail' and state < 'completed'`,
-    (rows) => rows.length === 0,
+    async () => arrived("quick@elsewhere.example"),
+    (count) => count === 1,
   );
-  expect(arrived("twice@example.com")).toBe(1);
+  expect(await underWay()).toBe(5);
+  relay.script = undefined;
+  relay.cut();
+  await client.drainMail();
+  await client.command("app", "advance_clock", { seconds: 60 });
+  await client.drainMail();
+  expect(relay.recipients.filter((recipient) => recipient.endsWith("@slow.example"))).toHaveLength(9);
 });
 
 test("only the worker that has taken a mail settles it", async () => {
@@ -155,8 +146,6 @@ test("the code is sealed in the mail's row alone, bound to it, and gone once the
   const waiting = await statusOf("sealed@example.com");
   expect(waiting).toMatchObject({ status: "deferred", attempts: 1, sealed_code: expect.any(Uint8Array) });
   expect(JSON.stringify(waiting)).not.toContain("ABCD2345EFGH");
-  const jobs = await stack.sql`select data from pgboss.job where data ->> 'mailId' = ${waiting?.id}`;
-  expect(jobs.map(({ data }) => data)).toEqual([{ mailId: waiting?.id }]);
   // A sealed code that is moved to another mail does not open: that mail is not sent with it.
   await stack.sql`update mails set sealed_code = ${waiting?.sealed_code} where email = 'other@example.com'`;
   relay.script = undefined;
@@ -168,18 +157,47 @@ test("the code is sealed in the mail's row alone, bound to it, and gone once the
   await stack.sql`delete from mails where email = 'other@example.com'`;
 });
 
-test("a job whose mail is gone holds up nothing, and a mail that has lost its job gets another", async () => {
+test("mails of a process that has ended are taken over within seconds, those of a living one never", async () => {
   relay.script = ({ stage }) => (stage === "rcpt" ? { code: 451 } : undefined);
-  await notice("lost@example.com");
+  for (const name of ["orphan", "held"]) await notice(`${name}@example.com`);
   await client.drainMail();
   relay.script = undefined;
-  await stack.sql`update mails set next_try_at = null where email = 'lost@example.com'`;
-  await stack.sql`insert into pgboss.job (name, data, group_id)
-    values ('mail', ${stack.sql.json({ mailId: crypto.randomUUID() })}, 'example.com')`;
-  await client.command("app", "advance_clock", { seconds: 0 });
-  await notice("next@example.com");
+  const holder = postgres(stack.databases.app.url, { max: 1, connection: { application_name: "a living process" } });
+  await holder`select`;
+  await stack.sql`update mails set next_try_at = null,
+    claimed_by = case email when 'held@example.com' then 'a living process' else 'a dead process' end
+    where email in ('orphan@example.com', 'held@example.com')`;
+  await notice("rings@example.com");
+  await waitUntil(
+    async () => arrived("orphan@example.com"),
+    (count) => count === 1,
+  );
+  expect(arrived("held@example.com")).toBe(0);
+  expect(await statusOf("held@example.com")).toMatchObject({ status: "deferred", claimed_by: "a living process" });
+  await holder.end();
+  const taken = await waitUntil(
+    () => statusOf("held@example.com"),
+    (row) => row?.status === "accepted",
+  );
+  expect([arrived("held@example.com"), taken?.interruptions]).toEqual([1, 1]);
+});
+
+test("nobody asks the database while nothing happens, and whoever waits is told at once", async () => {
   await client.drainMail();
-  expect([arrived("lost@example.com"), arrived("next@example.com")]).toEqual([1, 1]);
+  await stack.settle();
+  // What is done once a minute may fall into the time that is looked at, but hardly thrice.
+  await measured(async () => {
+    stack.recorder.reset();
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    const asked = stack.recorder.seen.filter(({ link, phase }) => link === "app → database" && phase === "call");
+    expect(asked.map(({ what }) => what)).toEqual([]);
+  });
+  await notice("told@example.com");
+  await waitUntil(
+    async () => arrived("told@example.com"),
+    (count) => count === 1,
+    10,
+  );
 });
 
 test("a mail whose worker ended every time is given up and listed", async () => {
@@ -187,10 +205,13 @@ test("a mail whose worker ended every time is given up and listed", async () => 
   await notice("deadly@example.com");
   await client.drainMail();
   relay.script = undefined;
-  const { id } = (await statusOf("deadly@example.com")) as { id: string };
-  await stack.sql`update mails set next_try_at = null where id = ${id}`;
-  await stack.sql`insert into pgboss.job (name, data, group_id, state)
-    values ('mail', ${stack.sql.json({ mailId: id })}, 'example.com', 'failed')`;
+  await stack.sql`update mails set next_try_at = null, interruptions = 99, claimed_by = 'a dead process'
+    where email = 'deadly@example.com'`;
+  await notice("rings again@example.com");
+  await waitUntil(
+    () => statusOf("deadly@example.com"),
+    (row) => row?.interruptions === 100,
+  );
   await client.command("app", "advance_clock", { seconds: 0 });
   await client.drainMail();
   expect(await statusOf("deadly@example.com")).toMatchObject({ status: "failed" });

@@ -13,7 +13,6 @@ type Step = [name: string, what: RegExp];
 
 const mailSteps: Step[] = [
   ["mail", /^\s*(with .*)?insert into "?mails"?/s],
-  ["job", /INSERT INTO pgboss\.job/],
   ["commit", /^commit$/],
 ];
 

@@ -168,7 +168,10 @@ const upkeep = new Set<string>();
 async function learnUpkeep(): Promise<void> {
   const { recorder } = stack;
   recorder.seen.length = 0;
-  const rounds = async () => recorder.seen.filter(({ what }) => what.startsWith('update "batches"')).length;
+  const rounds = async () => {
+    await stack.sql`select pg_notify('anteroom_work', work) from unnest(array['mails', 'openings', 'batches', 'owed links']) work`;
+    return recorder.seen.filter(({ what }) => what.startsWith('update "batches"')).length;
+  };
   await waitUntil(rounds, (count) => count >= 6, 30);
   for (const { what } of recorder.seen) upkeep.add(what);
   for (const what of ["begin", "commit"]) upkeep.delete(what);

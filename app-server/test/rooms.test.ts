@@ -42,6 +42,7 @@ const isStore = (file: string) => /store\.ts$/.test(file);
 /** Beside stores, what statements are made of: tables of states and kinds, fragments, the types of the database. */
 const partsOfStatements = [
   "database/fragments.ts",
+  "database/leases.ts",
   "registration/moves.ts",
   "registration/states.ts",
   "mail/newest.ts",
@@ -108,6 +109,7 @@ const owners: Record<string, string> = {
   mail_suppressions: "mail",
   inbound_mails: "mail",
   mail_preferences: "mail",
+  jobs: "operations",
 };
 
 test("each table has one owner, whose statements alone change it", async () => {

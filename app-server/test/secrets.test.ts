@@ -168,7 +168,7 @@ test("S-5, S-6: no secret of the run is in either database, in any encoding", ()
       "public.users",
       "public.signups",
       "public.sessions",
-      "pgboss.job_common",
+      "public.mails",
     ]),
   );
   expect(secrets.size).toBeGreaterThan(30);

@@ -36,7 +36,7 @@ test("C7, D-13, D-17, D-18, D-19, D-20, D-25: the whole run, each step in its pl
   const during = { code: "", statuses: [] as unknown[], jobsBefore: -1, jobsAfter: -1 };
   recorder.gate = watchCallback(async (crossing) => {
     during.statuses.push((await client.status(token)).body);
-    const jobs = await countMailJobs();
+    const jobs = await countMails();
     if (crossing.phase === "answer") during.jobsAfter = jobs;
     else {
       during.code = JSON.parse(crossing.text).code;
@@ -112,9 +112,9 @@ function watchCallback(look: (crossing: Crossing) => Promise<void>): Gate {
   return (crossing) => (crossing.what === "/email" ? look(crossing).then(() => undefined) : undefined);
 }
 
-async function countMailJobs(): Promise<number> {
-  const [row] = await stack.sql`select count(*)::int as jobs from pgboss.job where name = 'mail'`;
-  return row?.jobs;
+async function countMails(): Promise<number> {
+  const [row] = await stack.sql`select count(*)::int as mails from mails`;
+  return row?.mails;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: an answer of any shape.

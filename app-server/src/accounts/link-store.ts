@@ -1,4 +1,5 @@
 import { type Kysely, type Selectable, sql, type Transaction } from "kysely";
+import { hasEnded } from "../database/leases.ts";
 import type { AccountLinkTable, AppDatabase } from "../database/tables.ts";
 
 /** The statements on links that members get by mail (password-links.ts, email-change.ts). */
@@ -23,9 +24,6 @@ const isOpening = sql<boolean>`not is_open`;
 /** Seconds after which a link whose opening came to no end stands in nobody's way any more. */
 const openingLease = 30;
 
-/** A living process keeps a connection open under its name. */
-const hasEnded = sql<boolean>`not exists (select from pg_stat_activity where application_name = opened_by)`;
-
 /**
  * Takes the right to ask the auth server for a mail of this kind to this address, for one caller at a time: only so is it
  * certain which code belongs to which link. False while another is at it.
@@ -36,7 +34,7 @@ export async function claimLink(db: Db, link: NewLink): Promise<boolean> {
     .where("kind", "=", link.kind)
     .where("email_norm", "=", link.email_norm)
     .where(isOpening)
-    .where((eb) => eb.or([eb("created_at", "<=", link.created_at - openingLease), hasEnded]))
+    .where((eb) => eb.or([eb("created_at", "<=", link.created_at - openingLease), hasEnded("opened_by")]))
     .execute();
   const result = await db
     .insertInto("account_links")

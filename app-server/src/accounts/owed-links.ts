@@ -1,7 +1,7 @@
 import { randomId } from "@anteroom/shared/runtime/crypto";
 import { inNameOf } from "@anteroom/shared/runtime/request-scope";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
-import type { Transaction } from "kysely";
+import type { Kysely, Transaction } from "kysely";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database/tables.ts";
 import { sendPasswordLink } from "./password-links.ts";
@@ -18,16 +18,33 @@ export async function oweLink(trx: Transaction<AppDatabase>, emailAddress: strin
     .execute();
 }
 
-/** Sends what is owed. A link that was sent by a process which then died is sent once more. */
-export async function sendOwedLinks(context: AppContext): Promise<void> {
-  const owed = await context.db.selectFrom("owed_links").select("email").orderBy("owed_at").limit(20).execute();
+/** Milliseconds after which a link is tried again that could not be sent. */
+const againAfter = 5_000;
+
+const sentAtOnce = 20;
+
+/**
+ * Sends what is owed. A link that was sent by a process which then died is sent once more. Returns after how many milliseconds
+ * to go on, if anything is left.
+ */
+export async function sendOwedLinks(context: AppContext): Promise<number | undefined> {
+  const owed = await context.db.selectFrom("owed_links").select("email").orderBy("owed_at").limit(sentAtOnce).execute();
+  let hasFailed = false;
   for (const { email } of owed) {
     // No visitor's request, but one that the auth server can name when it hands over the mail.
     const refusal = await inNameOf(randomId(), () => sendPasswordLink(context, email));
     if (refusal) {
       context.log.warn({ reason: refusal.reason }, "a link for a new password could not be sent; it is tried again");
+      hasFailed = true;
       continue;
     }
     await context.db.deleteFrom("owed_links").where("email", "=", email).execute();
   }
+  if (hasFailed) return againAfter;
+  return owed.length === sentAtOnce ? 0 : undefined;
+}
+
+/** Whether any link is owed. */
+export async function isAnyOwed(db: Kysely<AppDatabase>): Promise<boolean> {
+  return (await db.selectFrom("owed_links").select("email").limit(1).executeTakeFirst()) !== undefined;
 }

@@ -2,6 +2,7 @@ import type { AppErrorCode } from "@anteroom/shared/wire/app/errors";
 import type { FailedBatchItem, ListedBatch } from "@anteroom/shared/wire/app/oversight";
 import { type Kysely, type SelectQueryBuilder, sql, type Transaction } from "kysely";
 import { nameOfUser } from "../audit/log-store.ts";
+import { isFreeFor } from "../database/leases.ts";
 import type { AppDatabase, BatchTable } from "../database/tables.ts";
 
 type Db = Kysely<AppDatabase> | Transaction<AppDatabase>;
@@ -33,11 +34,6 @@ export interface ClaimedItem {
   askedAt: number;
 }
 
-/** Whoever has a connection open under its name is alive. */
-const isFree = (processName: string) =>
-  sql<boolean>`(claimed_by is null or claimed_by = ${processName}
-    or not exists (select from pg_stat_activity where application_name = claimed_by))`;
-
 /**
  * Takes the next items, and leaves out those that another living process works on. What this process has claimed before
  * is free: it takes items only when it is through with the last.
@@ -53,7 +49,7 @@ export async function claimItems(
         .select(["batch_id", "position"])
         .where(isWaiting)
         .where("due_at", "<=", now)
-        .where(isFree(processName))
+        .where(isFreeFor(processName, "claimed_by"))
         .orderBy("due_at")
         .orderBy("batch_id")
         .orderBy("position")
@@ -78,6 +74,16 @@ export async function claimItems(
       "batch.created_at as askedAt",
     ])
     .execute();
+}
+
+/** When the next item is due: 0 while another process has one, for it may end at any moment; null when none waits. */
+export async function findNextDue(db: Db): Promise<number | null> {
+  const { due } = await db
+    .selectFrom("batch_items")
+    .select(sql<number | null>`min(case when claimed_by is null then due_at else 0 end)`.as("due"))
+    .where(isWaiting)
+    .executeTakeFirstOrThrow();
+  return due;
 }
 
 /** Spelled out so that PostgreSQL recognises the condition of the index. */

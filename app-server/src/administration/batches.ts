@@ -36,11 +36,14 @@ export async function requestBatch(context: AppContext, request: BatchRequest): 
 /** How many are taken from the database in one go. */
 const takenTogether = 16;
 
+/** Milliseconds between two looks at the items of others, at least. */
+const watch = 500;
+
 /**
- * Makes the next decisions. True while there were some to make. What is taken and not begun when this process stops is
- * free for others as soon as it has ended.
+ * Makes the next decisions. Returns after how many milliseconds to go on, while there are some to make. What is taken and not
+ * begun when this process stops is free for others as soon as it has ended.
  */
-export async function workBatches(context: AppContext, isStopping: () => boolean): Promise<boolean> {
+export async function workBatches(context: AppContext, isStopping: () => boolean): Promise<number | undefined> {
   const { db, clock, processName } = context;
   const items = await store.claimItems(db, { processName, now: clock.now(), limit: takenTogether });
   const administrators = items.length > 0 ? await findAdministrators(context) : [];
@@ -54,7 +57,9 @@ export async function workBatches(context: AppContext, isStopping: () => boolean
   };
   await Promise.all(Array.from({ length: atOnce }, work));
   await store.finishBatches(db, clock.now());
-  return items.length > 0;
+  if (items.length > 0) return 0;
+  const due = await store.findNextDue(db);
+  return due === null ? undefined : Math.max(watch, (due - clock.now()) * 1_000);
 }
 
 async function decide(context: AppContext, item: store.ClaimedItem): Promise<store.ItemOutcome> {

@@ -2,6 +2,7 @@ import { mailStatuses, mostListed } from "@anteroom/shared/wire/app/mail";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import { defineRoute, done, type Route } from "../http/serve.ts";
 import * as store from "../mail/admin-store.ts";
+import { listSuppressions } from "../mail/suppression-store.ts";
 import { refuse } from "../outcome.ts";
 import * as rules from "./mails.ts";
 
@@ -49,7 +50,7 @@ export const mailRoutes: readonly Route[] = [
     access: "admin",
     handle: async ({ app }) => ({
       ok: true,
-      values: await store.listSuppressions(app.db, app.clock.now(), mostListed),
+      values: await listSuppressions(app.db, app.clock.now(), mostListed),
     }),
   }),
   defineRoute("POST /admin/mails/clear_address/", {

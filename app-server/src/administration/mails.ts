@@ -5,7 +5,8 @@ import type { AppContext } from "../context.ts";
 import * as store from "../mail/admin-store.ts";
 import { mailKinds } from "../mail/kinds.ts";
 import { tryFor } from "../mail/send/schedule.ts";
-import type { StoredMail } from "../mail/store.ts";
+import { makeDue, type StoredMail } from "../mail/store.ts";
+import { clearSuppression } from "../mail/suppression-store.ts";
 import { codeOf, type Refused, refuse } from "../outcome.ts";
 import { type Decided, type NotResent, resendSignupEmail } from "../registration/decisions.ts";
 import { sendCode } from "../registration/opening.ts";
@@ -26,9 +27,7 @@ export async function replayMail(context: AppContext, id: string, actor: string)
   if (code) return refuse("code_gone");
   const isQueued = await context.db.transaction().execute(async (trx) => {
     const now = context.clock.now();
-    const due = await store.requeue(trx, id, { now, tryUntil: now + tryFor });
-    if (!due) return false;
-    await context.mail.enqueueAgain(trx, [due]);
+    if (!(await store.requeue(trx, id, { now, tryUntil: now + tryFor }))) return false;
     const whose = { subject: mail.email_norm, userId: mail.user_id, registrationId: mail.registration_id };
     await logDecision(trx, { actor, action: "replay_mail", ...whose, detail: mail.type, now });
     return true;
@@ -76,10 +75,8 @@ export async function replayAll(context: AppContext, actor: string): Promise<Rep
 }
 
 /** Tries everything at once that waits for its next try. Returns how many that are. */
-export async function retryDeferred(context: AppContext): Promise<number> {
-  const count = await store.expediteDeferred(context.db, context.clock.now());
-  await context.mail.sweep();
-  return count;
+export function retryDeferred(context: AppContext): Promise<number> {
+  return makeDue(context.db, "always");
 }
 
 /** Lets mails go to an address again that came back so often that nothing was sent there any more. */
@@ -90,7 +87,7 @@ export async function clearAddress(
 ): Promise<Decided<"address_not_suppressed">> {
   const email = normalizeEmailAddress(address);
   const isCleared = await context.db.transaction().execute(async (trx) => {
-    if (!(await store.clearSuppression(trx, email))) return false;
+    if (!(await clearSuppression(trx, email))) return false;
     await logDecision(trx, { actor, action: "clear_address", subject: email, now: context.clock.now() });
     return true;
   });

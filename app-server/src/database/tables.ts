@@ -28,12 +28,20 @@ export interface AppDatabase {
   rate_limits: RateLimitTable;
   guesses: GuessesTable;
   owed_links: OwedLinkTable;
+  jobs: JobTable;
 }
 
 /** Links for a new password that are to be sent without anybody asking. */
 export interface OwedLinkTable {
   email: string;
   owed_at: number;
+}
+
+/** What happens without anybody asking (operations/jobs.ts). */
+export interface JobTable {
+  name: string;
+  /** The process that does it just now (leases.ts). */
+  held_by: string | null;
 }
 
 export interface RegistrationStateTable {
@@ -130,7 +138,7 @@ export interface SetupLinkTable {
   only_first: Generated<boolean>;
 }
 
-/** Every mail from its cause until the purge, and what became of it. Its pg-boss job says only "this mail is due". */
+/** Every mail from its cause until the purge, what became of it, and its place in the queue. */
 export interface MailTable {
   /** UUID; part of the Message-ID, of the return path and of the file's name. */
   id: string;
@@ -153,12 +161,16 @@ export interface MailTable {
   /** The relay's reply, or why it was deferred, failed or bounced: one line. */
   reason: string | null;
   attempts: Generated<number>;
-  /** Only while deferred and not yet due again. */
+  /** Higher goes first; that of its kind. */
+  priority: Generated<number>;
+  /** Deferred until then. Null: due, or under way. */
   next_try_at: number | null;
   /** When it is given up if no relay has taken it. */
   try_until: number;
-  /** The application name of the connections of the process that delivers it just now. */
+  /** The process that delivers it just now (leases.ts). */
   claimed_by: string | null;
+  /** How many processes have ended while it was theirs. */
+  interruptions: Generated<number>;
   created_at: number;
   /** When `status` changed last. */
   updated_at: number;
@@ -218,7 +230,7 @@ export interface AccountLinkTable {
   is_open: Generated<boolean>;
   /** A newer one for the same purpose works instead. */
   superseded: Generated<boolean>;
-  /** The application name of the connections of the process that asks it. */
+  /** The process that asks it (leases.ts). */
   opened_by: string;
   /** The request in which it is asked, which comes back with the mail. Null in rows older than this column. */
   request_id: string | null;
@@ -273,6 +285,6 @@ export interface BatchItemTable {
   decided_at: number | null;
   attempts: Generated<number>;
   due_at: number;
-  /** The application name of the connections of the process that works on it. */
+  /** The process that works on it (leases.ts). */
   claimed_by: string | null;
 }

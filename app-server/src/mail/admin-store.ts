@@ -1,15 +1,10 @@
-import type {
-  InboundOutcome,
-  ListedInboundMail,
-  ListedMail,
-  ListedSuppression,
-  MailStatus,
-} from "@anteroom/shared/wire/app/mail";
+import type { InboundOutcome, ListedInboundMail, ListedMail, MailStatus } from "@anteroom/shared/wire/app/mail";
 import { type Insertable, type Kysely, sql, type Transaction } from "kysely";
 import { isAbout, type Person } from "../database/fragments.ts";
 import type { AppDatabase, InboundMailTable } from "../database/tables.ts";
 import type { MailType } from "./kinds.ts";
-import { type DueRow, isSuppressed, type StoredMail, wake } from "./store.ts";
+import type { StoredMail } from "./store.ts";
+import { isSuppressed } from "./suppression-store.ts";
 
 /** The statements by which administrators see mails and send them again, and on what came back. */
 
@@ -95,19 +90,20 @@ export async function listGivenUp(db: Db, limit: number): Promise<string[]> {
   return rows.map(({ id }) => id);
 }
 
-/** A dead letter waits for its first try again. Undefined when it is none any more. */
+/** A dead letter waits for its first try again. False when it is none any more. */
 export async function requeue(
   trx: Transaction<AppDatabase>,
   id: string,
   { now, tryUntil }: { now: number; tryUntil: number },
-): Promise<DueRow | undefined> {
-  return trx
+): Promise<boolean> {
+  const result = await trx
     .updateTable("mails")
-    .set({ status: "queued", reason: null, attempts: 0, next_try_at: null, try_until: tryUntil, updated_at: now })
+    .set({ status: "queued", reason: null, attempts: 0, interruptions: 0, next_try_at: null })
+    .set({ try_until: tryUntil, updated_at: now })
     .where("id", "=", id)
     .where(isGivenUp)
-    .returning(["id", "type", "email_norm", wake])
     .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
 }
 
 /** Dead letters whose place a new mail of the same kind has taken are none any more. */
@@ -116,16 +112,6 @@ export async function deleteReplaced(
   { type, email_norm }: Pick<StoredMail, "type" | "email_norm">,
 ): Promise<void> {
   await db.deleteFrom("mails").where("email_norm", "=", email_norm).where("type", "=", type).where(isGivenUp).execute();
-}
-
-/** Everything deferred is due now. Returns how many. */
-export async function expediteDeferred(db: Db, now: number): Promise<number> {
-  const result = await db
-    .updateTable("mails")
-    .set({ next_try_at: now })
-    .where("next_try_at", ">", now)
-    .executeTakeFirst();
-  return Number(result.numUpdatedRows);
 }
 
 /** The relay took it and it came back. False when it was known, given up or purged before. */
@@ -186,24 +172,6 @@ export async function listInbound(
   if (mailId !== undefined) query = query.where("mail_id", "=", mailId);
   if (before !== undefined) query = query.where("inbound_mails.id", "<", before);
   return query.orderBy("inbound_mails.id", "desc").limit(limit).execute();
-}
-
-/** Addresses that nothing is sent to at present, the newest first. */
-export async function listSuppressions(db: Db, now: number, limit: number): Promise<ListedSuppression[]> {
-  return db
-    .selectFrom("mail_suppressions")
-    .select(["email_norm as email", "bounces", "reason", "suppressed_at"])
-    .where(isSuppressed(now))
-    .$narrowType<{ suppressed_at: number }>()
-    .orderBy("suppressed_at", "desc")
-    .limit(limit)
-    .execute();
-}
-
-/** Forgets what came back from an address. False when nothing had. */
-export async function clearSuppression(db: Db, emailNorm: string): Promise<boolean> {
-  const result = await db.deleteFrom("mail_suppressions").where("email_norm", "=", emailNorm).executeTakeFirst();
-  return result.numDeletedRows === 1n;
 }
 
 export async function countGivenUp(db: Db): Promise<number> {

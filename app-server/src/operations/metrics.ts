@@ -72,9 +72,9 @@ async function createRegistry(db: Kysely<AppDatabase>, clock: Clock, { outcomes,
         this.set(await read());
       },
     });
-  gauge("anteroom_mails_due", "Mails that are due or under way.", () => mails.countDue(db));
+  gauge("anteroom_mails_due", "Mails that are due or under way.", () => mails.countDue(db, clock.now()));
   gauge("anteroom_mail_oldest_due_seconds", "How long the oldest of them has been due.", async () => {
-    const since = await mails.findOldestDue(db);
+    const since = await mails.findOldestDue(db, clock.now());
     return since === null ? 0 : Math.max(0, clock.now() - since);
   });
   gauge("anteroom_mails_given_up", "Mails that failed or came back and were not sent again.", () => countGivenUp(db));

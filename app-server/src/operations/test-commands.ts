@@ -4,15 +4,17 @@ import { isEmailType } from "@anteroom/shared/wire/email";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import { sql } from "kysely";
 import { z } from "zod";
-import { sendOwedLinks } from "../accounts/owed-links.ts";
+import { isAnyOwed } from "../accounts/owed-links.ts";
 import { findAdministrator } from "../accounts/permission-store.ts";
 import { emptyDecisions } from "../audit/log-store.ts";
 import type { AppContext } from "../context.ts";
 import { takeCode } from "../mail/codes.ts";
+import { makeDue } from "../mail/store.ts";
 import { renewOpening } from "../registration/opening.ts";
 import { preapprove } from "../registration/preapproval.ts";
+import { tellOfAllWork } from "../work.ts";
 import { type Commands, command } from "./command.ts";
-import { purge } from "./upkeep.ts";
+import { purge } from "./purge.ts";
 
 /** Commands that exist under TEST_MODE only. */
 export function testCommands(context: AppContext, clock: AdjustableClock): Commands {
@@ -22,7 +24,6 @@ export function testCommands(context: AppContext, clock: AdjustableClock): Comma
         mails, inbound_mails, mail_suppressions, mail_preferences, account_links, owed_links`.execute(context.db);
       await context.db.deleteFrom("batches").execute();
       await emptyDecisions(context.db);
-      await context.mail.clear();
       return { success: true, message: "Storage cleared" };
     }),
     set_clock: command(z.object({ now: z.int(), purge: cleaning }), async ({ now, purge: cleans }) => {
@@ -37,6 +38,7 @@ export function testCommands(context: AppContext, clock: AdjustableClock): Comma
     }),
     release_clock: command(z.object({}), async () => {
       clock.release();
+      await tellOfAllWork(context.db);
       return { success: true, now: clock.now() };
     }),
     prepare_user: command(
@@ -53,7 +55,7 @@ export function testCommands(context: AppContext, clock: AdjustableClock): Comma
       return code === undefined ? { found: false } : { found: true, code };
     }),
     drain_mail: command(z.object({}), async () => {
-      await sendOwedLinks(context);
+      await waitForOwedLinks(context);
       await context.mail.drain();
       return { success: true };
     }),
@@ -66,7 +68,15 @@ const cleaning = z.boolean().default(true);
 /** What would have happened by itself in the time that a test has skipped. */
 async function catchUp(context: AppContext): Promise<void> {
   await purge(context);
-  await context.mail.sweep();
+  // Workers of other processes have clocks of their own.
+  await makeDue(context.db, context.clock.now());
+  await tellOfAllWork(context.db);
+}
+
+/** Links are sent as soon as they are owed, if they can be. */
+async function waitForOwedLinks({ db }: AppContext): Promise<void> {
+  const giveUpAt = Date.now() + 3_000;
+  while ((await isAnyOwed(db)) && Date.now() < giveUpAt) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 /** An approved registration without a sign-up: whoever opens one for the address may complete it. */

@@ -1,4 +1,5 @@
 import { type Kysely, sql, type Transaction } from "kysely";
+import { hasEnded } from "../database/leases.ts";
 import type { AppDatabase } from "../database/tables.ts";
 import { openingLease } from "../policy/timing.ts";
 import { isLive, move, moveAndNote, movedColumns, moveIf, noteMove } from "./moves.ts";
@@ -16,7 +17,7 @@ export interface Opening {
 
 export interface Claim {
   openingId: string;
-  /** The application name of the claiming process's connections: while one is open, the process lives. */
+  /** The claiming process (leases.ts). */
   by: string;
   until: number;
   now: number;
@@ -124,12 +125,24 @@ export async function shortenLease(db: Db, opening: Opening, until: number): Pro
 }
 
 /**
- * Leases that have ended, and with `takeoverBefore` those of processes that are gone: a living one keeps a connection
- * open under its name. A call back may still be on its way for some seconds, so fresh leases are left alone.
+ * When there is something to recover: 0 as long as any attempt is under way, for its process may end at any moment; null when
+ * there is none and none will be due.
+ */
+export async function findNextDue(db: Db): Promise<number | null> {
+  const { due } = await db
+    .selectFrom("registration_state")
+    .select(sql<number | null>`min(case when opening_id is null then opening_until else 0 end)`.as("due"))
+    .where("opening_until", "is not", null)
+    .executeTakeFirstOrThrow();
+  return due;
+}
+
+/**
+ * Leases that have ended, and with `takeoverBefore` those of processes that are gone. A call back may still be on its way
+ * for some seconds, so fresh leases are left alone.
  */
 const isAbandoned = (now: number, takeoverBefore: number) =>
-  sql<boolean>`(opening_until <= ${now} or (opening_until <= ${takeoverBefore} and not exists (
-    select from pg_stat_activity where application_name = opening_by)))`;
+  sql<boolean>`(opening_until <= ${now} or (opening_until <= ${takeoverBefore} and ${hasEnded("opening_by")}))`;
 
 /**
  * Lapsed and no mail: the call never got anywhere. ACCEPTING → REQUESTED. The attempt's id and time and whose it was

@@ -123,12 +123,19 @@ export async function waitForOpening(context: AppContext, registrationId: string
   return { outcome: "unknown" };
 }
 
+/** Milliseconds between two looks at whether those who are opening a sign-up are alive. */
+const watch = 1_000;
+
 /**
  * Moves on every attempt whose lease has ended: those that never mailed go back to REQUESTED; those that did stay
- * approved and get a sign-up of their own at last, with one more mail. Safe to run in several processes at once.
+ * approved and get a sign-up of their own at last, with one more mail. Returns the milliseconds to the next look, while there
+ * is any attempt to look at.
  */
-export async function recoverOpenings(context: AppContext): Promise<void> {
+export async function recoverOpenings(context: AppContext): Promise<number | undefined> {
   const now = context.clock.now();
+  const due = await openings.findNextDue(context.db);
+  if (due === null) return undefined;
+  if (due > now) return (due - now) * 1_000;
   const takeoverBefore = now + openingLease - takeoverDelay;
   await openings.returnUnmailedToRequested(context.db, now, takeoverBefore);
   await openings.keepMailedAsAccepted(context.db, now, takeoverBefore, context.settings.policy.registrationTtl);
@@ -137,6 +144,7 @@ export async function recoverOpenings(context: AppContext): Promise<void> {
     const claim = await claimRenewal(context, registrationId);
     if (claim) await finishInterrupted(context, claim);
   }
+  return watch;
 }
 
 /** Refusals that another try may not meet again; the others wait for a person to look. */

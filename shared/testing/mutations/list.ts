@@ -645,6 +645,15 @@ export const mutations: readonly Mutation[] = [
   ]),
   ...app("mail/store.ts", "mail-queue", [
     ["ownership", `.where("claimed_by", "=", settlement.processName)`, "", "mail-queue#only the worker"],
+    ["ownership", `and claimed_by is null and interruptions`, "and interruptions", "mail-queue#mails of a process"],
+    ["limit", "const mostInterruptions = 100;", "const mostInterruptions = 101;", "mail-queue#a mail whose worker"],
+    ["limit", `where of_domain <= \${perDomain}`, "where true", "mail-queue#of one domain"],
+  ]),
+  ...app("database/leases.ts", "mail-queue#mails of a process", [["ownership", " <> all (array(", " = all (array("]]),
+  ...app("operations/job-store.ts", "jobs#of several processes", [
+    ["ownership", `.where(isFreeFor(processName, "jobs.held_by"))`, ""],
+  ]),
+  ...app("mail/suppression-store.ts", "mail-status", [
     [
       "limit",
       `case when \${count} >= \${limit}`,

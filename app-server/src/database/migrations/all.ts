@@ -11,6 +11,7 @@ import * as owedLinks from "./011-owed-links.ts";
 import * as linkRequests from "./012-link-requests.ts";
 import * as guesses from "./013-guesses.ts";
 import * as facts from "./014-facts.ts";
+import * as oneTruthPerMail from "./015-one-truth-per-mail.ts";
 
 /** Listed by hand, in order; a migration that has been released is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -26,4 +27,5 @@ export const migrations: Record<string, Migration> = {
   "012-link-requests": linkRequests,
   "013-guesses": guesses,
   "014-facts": facts,
+  "015-one-truth-per-mail": oneTruthPerMail,
 };

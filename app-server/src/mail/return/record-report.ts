@@ -4,7 +4,7 @@ import type { Transaction } from "kysely";
 import type { AppContext } from "../../context.ts";
 import type { AppDatabase } from "../../database/tables.ts";
 import * as store from "../admin-store.ts";
-import { countBounce } from "../store.ts";
+import { countBounce } from "../suppression-store.ts";
 import type { InboundReport } from "./delivery-report.ts";
 
 /** Writes down what arrived for a mail, understood or not, and what it changed: all of it or nothing. */

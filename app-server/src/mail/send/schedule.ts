@@ -1,6 +1,3 @@
-/** Of pg-boss, for all mails. */
-export const queueName = "mail";
-
 const minute = 60;
 const hour = 60 * minute;
 

@@ -1,8 +1,9 @@
-import { domainOf } from "@anteroom/shared/wire/email-address";
+import { isOutage } from "@anteroom/shared/runtime/database";
 import { oneLine } from "@anteroom/shared/wire/text";
 import { codeTypes } from "../kinds.ts";
 import type { DeliveryOutcome } from "../request.ts";
 import * as store from "../store.ts";
+import { countBounce, takeRefusalsBack } from "../suppression-store.ts";
 import { type CodeSeal, toDueMail } from "./due-mail.ts";
 import { giveTurnBack } from "./pace.ts";
 import type { MailQueueParts, PostOffice } from "./queue.ts";
@@ -19,10 +20,25 @@ export interface SettleParts extends MailQueueParts {
 export async function settle(parts: SettleParts, row: store.ClaimedMail): Promise<void> {
   const stored = Promise.withResolvers<void>();
   try {
-    await writeDown(parts, row, await weigh(parts, row, await attempt(parts, row, stored.promise)));
+    const outcome = await weigh(parts, row, await attempt(parts, row, stored.promise));
+    await untilDone(() => writeDown(parts, row, outcome));
   } finally {
     stored.resolve();
   }
+}
+
+/** Milliseconds after which what became of a mail is written down again, should the database be away. */
+const writeAgainAfter = 500;
+
+/** The relay may have taken the mail: whoever forgot that because the database is away would send it twice. */
+async function untilDone(write: () => Promise<void>): Promise<void> {
+  for (;;)
+    try {
+      return await write();
+    } catch (error) {
+      if (!isOutage(error)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, writeAgainAfter));
+    }
 }
 
 /** What is given for a dead address counts only from a relay that takes other mails. */
@@ -35,7 +51,7 @@ async function weigh(parts: SettleParts, row: store.ClaimedMail, outcome: Delive
   const refusal = { id: row.id, emailNorm: row.email_norm, reason: outcome.reason };
   const mails = refusals.add(refusal, clock.now());
   if (mails.length === 0) return outcome;
-  const reopened = await store.takeRefusalsBack(db, mails, clock.now());
+  const reopened = await takeRefusalsBack(db, mails, clock.now());
   const advice = "Several addresses were refused in the same words, one after the other: look at the relay.";
   if (refusals.isNews(advice, clock.now()))
     log.warn({ mails, reopened, advice }, "the relay seems to refuse everybody");
@@ -59,7 +75,7 @@ async function writeDown(parts: SettleParts, row: store.ClaimedMail, outcome: De
     now,
   } as const;
   if (outcome.status === "deferred" && outcome.concerns === "relay")
-    await giveTurnBack(parts.db, parts.settings, domainOf(row.email_norm));
+    await giveTurnBack(parts.db, parts.settings, row.domain);
   // A dead address counts like one whose mails come back; one that is suppressed was not asked.
   const isRefusal = outcome.status === "failed" && isTried(row);
   const isStored = await (isRefusal
@@ -77,7 +93,7 @@ function storeRefusal(
   const { id, reason, now } = settlement;
   return db.transaction().execute(async (trx) => {
     if (!(await store.settleMail(trx, settlement))) return false;
-    await store.countBounce(trx, { id, emailNorm, reason, limit: settings.bounceLimit, now });
+    await countBounce(trx, { id, emailNorm, reason, limit: settings.bounceLimit, now });
     return true;
   });
 }

@@ -1,10 +1,7 @@
 import { inNameOf } from "@anteroom/shared/runtime/request-scope";
-import type { JobWithMetadata, PgBoss } from "pg-boss";
-import { z } from "zod";
-import { mailKinds } from "../kinds.ts";
+import { createBell } from "../../work.ts";
 import * as store from "../store.ts";
 import { everyDomain, takeTurns } from "./pace.ts";
-import { queueName } from "./schedule.ts";
 import { type SettleParts, settle } from "./settle.ts";
 
 /** Mails under way at once, not counting slow ones, and all of them: some more than delivery keeps connections. */
@@ -23,18 +20,17 @@ const gather = 5;
 /** Milliseconds that an idle worker leaves to the request that woke it, with which it shares a process. */
 const headStart = 10;
 
-/**
- * Milliseconds for which a worker that has found nothing takes it that there is nothing else behind the mails of a domain
- * that has its share under way: looking past thousands of them takes time.
- */
-const lookAround = 50;
+/** Milliseconds after which a worker looks again for whom there is room, while it can tell that there is somebody. */
+const lookAround = 250;
 
-/** Milliseconds after which a worker looks for mails although nobody has woken it. */
-const lookEvery = 2_000;
+/** Milliseconds between two looks at whether the others who have mails under way are alive. */
+const watch = 1_000;
 
-const jobSchema = z.object({ mailId: z.uuid() });
+/** Milliseconds after which a worker looks for mails although nobody has told it of any: notifications may be lost. */
+const sweep = 60_000;
 
-type Job = JobWithMetadata<object>;
+/** Seconds after which a mail is tried again whose outcome could not be written down. */
+const postponedFor = 60;
 
 export interface Worker {
   isWorking(): boolean;
@@ -42,128 +38,93 @@ export interface Worker {
   stop(patience: number): Promise<void>;
 }
 
-export interface WorkerParts extends SettleParts {
-  boss: PgBoss;
-}
-
-interface UnderWay {
-  job: Job;
-  mailId: string;
-  startedAt: number;
-}
-
-/**
- * Takes jobs by priority, as many as there is room for, and works each off by itself: none waits for another of its
- * batch, as it would in pg-boss's own workers. A second job for a mail under way does nothing.
- */
-export async function startWorker(parts: WorkerParts): Promise<Worker> {
-  const { boss, log } = parts;
-  const underWay = new Map<string, UnderWay>();
-  const finished: Job[] = [];
-  /** Jobs of mails that are under way for another job: they are looked at when that one has ended. */
-  const held: Job[] = [];
+/** Takes mails by priority, as many as there is room for, and works each off by itself: none waits for another. */
+export function startWorker(parts: SettleParts): Worker {
+  const { db, clock, log, processName, bells } = parts;
+  /** When each mail under way was begun. */
+  const underWay = new Map<string, number>();
   const bell = createBell();
   const waiting = createWaitingList();
-  let lookAgainAt = 0;
+  /** When to look for mails of processes that have ended, and for some that this one has lost sight of. */
+  let rescueAt = 0;
+  let isRoomWanted = false;
   let isStopping = false;
   let isBroken = false;
 
   async function run(): Promise<void> {
     while (!isStopping) {
       bell.silence();
-      try {
-        await completeFinished();
-        const isMore = await takeSome();
-        isBroken = false;
-        if (isMore) continue;
-      } catch (error) {
-        isBroken = true;
-        log.error({ err: error }, "the mail worker could not look for mails; it tries again");
-        await pause(500);
-      }
-      await bell.rung(waiting.untilNext(lookEvery));
+      const pauseFor = await look().catch(giveWay);
+      await bell.rung(pauseFor);
       // Mails that end at nearly the same moment make room together; what causes the first one gets to its end before.
       await pause(underWay.size > 0 ? gather : headStart);
     }
   }
 
-  async function completeFinished(): Promise<void> {
-    const jobs = finished.splice(0);
-    if (jobs.length > 0) await boss.complete(queueName, jobs);
+  function giveWay(error: unknown): number {
+    isBroken = true;
+    rescueAt = 0;
+    log.error({ err: error }, "the mail worker could not look for mails; it tries again");
+    return 500;
   }
 
-  /** Takes what there is room for. True when there may be more to take at once. */
-  async function takeSome(): Promise<boolean> {
-    const room = roomFor(underWay);
-    if (room <= 0 || waiting.isHeld(everyDomain)) return false;
-    const jobs = await boss.fetch<object>(queueName, {
-      batchSize: room,
-      includeMetadata: true,
-      groupConcurrency: mailsAtOncePerDomain,
-      ignoreGroups: waiting.list(),
-    });
-    if (jobs.length === 0) lookAgainAt = Date.now() + lookAround;
-    const allowed = await allow(parts, jobs as Job[], waiting);
-    await startAll([...held.splice(0), ...allowed]);
-    return jobs.length > 0 && allowed.length < room && Date.now() >= lookAgainAt;
+  /** Takes what there is room for. Returns the milliseconds until it is to be called again, if nothing happens before. */
+  async function look(): Promise<number> {
+    const limit = roomFor(underWay);
+    isRoomWanted = limit <= 0;
+    if (limit <= 0) return watch;
+    if (waiting.isHeld(everyDomain)) return waiting.untilNext();
+    if (Date.now() >= rescueAt) await rescue();
+    const claim = {
+      processName,
+      now: clock.now(),
+      limit,
+      perDomain: mailsAtOncePerDomain,
+      heldDomains: waiting.list(),
+    };
+    const mails = await store.claimDue(db, claim);
+    for (const mail of await allow(parts, mails, waiting)) start(mail);
+    isBroken = false;
+    isRoomWanted = mails.length === limit;
+    if (isRoomWanted) return watch;
+    // Of those held now, whose time may come while the database answers.
+    const untilNext = waiting.untilNext();
+    return plan(await store.findOutlook(db, { ...claim, heldDomains: waiting.list() }), untilNext);
   }
 
-  async function startAll(jobs: Job[]): Promise<void> {
-    const jobOf = await oneJobForEach(jobs);
-    if (jobOf.size === 0) return;
-    const mails = await store.claimMails(parts.db, [...jobOf.keys()], parts.processName, parts.clock.now());
-    mails.sort((a, b) => mailKinds[b.type].priority - mailKinds[a.type].priority);
-    for (const mail of mails) {
-      start(jobOf.get(mail.id) as Job, mail);
-      jobOf.delete(mail.id);
-    }
-    if (jobOf.size > 0) await completeSettled(jobOf);
+  async function rescue(): Promise<void> {
+    await store.releaseAbandoned(db, { processName, underWay: [...underWay.keys()] });
+    rescueAt = Date.now() + sweep;
   }
 
-  /** The others are held; what comes twice, because it was put back too early, is left out. */
-  async function oneJobForEach(jobs: Job[]): Promise<Map<string, Job>> {
-    const jobOf = new Map<string, Job>();
-    const known = new Map([...underWay.values()].map(({ mailId, job }) => [mailId, job.id]));
-    for (const job of jobs) {
-      const mailId = await readMailId(parts, job);
-      if (mailId === undefined) continue;
-      const other = known.get(mailId);
-      if (other === undefined) jobOf.set(mailId, job);
-      else if (other !== job.id) held.push(job);
-      known.set(mailId, other ?? job.id);
-    }
-    return jobOf;
+  function plan({ isMoreDue, areOthersAtWork, nextTryAt }: store.Outlook, untilNext: number): number {
+    isRoomWanted = isMoreDue;
+    const until = [untilNext, sweep];
+    if (isMoreDue) until.push(lookAround);
+    if (areOthersAtWork) until.push(watch);
+    if (nextTryAt !== null) until.push((nextTryAt - clock.now()) * 1_000);
+    if (areOthersAtWork) rescueAt = Math.min(rescueAt, Date.now() + watch);
+    return Math.max(0, Math.min(...until));
   }
 
-  /**
-   * The job of a mail in another worker's hands stays: it may be the same job, and is all that is left of the mail's turn
-   * should that worker end.
-   */
-  async function completeSettled(jobOf: Map<string, Job>): Promise<void> {
-    const settled = await store.findSettled(parts.db, [...jobOf.keys()]);
-    for (const [mailId, job] of jobOf) if (settled.has(mailId)) finished.push(job);
-  }
-
-  function start(job: Job, mail: store.ClaimedMail): void {
-    underWay.set(job.id, { job, mailId: mail.id, startedAt: Date.now() });
+  function start(mail: store.ClaimedMail): void {
+    underWay.set(mail.id, Date.now());
     void inNameOf(mail.request_id, () => settle(parts, mail))
-      .then(() => finished.push(job))
-      // What could not be written down is tried again: its job stays as it is until its heart has stopped.
-      .catch((error: unknown) => log.error({ err: error, mail: mail.id }, "what became of a mail could not be stored"))
-      .finally(() => {
-        underWay.delete(job.id);
+      .catch(async (error: unknown) => {
+        log.error({ err: error, mail: mail.id }, "what became of a mail could not be stored; it will be tried again");
+        await store.postpone(db, { id: mail.id, processName, until: clock.now() + postponedFor });
+      })
+      .catch(() => {
+        rescueAt = 0;
         bell.ring();
+      })
+      .finally(() => {
+        underWay.delete(mail.id);
+        if (isRoomWanted) bell.ring();
       });
   }
 
-  const heart = setInterval(() => {
-    const jobs = [...underWay.values()].map(({ job }) => job);
-    if (jobs.length === 0) return;
-    boss.touch(queueName, jobs).catch((error: unknown) => log.warn({ err: error }, "the mail worker's heart"));
-    // Some may be slow by now, and make room.
-    bell.ring();
-  }, 3_000);
-  const listener = await boss.getDb().listen?.(store.wakeChannel, bell.ring, bell.ring);
+  bells.on("mails", bell.ring);
   const running = run();
   return {
     isWorking: () => !isStopping && !isBroken,
@@ -171,11 +132,8 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
       isStopping = true;
       bell.ring();
       await running;
-      await listener?.close();
       const giveUpAt = Date.now() + patience;
       while (underWay.size > 0 && Date.now() < giveUpAt) await pause(20);
-      clearInterval(heart);
-      await completeFinished();
     },
   };
 }
@@ -184,71 +142,32 @@ function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-function roomFor(underWay: Map<string, UnderWay>): number {
+function roomFor(underWay: Map<string, number>): number {
   let quick = 0;
-  for (const { startedAt } of underWay.values()) if (Date.now() - startedAt < slowAfter) quick++;
+  for (const startedAt of underWay.values()) if (Date.now() - startedAt < slowAfter) quick++;
   return Math.min(mailsAtOnce - quick, mailsAtOnceWithSlowOnes - underWay.size);
 }
 
-/** Jobs whose turn it is. The others go back to their place, and their domain is left alone until its next turn. */
-async function allow(parts: WorkerParts, jobs: Job[], waiting: WaitingList): Promise<Job[]> {
-  if (jobs.length === 0) return jobs;
-  jobs.sort((a, b) => b.priority - a.priority || a.createdOn.getTime() - b.createdOn.getTime());
+/** Mails whose turn it is. The others go back to their place, and their domain is left alone until its next turn. */
+async function allow(
+  { db, settings, processName }: SettleParts,
+  mails: store.ClaimedMail[],
+  waiting: WaitingList,
+): Promise<store.ClaimedMail[]> {
+  if (mails.length === 0) return mails;
   const wanted = new Map<string, number>();
-  for (const job of jobs) wanted.set(domain(job), (wanted.get(domain(job)) ?? 0) + 1);
-  const turns = await takeTurns(parts.db, parts.settings, wanted);
+  for (const { domain } of mails) wanted.set(domain, (wanted.get(domain) ?? 0) + 1);
+  const turns = await takeTurns(db, settings, wanted);
   const take = (key: string): boolean => {
     const turn = turns.get(key);
     if (turn && turn.granted-- > 0) return true;
     waiting.hold(key, (turn?.wait ?? 1) * 1_000);
     return false;
   };
-  const allowed = jobs.filter((job) => take(domain(job)) && take(everyDomain));
-  const back = jobs.filter((job) => !allowed.includes(job));
-  if (back.length > 0)
-    await store.putJobsBack(
-      parts.db,
-      back.map(({ id }) => id),
-    );
+  const allowed = mails.filter(({ domain }) => take(domain) && take(everyDomain));
+  const others = mails.filter((mail) => !allowed.includes(mail)).map(({ id }) => id);
+  if (others.length > 0) await store.putBack(db, others, processName);
   return allowed;
-}
-
-function domain(job: Job): string {
-  return job.groupId || "unknown";
-}
-
-/** A job is JSON from the database: nothing but a mail's id is looked for in it, and anything else fails for good. */
-async function readMailId({ db, log }: WorkerParts, job: Job): Promise<string | undefined> {
-  const parsed = jobSchema.strict().safeParse(job.data);
-  if (parsed.success) return parsed.data.mailId;
-  log.error({ job: job.id }, "a job of an unknown kind is left undone");
-  await store.failJob(db, job.id, "unknown kind of job");
-  return undefined;
-}
-
-/** Rung from anywhere. A ring is heard until it is silenced. */
-function createBell() {
-  let hasRung = false;
-  let wake = () => {};
-  return {
-    silence: () => {
-      hasRung = false;
-    },
-    ring: () => {
-      hasRung = true;
-      wake();
-    },
-    /** Resolves when it has rung, and after so many milliseconds at the latest. */
-    rung: (milliseconds: number) =>
-      new Promise<void>((resolve) => {
-        if (hasRung) return resolve();
-        const timer = setTimeout(resolve, milliseconds);
-        wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      }),
-  };
 }
 
 type WaitingList = ReturnType<typeof createWaitingList>;
@@ -264,10 +183,10 @@ function createWaitingList() {
     hold: (domain: string, milliseconds: number) => until.set(domain, Date.now() + Math.max(20, milliseconds)),
     isHeld: (domain: string) => list().includes(domain),
     list,
-    /** Milliseconds until the first of them may go on, but no more than `most`. */
-    untilNext: (most: number) => {
-      const first = Math.min(...list().map((domain) => until.get(domain) ?? 0));
-      return Math.max(0, Math.min(most, first - Date.now()));
+    /** Milliseconds until the first of them may go on. */
+    untilNext: () => {
+      list();
+      return Math.max(0, Math.min(...until.values()) - Date.now());
     },
   };
 }

@@ -26,8 +26,8 @@ beforeAll(async () => {
       BACKEND_SMTP_PORT: String(relay.port),
       BACKEND_SMTP_TLS: "none",
       BACKEND_SMTP_SENDER_EMAIL: "anteroom@people.example",
-      BACKEND_SMTP_TIMEOUT: "1s",
-      BACKEND_SMTP_FINAL_TIMEOUT: "1s",
+      BACKEND_SMTP_TIMEOUT: `${patiently(1)}s`,
+      BACKEND_SMTP_FINAL_TIMEOUT: `${patiently(1)}s`,
     },
   });
   client = createClient(stack);

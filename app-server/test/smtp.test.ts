@@ -65,8 +65,8 @@ function settingsFor({ port }: { port: number }, more: Record<string, string> = 
     BACKEND_SMTP_PORT: String(port),
     BACKEND_SMTP_TLS: "none",
     BACKEND_SMTP_SENDER_EMAIL: sender,
-    BACKEND_SMTP_TIMEOUT: "1s",
-    BACKEND_SMTP_FINAL_TIMEOUT: "1s",
+    BACKEND_SMTP_TIMEOUT: `${patiently(1)}s`,
+    BACKEND_SMTP_FINAL_TIMEOUT: `${patiently(1)}s`,
     ...more,
   });
 }

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text as readText } from "node:stream/consumers";
 import { freePort } from "@anteroom/launch/ports";
+import { measured } from "@anteroom/shared/testing/measured";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { dkimVerify } from "mailauth/lib/dkim/verify.js";
 import PostalMime from "postal-mime";
@@ -507,11 +508,14 @@ test("as many mails as there are turns hang: after a moment others go on", async
 });
 
 test("mails share a few connections, however many they are", async () => {
-  const relay = await relayWith();
-  const deliver = deliveryTo(relay);
-  await Promise.all(Array.from({ length: 250 }, (_, index) => deliver(`p${index}@example.com`)));
-  expect(new Set(relay.recipients).size).toBe(250);
-  expect(relay.steps.filter(({ stage }) => stage === "greeting").length).toBeLessThanOrEqual(8);
+  // One that takes long for the machine's sake is passed by another, which needs a connection more.
+  await measured(async () => {
+    const relay = await relayWith();
+    const deliver = deliveryTo(relay);
+    await Promise.all(Array.from({ length: 250 }, (_, index) => deliver(`p${index}@example.com`)));
+    expect(new Set(relay.recipients).size).toBe(250);
+    expect(relay.steps.filter(({ stage }) => stage === "greeting").length).toBeLessThanOrEqual(8);
+  });
 });
 
 test("a repeated mail is the same mail: Message-ID and Date are those of its cause", async () => {

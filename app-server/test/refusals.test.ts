@@ -1,3 +1,4 @@
+import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import { beforeEach, expect, test } from "vitest";
 import { createRefusals, type Refusals } from "../src/mail/send/refusals.ts";
 
@@ -14,7 +15,7 @@ beforeEach(() => {
 const noon = 1_790_000_000;
 
 function refuse(address: number, reason = `550 5.1.1 <a${address}@dest.example>: no such user`, now = noon): string[] {
-  return refusals.add({ id: `mail-${++mails}`, emailNorm: `a${address}@dest.example`, reason }, now);
+  return refusals.add({ id: `mail-${++mails}`, email: normalizeEmailAddress(`a${address}@dest.example`), reason }, now);
 }
 
 test("mail 1: of five addresses that are refused in the same words none is dead; four may be", () => {

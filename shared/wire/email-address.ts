@@ -15,14 +15,19 @@ export function isReachableEmailAddress(text: string): boolean {
   return isEmailAddress(text) && local.split(".").every(Boolean) && host.split(".").every((part) => label.test(part));
 }
 
+declare const normalised: unique symbol;
+
+/** An address in the one form in which addresses are kept and compared. `normalizeEmailAddress` makes them, and nothing else. */
+export type EmailAddress = string & { readonly [normalised]: true };
+
 /**
  * The one way to write an address: case, space around it and letters or punycode in its domain make no other person of
  * somebody. What is not ASCII before the `@` is left as it is, and so is no address: some letters of other alphabets
  * become ASCII in lower case, and would be somebody else's.
  */
-export function normalizeEmailAddress(text: string): string {
+export function normalizeEmailAddress(text: string): EmailAddress {
   const address = spellEmailAddress(text);
-  return isAscii(address) ? address.toLowerCase() : address;
+  return (isAscii(address) ? address.toLowerCase() : address) as EmailAddress;
 }
 
 /** The same as it is shown: in the letters, large or small, that its owner typed. */

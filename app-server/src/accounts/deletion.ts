@@ -1,3 +1,4 @@
+import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Kysely, Transaction } from "kysely";
 import { takeStep, type WrongPassword, whyRefused } from "../auth-server/as-visitor.ts";
 import type { AppContext } from "../context.ts";
@@ -55,7 +56,7 @@ export async function removeUser(db: Kysely<AppDatabase>, userId: string, now: n
 /** The same, for those who have made sure that it may be. */
 export async function eraseUser(
   trx: Transaction<AppDatabase>,
-  user: Person & { email_norm: string },
+  user: Person & { email_norm: EmailAddress },
 ): Promise<boolean> {
   await deletePasswordLinks(trx, user.email_norm);
   await forgetMails(trx, user);

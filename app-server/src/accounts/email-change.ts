@@ -3,7 +3,7 @@ import { isUniqueViolation } from "@anteroom/shared/runtime/database";
 import { runInTurn, takeToken, takingToken } from "@anteroom/shared/runtime/rate-limits";
 import { currentRequest } from "@anteroom/shared/runtime/request-scope";
 import { formatTimestamp } from "@anteroom/shared/wire/email";
-import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import { type EmailAddress, normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Transaction } from "kysely";
 import {
   answerAfter,
@@ -48,8 +48,9 @@ export async function requestEmailChange(
   session_token: string,
   { email, password }: { email: string; password: string },
 ): Promise<Outcome<PendingChange, NotBegun>> {
-  const change = { userId: caller.userId, sessionId: sessionIdOf(session_token), email: email.trim() };
-  if (normalizeEmailAddress(email) === normalizeEmailAddress(caller.email)) return refuse("address_unchanged");
+  const emailNorm = normalizeEmailAddress(email);
+  const change = { userId: caller.userId, sessionId: sessionIdOf(session_token), email, emailNorm };
+  if (emailNorm === normalizeEmailAddress(caller.email)) return refuse("address_unchanged");
   const wrong = await checkPassword(context, session_token, password);
   if (wrong) return refuseWith(wrong);
   const startedAt = Date.now();
@@ -66,13 +67,14 @@ interface AskedChange {
   userId: string;
   sessionId: string;
   email: string;
+  emailNorm: EmailAddress;
 }
 
-function payForChange({ db, clock }: AppContext, { userId, email }: AskedChange): Promise<boolean> {
+function payForChange({ db, clock }: AppContext, { userId, emailNorm }: AskedChange): Promise<boolean> {
   const now = clock.now();
   return runInTurn(db, [
     takingToken({ limit: limits.changesPerUser, key: userId }, now),
-    takingToken({ limit: limits.changesPerAddress, key: normalizeEmailAddress(email) }, now),
+    takingToken({ limit: limits.changesPerAddress, key: emailNorm }, now),
   ]);
 }
 
@@ -93,7 +95,7 @@ async function beginChange(context: AppContext, change: AskedChange, expiresAt: 
     if (!user || user.disabled) return false;
     const link = newLink(context, change, { standing: user.standing, code, expiresAt });
     await links.insertChange(trx, link);
-    if (await store.findUser(trx, { emailNorm: link.email_norm })) return true;
+    if (await store.findUser(trx, { email: link.email_norm })) return true;
     await context.mail.enqueue(trx, {
       type: "email_update_verification",
       email: link.email_norm,
@@ -108,7 +110,7 @@ async function beginChange(context: AppContext, change: AskedChange, expiresAt: 
 
 function newLink(
   { handles, clock, processName }: AppContext,
-  { userId, sessionId, email }: AskedChange,
+  { userId, sessionId, email, emailNorm }: AskedChange,
   { standing, code, expiresAt }: { standing: string; code: string; expiresAt: number },
 ): links.NewChange {
   const id = randomId();
@@ -117,7 +119,7 @@ function newLink(
     token_hash: handles.hashToken(handles.linkToken(id)),
     kind: "email_change",
     email,
-    email_norm: normalizeEmailAddress(email),
+    email_norm: emailNorm,
     user_id: userId,
     session_id: sessionId,
     standing,

@@ -1,3 +1,4 @@
+import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import { type Kysely, type Selectable, sql, type Transaction } from "kysely";
 import { hasEnded } from "../database/leases.ts";
 import type { AccountLinkTable, AppDatabase } from "../database/tables.ts";
@@ -86,7 +87,7 @@ const mailDelay = 5;
 
 export interface CodeMail {
   kind: LinkKind;
-  emailNorm: string;
+  email: EmailAddress;
   /** The request that caused it, which our auth server names and the original does not. */
   requestId: string | undefined;
   macOf: (linkId: string) => Uint8Array;
@@ -107,7 +108,7 @@ export async function takeLink(
     .selectFrom("account_links")
     .select("id")
     .where("kind", "=", mail.kind)
-    .where("email_norm", "=", mail.emailNorm)
+    .where("email_norm", "=", mail.email)
     .where("code_mac", "is", null)
     .where((eb) => {
       const inOrder = eb.or([isOpening, eb("created_at", ">", now - mailDelay)]);
@@ -131,7 +132,7 @@ export async function takeLink(
   return link.id;
 }
 
-type By = { tokenHash: Uint8Array } | { emailNorm: string } | { userId: string };
+type By = { tokenHash: Uint8Array } | { email: EmailAddress } | { userId: string };
 
 /** A link that works, or that was used and would still work. */
 export async function findLink(db: Db, kind: LinkKind, by: By, now: number): Promise<AccountLink | undefined> {
@@ -144,7 +145,7 @@ export async function findLink(db: Db, kind: LinkKind, by: By, now: number): Pro
     .where("expires_at", ">", now)
     .where((eb) => {
       if ("tokenHash" in by) return eb("token_hash", "=", by.tokenHash);
-      return "emailNorm" in by ? eb("email_norm", "=", by.emailNorm) : eb("user_id", "=", by.userId);
+      return "email" in by ? eb("email_norm", "=", by.email) : eb("user_id", "=", by.userId);
     })
     .orderBy("created_at", "desc")
     .limit(1)
@@ -169,12 +170,8 @@ export async function deleteEmailChanges(db: Db, userId: string, sessionIds?: re
   await statement.execute();
 }
 
-export async function deletePasswordLinks(db: Db, emailNorm: string): Promise<void> {
-  await db
-    .deleteFrom("account_links")
-    .where("kind", "=", "password_reset")
-    .where("email_norm", "=", emailNorm)
-    .execute();
+export async function deletePasswordLinks(db: Db, email: EmailAddress): Promise<void> {
+  await db.deleteFrom("account_links").where("kind", "=", "password_reset").where("email_norm", "=", email).execute();
 }
 
 /** Seconds for which an expired link is remembered, so that its holder can have a new one sent. */

@@ -30,8 +30,8 @@ const passwordLinkRoutes: readonly Route[] = [
   }),
   defineRoute("POST /account/use_password_link", {
     access: "anyone",
-    handle: async ({ http, app, body: { token, email = "", code, password } }) => {
-      const by = token ? { token } : { email };
+    handle: async ({ http, app, body: { token, email, code, password } }) => {
+      const by = token || email === undefined ? { token: token ?? "" } : { email };
       const chosen = await choosePassword(app, { by, code, password });
       if (!chosen.ok) return chosen;
       if (chosen.values.userId !== undefined) await rememberDevice(http, app, chosen.values.userId);

@@ -1,6 +1,6 @@
 import { randomId } from "@anteroom/shared/runtime/crypto";
 import { inNameOf } from "@anteroom/shared/runtime/request-scope";
-import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Kysely, Transaction } from "kysely";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database/tables.ts";
@@ -10,10 +10,10 @@ import { sendPasswordLink } from "./password-links.ts";
  * Links for a new password that nobody has to ask for: their owner's password was guessed at too often. Such a mail takes
  * a call to the auth server, which is waiting for us when it tells, so the link is owed in a row until it was sent.
  */
-export async function oweLink(trx: Transaction<AppDatabase>, emailAddress: string, now: number): Promise<void> {
+export async function oweLink(trx: Transaction<AppDatabase>, email: EmailAddress, now: number): Promise<void> {
   await trx
     .insertInto("owed_links")
-    .values({ email: normalizeEmailAddress(emailAddress), owed_at: now })
+    .values({ email, owed_at: now })
     .onConflict((conflict) => conflict.column("email").doNothing())
     .execute();
 }

@@ -1,6 +1,6 @@
 import { equalInConstantTime, randomId } from "@anteroom/shared/runtime/crypto";
 import { type Cause, currentRequest } from "@anteroom/shared/runtime/request-scope";
-import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import { type EmailAddress, normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { AuthError } from "@anteroom/shared/wire/faroe";
 import {
   answerAfter,
@@ -137,7 +137,7 @@ async function whyNotUsed(context: AppContext, token: string): Promise<Refusal<N
 
 export interface PasswordChoice {
   /** How the link is found: by what it carries, or by the address when the code was typed. */
-  by: { token: string } | { email: string };
+  by: { token: string } | { email: EmailAddress };
   code: string;
   password: string;
 }
@@ -178,9 +178,9 @@ async function showCodeOfLink(context: AppContext, token: string, code: string):
  * Links are sent to accounts without having been asked for, too, so whether there is one tells of an account. A guess is
  * therefore paid for here, before anything is looked at, and the auth server's own limits are not told.
  */
-async function showTypedCode(context: AppContext, email: string, code: string): Promise<Shown> {
+async function showTypedCode(context: AppContext, email: EmailAddress, code: string): Promise<Shown> {
   const startedAt = Date.now();
-  const guess = await guessCode(context, `link to ${normalizeEmailAddress(email)}`, async () => {
+  const guess = await guessCode(context, `link to ${email}`, async () => {
     const link = await findByAddress(context, email);
     const refusal = link ? await showCode(context, link, code) : refusalOf("incorrect_code");
     if (link && !refusal) return { ok: true, values: link } satisfies Shown;
@@ -248,8 +248,8 @@ function findExpired({ db, handles, clock }: AppContext, token: string) {
   return store.findExpired(db, "password_reset", handles.hashToken(token), clock.now());
 }
 
-function findByAddress({ db, clock }: AppContext, email: string) {
-  return store.findLink(db, "password_reset", { emailNorm: normalizeEmailAddress(email) }, clock.now());
+function findByAddress({ db, clock }: AppContext, email: EmailAddress) {
+  return store.findLink(db, "password_reset", { email }, clock.now());
 }
 
 function tokenOf({ handles }: AppContext, link: store.AccountLink): string {

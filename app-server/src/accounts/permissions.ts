@@ -1,3 +1,4 @@
+import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Selectable, Transaction } from "kysely";
 import { logDecision } from "../audit/log-store.ts";
 import type { AppContext } from "../context.ts";
@@ -79,9 +80,9 @@ async function findChanged(
 export async function makeAdministrator(
   { clock }: AppContext,
   trx: Transaction<AppDatabase>,
-  { emailNorm, actor }: { emailNorm: string; actor: string },
+  { email, actor }: { email: EmailAddress; actor: string },
 ): Promise<{ userId: string } | undefined> {
-  const user = await findUser(trx, { emailNorm });
+  const user = await findUser(trx, { email });
   if (!user) return undefined;
   const [userId, permission, now] = [user.id, "admin", clock.now()];
   await store.grantPermission(trx, { userId, permission, grantedBy: actor, now, expiresAt: null });

@@ -1,3 +1,4 @@
+import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Language } from "@anteroom/shared/wire/languages";
 import { type Kysely, sql, type Transaction } from "kysely";
 import { selectAdministrators } from "../database/fragments.ts";
@@ -39,11 +40,11 @@ export async function findUserWithPermissions(db: Db, userId: string, now: numbe
   };
 }
 
-export async function findUser(db: Db, by: { id: string } | { emailNorm: string }) {
+export async function findUser(db: Db, by: { id: string } | { email: EmailAddress }) {
   return db
     .selectFrom("users")
     .selectAll()
-    .where((eb) => ("id" in by ? eb("id", "=", by.id) : eb("email_norm", "=", by.emailNorm)))
+    .where((eb) => ("id" in by ? eb("id", "=", by.id) : eb("email_norm", "=", by.email)))
     .executeTakeFirst();
 }
 
@@ -69,7 +70,7 @@ export async function insertUser(db: Db, user: NewUser): Promise<boolean> {
 /** Changes the address if the counter is still the one the caller saw; the counter goes up with it. */
 export async function updateEmailAddress(
   db: Db,
-  change: { userId: string; email: string; emailNorm: string; counter: number },
+  change: { userId: string; email: string; emailNorm: EmailAddress; counter: number },
 ): Promise<boolean> {
   const result = await db
     .updateTable("users")

@@ -1,5 +1,6 @@
 import type { AppErrorCode } from "@anteroom/shared/wire/app/errors";
 import type { FailedBatchItem, ListedBatch } from "@anteroom/shared/wire/app/oversight";
+import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import { type Kysely, type SelectQueryBuilder, sql, type Transaction } from "kysely";
 import { nameOfUser } from "../audit/log-store.ts";
 import { isFreeFor } from "../database/leases.ts";
@@ -10,7 +11,7 @@ type Db = Kysely<AppDatabase> | Transaction<AppDatabase>;
 export type NewBatch = Pick<BatchTable, "id" | "decision" | "reason" | "actor" | "created_at">;
 
 /** Stores the batch and whom it is about: one statement, so it is there as a whole or not at all. */
-export async function insertBatch(db: Db, batch: NewBatch, emails: readonly string[]): Promise<void> {
+export async function insertBatch(db: Db, batch: NewBatch, emails: readonly EmailAddress[]): Promise<void> {
   await db
     .with("batch", (with_) => with_.insertInto("batches").values(batch).returning("id"))
     .insertInto("batch_items")
@@ -25,7 +26,7 @@ export async function insertBatch(db: Db, batch: NewBatch, emails: readonly stri
 export interface ClaimedItem {
   batchId: string;
   position: number;
-  email: string;
+  email: EmailAddress;
   /** This one included. */
   attempts: number;
   decision: BatchTable["decision"];

@@ -1,6 +1,6 @@
 import { randomId } from "@anteroom/shared/runtime/crypto";
 import type { AppErrorCode } from "@anteroom/shared/wire/app/errors";
-import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import { findAdministrators } from "../accounts/permissions.ts";
 import { hasDecided } from "../audit/log-store.ts";
 import type { AppContext } from "../context.ts";
@@ -14,7 +14,7 @@ import * as store from "./batch-store.ts";
  */
 export interface BatchRequest {
   decision: "accept" | "reject";
-  emails: readonly string[];
+  emails: readonly EmailAddress[];
   reason: string;
   actor: string;
 }
@@ -29,7 +29,7 @@ export async function requestBatch(context: AppContext, request: BatchRequest): 
   const { decision, reason, actor } = request;
   const id = randomId();
   const batch = { id, decision, reason: reason || null, actor, created_at: context.clock.now() };
-  await store.insertBatch(context.db, batch, [...new Set(request.emails.map(normalizeEmailAddress))]);
+  await store.insertBatch(context.db, batch, [...new Set(request.emails)]);
   return id;
 }
 
@@ -71,7 +71,7 @@ async function decide(context: AppContext, item: store.ClaimedItem): Promise<sto
     const result =
       decision === "accept"
         ? await acceptRegistration(context, email, actor)
-        : await rejectRegistration(context, { address: email, reason: reason ?? "", actor });
+        : await rejectRegistration(context, { email, reason: reason ?? "", actor });
     return result.ok ? { state: "done" } : afterRefusal(context, item, result.refusal);
   } catch (error) {
     context.log.error({ err: error, batch: item.batchId }, "a decision of a batch failed");

@@ -1,5 +1,4 @@
 import { mailStatuses, mostListed } from "@anteroom/shared/wire/app/mail";
-import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import { defineRoute, done, type Route } from "../http/serve.ts";
 import * as store from "../mail/admin-store.ts";
 import { listSuppressions } from "../mail/suppression-store.ts";
@@ -13,7 +12,7 @@ export const mailRoutes: readonly Route[] = [
     handle: async ({ app, query: { status, email, after, limit } }) => {
       const mails = await store.listMails(app.db, {
         statuses: status ? [status] : mailStatuses,
-        email: email && normalizeEmailAddress(email),
+        email,
         after,
         limit,
       });

@@ -1,5 +1,5 @@
 import { isMailId } from "@anteroom/shared/wire/app/mail";
-import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import { logDecision } from "../audit/log-store.ts";
 import type { AppContext } from "../context.ts";
 import * as store from "../mail/admin-store.ts";
@@ -45,7 +45,7 @@ async function mailCodeAnew(
   mail: Pick<StoredMail, "type" | "email" | "email_norm">,
   actor: string,
 ): Promise<Decided<NotResent>> {
-  const result = await resendSignupEmail(context, mail.email, actor, sendCode);
+  const result = await resendSignupEmail(context, mail.email_norm, actor, sendCode);
   if (result.ok) await store.deleteReplaced(context.db, mail);
   return result;
 }
@@ -82,10 +82,9 @@ export function retryDeferred(context: AppContext): Promise<number> {
 /** Lets mails go to an address again that came back so often that nothing was sent there any more. */
 export async function clearAddress(
   context: AppContext,
-  address: string,
+  email: EmailAddress,
   actor: string,
 ): Promise<Decided<"address_not_suppressed">> {
-  const email = normalizeEmailAddress(address);
   const isCleared = await context.db.transaction().execute(async (trx) => {
     if (!(await clearSuppression(trx, email))) return false;
     await logDecision(trx, { actor, action: "clear_address", subject: email, now: context.clock.now() });

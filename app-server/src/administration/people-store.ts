@@ -1,4 +1,5 @@
 import type { ListedPerson } from "@anteroom/shared/wire/app/people";
+import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import { type Kysely, sql, type Transaction } from "kysely";
 import { searched } from "../database/fragments.ts";
 import type { AppDatabase } from "../database/tables.ts";
@@ -35,18 +36,18 @@ const permissionsAt = (now: number) => sql<string[]>`array(
   where user_id = users.id and (expires_at is null or expires_at > ${now}) order by permission)`;
 
 /** Name and language of whoever waits, was rejected lately or has an account under the address. */
-export async function findPerson(db: Db, emailNorm: string) {
+export async function findPerson(db: Db, email: EmailAddress) {
   const user = await db
     .selectFrom("users")
     .select(["firstname", "lastname", "language"])
-    .where("email_norm", "=", emailNorm)
+    .where("email_norm", "=", email)
     .executeTakeFirst();
   if (user) return user;
   return db
     .selectFrom("registration_state")
     .innerJoin("newusers", "newusers.registration_id", "registration_state.id")
     .select(["newusers.firstname", "newusers.lastname", "newusers.language"])
-    .where("registration_state.email", "=", emailNorm)
+    .where("registration_state.email", "=", email)
     .where((eb) => eb.or([isLive, hasEnded]))
     .orderBy("newusers.created_at", "desc")
     .limit(1)

@@ -1,5 +1,5 @@
 import { randomId, sha256 } from "@anteroom/shared/runtime/crypto";
-import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import { makeAdministrator, tellAdministrators } from "../accounts/permissions.ts";
 import { logDecision } from "../audit/log-store.ts";
 import type { AppContext } from "../context.ts";
@@ -34,17 +34,12 @@ export async function setUpAdministrator(
   setupToken: string,
   request: RegistrationRequest,
 ): Promise<Outcome<{ message: string; registration_token: string }, NotSetUp>> {
-  const email = normalizeEmailAddress(request.email);
+  const { email } = request;
   const work = context.db.transaction().execute(async (trx): Promise<string | undefined> => {
     const now = context.clock.now();
     // First of all: whoever has no good link is told nothing of the address.
     if (!(await store.takeSetupLink(trx, sha256(setupToken), now))) return undefined;
-    const id = await preapprove(
-      context,
-      trx,
-      { ...request, email },
-      { grants: ["admin"], by: "setup-link", opening: "due" },
-    );
+    const id = await preapprove(context, trx, request, { grants: ["admin"], by: "setup-link", opening: "due" });
     if (id === undefined) throw new AddressIsTaken();
     const decision = { actor: "setup-link", action: "grant_permission", detail: "admin" } as const;
     await logDecision(trx, { ...decision, subject: email, registrationId: id, now });
@@ -73,15 +68,15 @@ export async function setUpAdministrator(
 /** For the command line, whose user owns the machine anyway. */
 export async function grantAdmin(
   context: AppContext,
-  address: string,
+  email: EmailAddress,
 ): Promise<Refusal<"user_not_found/address"> | undefined> {
-  const [emailNorm, actor] = [normalizeEmailAddress(address), "cli"];
+  const actor = "cli";
   const made = await context.db.transaction().execute(async (trx) => {
-    const user = await makeAdministrator(context, trx, { emailNorm, actor });
+    const user = await makeAdministrator(context, trx, { email, actor });
     if (user) await store.endSetupLinks(trx);
     return user;
   });
-  if (!made) return refusalOf("user_not_found/address", { values: { email: address } });
+  if (!made) return refusalOf("user_not_found/address", { values: { email } });
   context.events.record("authz_change", { user: made.userId, by: actor, action: "grant_permission", outcome: "admin" });
   return undefined;
 }

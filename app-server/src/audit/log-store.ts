@@ -1,4 +1,5 @@
 import type { DecisionAction, LoggedDecision } from "@anteroom/shared/wire/app/oversight";
+import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import { type Kysely, type RawBuilder, sql, type Transaction } from "kysely";
 import { isAbout, type Person } from "../database/fragments.ts";
 import type { AppDatabase } from "../database/tables.ts";
@@ -12,7 +13,7 @@ export interface NewDecision {
   actor: string;
   action: DecisionAction;
   /** The address of whom it is about. */
-  subject: string;
+  subject: EmailAddress;
   /** Whose account, or else whose registration, it is about: they see it in their export, and nobody else. */
   userId?: string | null;
   registrationId?: string | null;
@@ -57,7 +58,7 @@ export const decidedColumns = ["id", "email", "decided_by", "decided_at", "reaso
 /** Whether somebody has decided this about an address since then. */
 export async function hasDecided(
   db: Db,
-  { actor, action, subject, since }: { actor: string; action: DecisionAction; subject: string; since: number },
+  { actor, action, subject, since }: { actor: string; action: DecisionAction; subject: EmailAddress; since: number },
 ): Promise<boolean> {
   const row = await db
     .selectFrom("decisions")
@@ -72,7 +73,7 @@ export async function hasDecided(
 }
 
 /** Who approved an address last. */
-export async function findAcceptance(db: Db, subject: string) {
+export async function findAcceptance(db: Db, subject: EmailAddress) {
   return db
     .selectFrom("decisions")
     .select(["actor", "actor_name", "at"])

@@ -1,5 +1,5 @@
 import { type EmailRequest, formatTimestamp, isEmailType } from "@anteroom/shared/wire/email";
-import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import { type EmailAddress, normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Transaction } from "kysely";
 import { takeLink } from "../accounts/link-store.ts";
 import { oweLink } from "../accounts/owed-links.ts";
@@ -63,19 +63,19 @@ export async function takeMail(
 /** Whoever has just left the address that this mail goes to. */
 async function findMover(trx: Transaction<AppDatabase>, { type, newEmail }: EmailRequest): Promise<string | undefined> {
   if (type !== "email_updated" || !newEmail) return undefined;
-  return (await findUser(trx, { emailNorm: normalizeEmailAddress(newEmail) }))?.id;
+  return (await findUser(trx, { email: normalizeEmailAddress(newEmail) }))?.id;
 }
 
 /** The same for links that members asked this server for; none for those who asked the auth server by themselves. */
 async function takeLinkFor(
   { handles, clock }: AppContext,
   trx: Transaction<AppDatabase>,
-  { type, email, code, requestId }: EmailRequest & { code: string; requestId: string | undefined },
+  { type, email, code, requestId }: EmailRequest & { email: EmailAddress; code: string; requestId: string | undefined },
 ): Promise<string | undefined> {
   const kind = mailKinds[type].code?.opens;
   if (kind === undefined || kind === "registration") return undefined;
   const macOf = (id: string) => handles.codeMac(id, code);
-  return takeLink(trx, { kind, emailNorm: email, requestId, macOf }, clock.now());
+  return takeLink(trx, { kind, email, requestId, macOf }, clock.now());
 }
 
 const shown = ["displayName", "timestamp", "newEmail"] as const satisfies (keyof EmailRequest)[];

@@ -28,7 +28,7 @@ export const userServerRules: Rules = {
   get_user: async ({ db }, { user_id }) => userOr(await store.findUser(db, { id: user_id })),
 
   get_user_by_email_address: async ({ db }, { email_address }) =>
-    userOr(await store.findUser(db, { emailNorm: normalizeEmailAddress(email_address) })),
+    userOr(await store.findUser(db, { email: normalizeEmailAddress(email_address) })),
 
   update_user_email_address: async (context, args) => {
     const [userId, email] = [args.user_id, normalizeEmailAddress(args.email_address)];
@@ -72,10 +72,10 @@ async function createUser(
   context: AppContext,
   args: UserServerArguments<"create_user">,
 ): Promise<UserServerResult<"create_user">> {
-  const emailNorm = normalizeEmailAddress(args.email_address);
+  const email = normalizeEmailAddress(args.email_address);
   return context.db.transaction().execute(async (trx): Promise<UserServerResult<"create_user">> => {
-    const registration = await lockByEmail(trx, emailNorm);
-    if (await store.findUser(trx, { emailNorm })) return { ok: false, error: "email_address_already_used" };
+    const registration = await lockByEmail(trx, email);
+    if (await store.findUser(trx, { email })) return { ok: false, error: "email_address_already_used" };
     if (!registration) return { ok: false, error: "user_not_found" };
     if (!registration.mayActivate) return { ok: false, error: "user_not_accepted" };
     const now = context.clock.now();
@@ -83,7 +83,7 @@ async function createUser(
     const inserted = await store.insertUser(trx, {
       id,
       email: args.email_address,
-      email_norm: emailNorm,
+      email_norm: email,
       firstname: registration.firstname,
       lastname: registration.lastname,
       language: registration.language,
@@ -98,7 +98,7 @@ async function createUser(
       await grantPermission(trx, { userId: id, permission, grantedBy: "registration", now, expiresAt: null });
     if (registration.grants.includes("admin")) await endSetupLinks(trx);
     await deleteRegistration(trx, registration.id);
-    await deleteCode(trx, "signup_verification", emailNorm);
+    await deleteCode(trx, "signup_verification", email);
     await context.mail.enqueue(trx, {
       type: "account_ready",
       email: args.email_address,

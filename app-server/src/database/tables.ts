@@ -4,12 +4,16 @@ import type { SwitchableMailType } from "@anteroom/shared/wire/app/accounts";
 import type { AppErrorCode } from "@anteroom/shared/wire/app/errors";
 import type { InboundKind, InboundOutcome, MailStatus } from "@anteroom/shared/wire/app/mail";
 import type { DecisionAction } from "@anteroom/shared/wire/app/oversight";
+import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Language } from "@anteroom/shared/wire/languages";
 import type { Generated, GeneratedAlways, JSONColumnType } from "kysely";
 import type { MailType } from "../mail/kinds.ts";
 import type { RegistrationState } from "../registration/states.ts";
 
-/** All times are unix seconds. Table names are those of the source document. */
+/**
+ * All times are unix seconds. Table names are those of the source document. A column of addresses holds one form: `EmailAddress`
+ * is the normalised one, by which people are found; `string` is the one that its owner writes, to which mails go.
+ */
 export interface AppDatabase {
   newusers: NewUserTable;
   registration_state: RegistrationStateTable;
@@ -33,7 +37,7 @@ export interface AppDatabase {
 
 /** Links for a new password that are to be sent without anybody asking. */
 export interface OwedLinkTable {
-  email: string;
+  email: EmailAddress;
   owed_at: number;
 }
 
@@ -49,8 +53,7 @@ export interface RegistrationStateTable {
   id: string;
   /** SHA-256 of the registration token. */
   token_hash: Uint8Array;
-  /** Normalised. */
-  email: string;
+  email: EmailAddress;
   state: RegistrationState;
   /** Follows from the state, by a trigger: what versions before `approved_at` look at. */
   accepted: GeneratedAlways<boolean>;
@@ -80,7 +83,7 @@ export interface RegistrationStateTable {
 
 export interface NewUserTable {
   registration_id: string;
-  email: string;
+  email: EmailAddress;
   firstname: string;
   lastname: string;
   accepted: Generated<boolean>;
@@ -105,7 +108,7 @@ export interface UserTable {
   id: string;
   /** As the person wrote it. */
   email: string;
-  email_norm: string;
+  email_norm: EmailAddress;
   firstname: string;
   lastname: string;
   password_hash: Uint8Array;
@@ -145,7 +148,7 @@ export interface MailTable {
   type: MailType;
   /** As it was given: the recipient. */
   email: string;
-  email_norm: string;
+  email_norm: EmailAddress;
   /** Whose it is, also when the address has become somebody else's. Null for those who have no account. */
   user_id: string | null;
   registration_id: string | null;
@@ -178,7 +181,7 @@ export interface MailTable {
 
 /** Addresses that mails say are dead. Nothing is sent there from `suppressed_at` until `suppressed_until`, or for good. */
 export interface MailSuppressionTable {
-  email_norm: string;
+  email_norm: EmailAddress;
   bounces: number;
   reason: string;
   suppressed_at: number | null;
@@ -219,7 +222,7 @@ export interface AccountLinkTable {
   kind: "password_reset" | "email_change";
   /** Where the mail goes: the account's address as asked for, or the new one as the person wrote it. */
   email: string;
-  email_norm: string;
+  email_norm: EmailAddress;
   /** Whose address is to change. Null for passwords, where nobody is told whether the address has an account. */
   user_id: string | null;
   /** The session that asked for the change. */
@@ -253,7 +256,7 @@ export interface DecisionTable {
   actor_name: string | null;
   action: DecisionAction;
   /** The address of whom it was about. */
-  subject: string;
+  subject: EmailAddress;
   /** Their account, if they had one. */
   user_id: string | null;
   reason: string | null;
@@ -277,8 +280,7 @@ export interface BatchTable {
 export interface BatchItemTable {
   batch_id: string;
   position: number;
-  /** Normalised. */
-  email: string;
+  email: EmailAddress;
   state: Generated<"waiting" | "done" | "failed">;
   error: AppErrorCode | null;
   decided_by_name: string | null;

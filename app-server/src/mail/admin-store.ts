@@ -1,4 +1,5 @@
 import type { InboundOutcome, ListedInboundMail, ListedMail, MailStatus } from "@anteroom/shared/wire/app/mail";
+import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import { type Insertable, type Kysely, sql, type Transaction } from "kysely";
 import { isAbout, type Person } from "../database/fragments.ts";
 import type { AppDatabase, InboundMailTable } from "../database/tables.ts";
@@ -29,8 +30,7 @@ const shownColumns = [
 
 export interface MailFilter {
   statuses: readonly MailStatus[];
-  /** Normalised. */
-  email: string | undefined;
+  email: EmailAddress | undefined;
   /** Only mails that come after this one in the list. */
   after: { createdAt: number; id: string } | undefined;
   limit: number;
@@ -118,7 +118,7 @@ export async function deleteReplaced(
 export async function storeBounce(
   db: Db,
   bounce: { id: string; reason: string; now: number },
-): Promise<{ email_norm: string; type: MailType } | undefined> {
+): Promise<{ email_norm: EmailAddress; type: MailType } | undefined> {
   return db
     .updateTable("mails")
     .set({

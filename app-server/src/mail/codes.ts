@@ -1,4 +1,5 @@
 import { equalInConstantTime } from "@anteroom/shared/runtime/crypto";
+import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Kysely } from "kysely";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase, TokenTable } from "../database/tables.ts";
@@ -7,17 +8,17 @@ import type { MailType } from "./kinds.ts";
 /** As long as the auth server accepts codes by default of whose end it tells nothing. */
 const codeTtl = 20 * 60;
 
-function keyOf(type: MailType, email: string): string {
+function keyOf(type: MailType, email: EmailAddress): string {
   return `${type}:${email}`;
 }
 
 /** What is kept of a mailed code: the newest per kind and address. It is readable under TEST_MODE only. */
 export function codeRow(
   { handles, settings }: Pick<AppContext, "handles" | "settings">,
-  mail: { type: MailType; emailNorm: string; code: string; codeExpiresAt: number | undefined },
+  mail: { type: MailType; email: EmailAddress; code: string; codeExpiresAt: number | undefined },
   now: number,
 ): TokenTable {
-  const key = keyOf(mail.type, mail.emailNorm);
+  const key = keyOf(mail.type, mail.email);
   return {
     key,
     code_mac: handles.codeMac(key, mail.code),
@@ -28,7 +29,7 @@ export function codeRow(
 }
 
 /** Whether this is the newest code of a sign-up that was mailed to the address, and not too old. */
-export async function isMailedCode(context: AppContext, email: string, code: string): Promise<boolean> {
+export async function isMailedCode(context: AppContext, email: EmailAddress, code: string): Promise<boolean> {
   const key = keyOf("signup_verification", email);
   const row = await context.db
     .selectFrom("tokens")
@@ -41,12 +42,16 @@ export async function isMailedCode(context: AppContext, email: string, code: str
 }
 
 /** Forgets the codes of an address that were mailed for one purpose. */
-export async function deleteCode(db: Kysely<AppDatabase>, type: MailType, email: string): Promise<void> {
+export async function deleteCode(db: Kysely<AppDatabase>, type: MailType, email: EmailAddress): Promise<void> {
   await db.deleteFrom("tokens").where("key", "=", keyOf(type, email)).execute();
 }
 
 /** For tests and automation: reads a code back and removes it. */
-export async function takeCode(db: Kysely<AppDatabase>, type: MailType, email: string): Promise<string | undefined> {
+export async function takeCode(
+  db: Kysely<AppDatabase>,
+  type: MailType,
+  email: EmailAddress,
+): Promise<string | undefined> {
   const row = await db.deleteFrom("tokens").where("key", "=", keyOf(type, email)).returning("code").executeTakeFirst();
   return row?.code ?? undefined;
 }
@@ -56,7 +61,7 @@ export async function purgeCodes(db: Kysely<AppDatabase>, now: number): Promise<
 }
 
 /** All codes of an address, for whatever they were mailed. */
-export async function deleteCodes(db: Kysely<AppDatabase>, email: string): Promise<void> {
+export async function deleteCodes(db: Kysely<AppDatabase>, email: EmailAddress): Promise<void> {
   await db
     .deleteFrom("tokens")
     .where("key", "like", `%:${email.replace(/[\\%_]/g, "\\$&")}`)

@@ -1,4 +1,5 @@
 import type { ListedSuppression } from "@anteroom/shared/wire/app/mail";
+import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import { type Kysely, sql, type Transaction } from "kysely";
 import type { AppDatabase } from "../database/tables.ts";
 import { codeTypes } from "./kinds.ts";
@@ -19,17 +20,17 @@ export const isSuppressed = (now: number) =>
  */
 export async function countBounce(
   db: Db,
-  bounce: { id: string; emailNorm: string; reason: string; limit: number; now: number },
+  bounce: { id: string; email: EmailAddress; reason: string; limit: number; now: number },
 ): Promise<void> {
-  const { id, emailNorm, reason, limit, now } = bounce;
+  const { id, email, reason, limit, now } = bounce;
   const count = sql<number>`(case when exists (select from mails
-      where mails.email_norm = ${emailNorm} and mails.status = 'accepted' and mails.id < ${id}::uuid
+      where mails.email_norm = ${email} and mails.status = 'accepted' and mails.id < ${id}::uuid
         and mails.id > mail_suppressions.last_mail_id)
     then 1 else mail_suppressions.bounces + 1 end)`;
   await db
     .insertInto("mail_suppressions")
     .values({
-      email_norm: emailNorm,
+      email_norm: email,
       bounces: 1,
       reason,
       suppressed_at: limit <= 1 ? now : null,
@@ -80,8 +81,8 @@ export async function listSuppressions(db: Db, now: number, limit: number): Prom
 }
 
 /** Forgets what came back from an address. False when nothing had. */
-export async function clearSuppression(db: Db, emailNorm: string): Promise<boolean> {
-  const result = await db.deleteFrom("mail_suppressions").where("email_norm", "=", emailNorm).executeTakeFirst();
+export async function clearSuppression(db: Db, email: EmailAddress): Promise<boolean> {
+  const result = await db.deleteFrom("mail_suppressions").where("email_norm", "=", email).executeTakeFirst();
   return result.numDeletedRows === 1n;
 }
 

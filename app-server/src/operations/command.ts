@@ -1,9 +1,13 @@
-import type { z } from "zod";
+import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import { z } from "zod";
 
 export type CommandResult = Record<string, unknown>;
 
 /** What `POST /command` on the private listener can do, by name. A result with `error` is answered as 400. */
 export type Commands = Record<string, (args: Record<string, unknown>) => Promise<CommandResult>>;
+
+/** Whoever is meant, however the address is written. */
+export const addressArgument = z.string().transform(normalizeEmailAddress);
 
 /** A command whose arguments are checked before it runs. */
 export function command<T>(

@@ -1,7 +1,6 @@
 import type { AdjustableClock } from "@anteroom/shared/runtime/clock";
 import type { Reason } from "@anteroom/shared/wire/app/errors";
 import { mailStatuses } from "@anteroom/shared/wire/app/mail";
-import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import { z } from "zod";
 import { findAdministrator } from "../accounts/permission-store.ts";
 import * as mail from "../administration/mails.ts";
@@ -13,7 +12,7 @@ import type { Refusal } from "../outcome.ts";
 import * as decisions from "../registration/decisions.ts";
 import { listedStates } from "../registration/states.ts";
 import { listRegistrations } from "../registration/store.ts";
-import { type CommandResult, type Commands, command } from "./command.ts";
+import { addressArgument, type CommandResult, type Commands, command } from "./command.ts";
 import { testCommands } from "./test-commands.ts";
 
 export function createCommands(context: AppContext, clock: AdjustableClock): Commands {
@@ -33,21 +32,21 @@ function operatorCommands(context: AppContext): Commands {
     list: command(z.object({}), async () => ({
       registrations: await listRegistrations(context.db, listedStates, 10_000),
     })),
-    accept: command(z.object({ email: z.string() }), async ({ email }) => {
+    accept: command(z.object({ email: addressArgument }), async ({ email }) => {
       const result = await decisions.acceptRegistration(context, email, "cli");
       return result.ok ? { message: result.values.message } : failure(result.refusal);
     }),
-    reject: command(z.object({ email: z.string(), reason: z.string().default("") }), async ({ email, reason }) =>
-      done(await decisions.rejectRegistration(context, { address: email, reason, actor: "cli" })),
+    reject: command(z.object({ email: addressArgument, reason: z.string().default("") }), async ({ email, reason }) =>
+      done(await decisions.rejectRegistration(context, { email, reason, actor: "cli" })),
     ),
-    reopen: command(z.object({ email: z.string() }), async ({ email }) =>
+    reopen: command(z.object({ email: addressArgument }), async ({ email }) =>
       done(await decisions.reopenRegistration(context, email, "cli")),
     ),
-    resend: command(z.object({ email: z.string() }), async ({ email }) =>
+    resend: command(z.object({ email: addressArgument }), async ({ email }) =>
       done(await decisions.resendSignupEmail(context, email, "cli")),
     ),
     ...mailCommands(context),
-    grant_admin: command(z.object({ email: z.string() }), async ({ email }) => {
+    grant_admin: command(z.object({ email: addressArgument }), async ({ email }) => {
       const refusal = await grantAdmin(context, email);
       return refusal ? failure(refusal) : { message: `${email} is an administrator now.` };
     }),
@@ -57,11 +56,11 @@ function operatorCommands(context: AppContext): Commands {
 function mailCommands(context: AppContext): Commands {
   return {
     list_mails: command(
-      z.object({ email: z.string().optional(), status: z.enum(mailStatuses).optional() }),
+      z.object({ email: addressArgument.optional(), status: z.enum(mailStatuses).optional() }),
       async ({ email, status }) => ({
         mails: await listMails(context.db, {
           statuses: status ? [status] : mailStatuses,
-          email: email && normalizeEmailAddress(email),
+          email,
           after: undefined,
           limit: 1_000,
         }),
@@ -76,7 +75,7 @@ function mailCommands(context: AppContext): Commands {
     retry_mail: command(z.object({}), async () => ({
       message: `${await mail.retryDeferred(context)} deferred mails are tried now.`,
     })),
-    clear_address: command(z.object({ email: z.string() }), async ({ email }) =>
+    clear_address: command(z.object({ email: addressArgument }), async ({ email }) =>
       done(await mail.clearAddress(context, email, "cli")),
     ),
     test_mail: command(z.object({ email: z.string() }), async ({ email }) => {

@@ -1,7 +1,7 @@
 import type { AdjustableClock } from "@anteroom/shared/runtime/clock";
 import { deriveKey, hmacSha256, randomId } from "@anteroom/shared/runtime/crypto";
 import { isEmailType } from "@anteroom/shared/wire/email";
-import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import { type EmailAddress, normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import { sql } from "kysely";
 import { z } from "zod";
 import { isAnyOwed } from "../accounts/owed-links.ts";
@@ -13,7 +13,7 @@ import { makeDue } from "../mail/store.ts";
 import { renewOpening } from "../registration/opening.ts";
 import { preapprove } from "../registration/preapproval.ts";
 import { tellOfAllWork } from "../work.ts";
-import { type Commands, command } from "./command.ts";
+import { addressArgument, type Commands, command } from "./command.ts";
 import { purge } from "./purge.ts";
 
 /** Commands that exist under TEST_MODE only. */
@@ -42,16 +42,16 @@ export function testCommands(context: AppContext, clock: AdjustableClock): Comma
       return { success: true, now: clock.now() };
     }),
     prepare_user: command(
-      z.object({ email: z.string(), names: z.array(z.string()).default([]) }),
+      z.object({ email: addressArgument, names: z.array(z.string()).default([]) }),
       async ({ email, names: [firstname = "", lastname = ""] }) => {
         const id = await prepareRegistration(context, { email, firstname, lastname }, []);
         return id === undefined ? { error: `${email} is in use.` } : { success: true };
       },
     ),
     get_admin_credentials: command(z.object({}), () => getAdminCredentials(context)),
-    get_token: command(z.object({ action: z.string(), email: z.string() }), async ({ action, email }) => {
+    get_token: command(z.object({ action: z.string(), email: addressArgument }), async ({ action, email }) => {
       if (!isEmailType(action)) return { error: `Unknown action: ${action}` };
-      const code = await takeCode(context.db, action, normalizeEmailAddress(email));
+      const code = await takeCode(context.db, action, email);
       return code === undefined ? { found: false } : { found: true, code };
     }),
     drain_mail: command(z.object({}), async () => {
@@ -82,13 +82,12 @@ async function waitForOwedLinks({ db }: AppContext): Promise<void> {
 /** An approved registration without a sign-up: whoever opens one for the address may complete it. */
 async function prepareRegistration(
   context: AppContext,
-  person: { email: string; firstname: string; lastname: string },
+  person: { email: EmailAddress; firstname: string; lastname: string },
   grants: string[],
 ): Promise<string | undefined> {
-  const email = normalizeEmailAddress(person.email);
   return context.db
     .transaction()
-    .execute((trx) => preapprove(context, trx, { ...person, email }, { grants, by: "test", opening: "on request" }));
+    .execute((trx) => preapprove(context, trx, person, { grants, by: "test", opening: "on request" }));
 }
 
 const testAdminDomain = "admin.test.invalid";
@@ -96,14 +95,14 @@ const testAdminDomain = "admin.test.invalid";
 /** A test administrator, made through the same sign-up as everybody. The password follows from address and secret. */
 async function getAdminCredentials(context: AppContext): Promise<{ email: string; password: string }> {
   const existing = await findAdministrator(context.db, `%@${testAdminDomain}`);
-  const email = existing?.email ?? `${randomId()}@${testAdminDomain}`;
+  const email = normalizeEmailAddress(existing?.email ?? `${randomId()}@${testAdminDomain}`);
   const key = deriveKey(context.settings.secret, "test-administrator");
   const password = hmacSha256(key, email).toString("base64url");
   if (!existing) await signUpAdministrator(context, email, password);
   return { email, password };
 }
 
-async function signUpAdministrator(context: AppContext, email: string, password: string): Promise<void> {
+async function signUpAdministrator(context: AppContext, email: EmailAddress, password: string): Promise<void> {
   const person = { email, firstname: "Test", lastname: "Administrator" };
   const registrationId = await prepareRegistration(context, person, ["admin"]);
   if (registrationId === undefined) throw new Error(`${email} is in use.`);

@@ -1,5 +1,5 @@
 import type { DecidedBefore, Reason } from "@anteroom/shared/wire/app/errors";
-import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Transaction } from "kysely";
 import { logDecision, type NewDecision } from "../audit/log-store.ts";
 import type { AppContext } from "../context.ts";
@@ -31,11 +31,10 @@ type Accepted = Outcome<Acceptance, TooLate | NotOpened | "registration_not_foun
  */
 export async function acceptRegistration(
   context: AppContext,
-  address: string,
+  email: EmailAddress,
   actor: string,
   registrationId?: string,
 ): Promise<Accepted> {
-  const email = normalizeEmailAddress(address);
   if (registrationId !== undefined && !(await choose(context, email, registrationId)))
     return refuseWith(await changedSince(context, registrationId));
   const claim = await claimAcceptance(context, email, actor);
@@ -55,7 +54,7 @@ export async function acceptRegistration(
   }
 }
 
-function choose({ db }: AppContext, email: string, registrationId: string): Promise<boolean> {
+function choose({ db }: AppContext, email: EmailAddress, registrationId: string): Promise<boolean> {
   return db.transaction().execute((trx) => store.chooseRequest(trx, email, registrationId));
 }
 
@@ -64,7 +63,7 @@ async function changedSince(context: AppContext, registrationId: string) {
   return row?.state === "REJECTED" ? rejectedAlready(context, row.email) : changed;
 }
 
-function claimAcceptance(context: AppContext, email: string, actor: string) {
+function claimAcceptance(context: AppContext, email: EmailAddress, actor: string) {
   return openings.claimForAcceptance(context.db, email, { ...newClaim(context), actor });
 }
 
@@ -85,7 +84,7 @@ async function afterAnother(context: AppContext, row: store.Registration, actor:
   return refuseTransition(context, row.email, "accepted");
 }
 
-async function rejectedAlready(context: AppContext, email: string): Promise<Refusal<"registration_rejected">> {
+async function rejectedAlready(context: AppContext, email: EmailAddress): Promise<Refusal<"registration_rejected">> {
   const standing = await store.findStanding(context.db, email);
   return refusalOf("registration_rejected", standing && { members: decidedBefore(standing) });
 }
@@ -114,7 +113,7 @@ async function openedAlready(context: AppContext, row: store.Registration): Prom
 
 type NotOpened = CannotOpen | "signup_outcome_unknown" | "registration_changed";
 
-function toAcceptance(result: OpeningResult, email: string): Outcome<Acceptance, NotOpened> {
+function toAcceptance(result: OpeningResult, email: EmailAddress): Outcome<Acceptance, NotOpened> {
   switch (result.outcome) {
     case "opened":
       return { ok: true, values: { message: `Registration of ${email} accepted.`, signup_token: result.signupToken } };
@@ -162,11 +161,10 @@ export type NotResent = Final | "resend_failed" | "signup_not_found";
  */
 export async function resendSignupEmail(
   context: AppContext,
-  address: string,
+  email: EmailAddress,
   actor: string,
   send = sendCodeOnce,
 ): Promise<Decided<NotResent>> {
-  const email = normalizeEmailAddress(address);
   const row = await store.findForDecision(context.db, email);
   const sent = { ok: true, values: { message: `The code for ${email} is on its way again.` } } as const;
   // Before the mail, which the auth server causes and no transaction of ours can hold together with the entry.
@@ -197,9 +195,9 @@ function cannotResend(errorCode: string): Refusal<Final | "resend_failed"> {
 /** REQUESTED → REJECTED, with a reason that is kept and mailed. Everything else is refused and unchanged. */
 export async function rejectRegistration(
   context: AppContext,
-  decision: { address: string; reason: string; actor: string },
+  decision: { email: EmailAddress; reason: string; actor: string },
 ): Promise<Decided<TooLate>> {
-  const email = normalizeEmailAddress(decision.address);
+  const { email } = decision;
   const { policy } = context.settings;
   const now = context.clock.now();
   const isRejected = await context.db.transaction().execute(async (trx) => {
@@ -225,10 +223,9 @@ export async function rejectRegistration(
 /** REJECTED → REQUESTED. */
 export async function reopenRegistration(
   context: AppContext,
-  address: string,
+  email: EmailAddress,
   actor: string,
 ): Promise<Decided<TooLate>> {
-  const email = normalizeEmailAddress(address);
   const expiresAt = context.clock.now() + context.settings.policy.registrationTtl;
   const isReopened = await context.db.transaction().execute(async (trx) => {
     const registrationId = await store.storeReopened(trx, email, expiresAt);
@@ -243,10 +240,9 @@ export async function reopenRegistration(
 /** An administrator takes a registration away; the applicant's own way is `withdrawRegistration`. */
 export async function deleteRegistration(
   context: AppContext,
-  address: string,
+  email: EmailAddress,
   actor: string,
 ): Promise<Decided<TooLate>> {
-  const email = normalizeEmailAddress(address);
   const row = await store.findForDecision(context.db, email);
   const decision = { actor, action: "delete_registration", subject: email } as const;
   if (row && (await withdraw(context, { registrationId: row.id, ending: "remove", decision })))
@@ -259,7 +255,7 @@ function log(context: AppContext, trx: Transaction<AppDatabase>, decision: Omit<
 }
 
 /** Too late: says what became of the registration, and who decided that and when. */
-async function refuseTransition(context: AppContext, email: string, verb: string): Promise<Refused<TooLate>> {
+async function refuseTransition(context: AppContext, email: EmailAddress, verb: string): Promise<Refused<TooLate>> {
   const standing = await store.findStanding(context.db, email);
   if (!standing) return refuse("registration_not_found/address", { values: { email } });
   const values = { state: standing.state, verb };

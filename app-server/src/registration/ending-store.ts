@@ -1,3 +1,4 @@
+import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import { type Kysely, sql, type Transaction } from "kysely";
 import type { AppDatabase } from "../database/tables.ts";
 import { isIn, move } from "./moves.ts";
@@ -9,7 +10,7 @@ type Db = Kysely<AppDatabase> | Transaction<AppDatabase>;
 
 export interface Ended {
   id: string;
-  email: string;
+  email: EmailAddress;
   /** Whether it held its address; a decoy does not. */
   held: boolean;
   /** Sealed, so that the sign-up can be ended too. */
@@ -25,7 +26,7 @@ export type Ending = {
 export async function storeWithdrawn(
   db: Db,
   ending: Ending,
-  which: { id: string } | { email: string },
+  which: { id: string } | { email: EmailAddress },
   expiresAt: number,
 ): Promise<Ended | undefined> {
   return db
@@ -64,7 +65,7 @@ export async function storeWithdrawn(
  * DECOY → REQUESTED for the oldest further request of each address, where none holds the address any more. What was
  * registered for an address that is an account's stays a decoy.
  */
-export async function promoteNext(db: Db, emails: readonly string[], now: number): Promise<void> {
+export async function promoteNext(db: Db, emails: readonly EmailAddress[], now: number): Promise<void> {
   await sql`
     with next as (
       select distinct on (email) id from registration_state
@@ -121,6 +122,6 @@ export async function expireRegistrations(db: Db, now: number, keepUntil: number
 }
 
 /** For setting up an administrator: the address is taken over from whoever asked for it without proof. */
-export async function replaceLiveRegistration(db: Db, email: string): Promise<void> {
+export async function replaceLiveRegistration(db: Db, email: EmailAddress): Promise<void> {
   await db.deleteFrom("registration_state").where("email", "=", email).where(isIn(transitions.replace.from)).execute();
 }

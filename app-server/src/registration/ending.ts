@@ -1,3 +1,4 @@
+import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Transaction } from "kysely";
 import { logDecision, type NewDecision } from "../audit/log-store.ts";
 import type { AppContext } from "../context.ts";
@@ -38,7 +39,7 @@ export async function withdraw(context: AppContext, withdrawal: Withdrawal): Pro
 export async function endForAccount(
   context: AppContext,
   trx: Transaction<AppDatabase>,
-  { email, userId }: { email: string; userId: string },
+  { email, userId }: { email: EmailAddress; userId: string },
 ): Promise<store.Ended | undefined> {
   const ended = await store.storeWithdrawn(trx, "giveWay", { email }, keepUntil(context));
   if (ended) {

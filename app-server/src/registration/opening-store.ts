@@ -1,3 +1,4 @@
+import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import { type Kysely, sql, type Transaction } from "kysely";
 import { hasEnded } from "../database/leases.ts";
 import type { AppDatabase } from "../database/tables.ts";
@@ -12,7 +13,7 @@ type Db = Kysely<AppDatabase> | Transaction<AppDatabase>;
 export interface Opening {
   id: string;
   registrationId: string;
-  email: string;
+  email: EmailAddress;
 }
 
 export interface Claim {
@@ -26,7 +27,7 @@ export interface Claim {
 /** REQUESTED → ACCEPTING, for exactly one caller. */
 export async function claimForAcceptance(
   db: Db,
-  email: string,
+  email: EmailAddress,
   claim: Claim & { actor: string },
 ): Promise<Opening | undefined> {
   const row = await move(db, "accept")
@@ -228,7 +229,7 @@ export async function storeSignupGone(db: Db, registrationId: string, sealedToke
  */
 export async function markMailed(
   db: Db,
-  email: string,
+  email: EmailAddress,
   { now, expiresAt }: { now: number; expiresAt: number | undefined },
 ): Promise<string | undefined> {
   const { mayMove: isLate, columns } = moveIf(

@@ -1,6 +1,7 @@
 import { randomId } from "@anteroom/shared/runtime/crypto";
 import { CallFailed } from "@anteroom/shared/runtime/private-calls";
 import { returnToken, takeToken } from "@anteroom/shared/runtime/rate-limits";
+import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import type { AppContext } from "../context.ts";
 import { limits } from "../limits.ts";
 import { callbackGrace, openingLease, takeoverDelay } from "../policy/timing.ts";
@@ -42,7 +43,7 @@ export async function openSignup(context: AppContext, opening: openings.Opening)
 }
 
 /** A registration whose address is an account's meanwhile would wait for ever. */
-async function endTaken(context: AppContext, email: string): Promise<void> {
+async function endTaken(context: AppContext, email: EmailAddress): Promise<void> {
   const ended = await context.db.transaction().execute(async (trx) => {
     const userId = await store.findUserId(trx, email);
     return userId === undefined ? undefined : endForAccount(context, trx, { email, userId });

@@ -18,8 +18,6 @@ export interface Preapproval {
 /**
  * An approved registration that nobody asked for, in the place of whatever waits at the address without proof. Its id, or
  * nothing where an account, an open sign-up or another of the same moment holds the address.
- *
- * @param email normalised
  */
 export async function preapprove(
   { clock, handles, settings }: AppContext,

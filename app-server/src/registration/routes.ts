@@ -73,7 +73,7 @@ export const decisionRoutes: readonly Route[] = [
   defineRoute("POST /admin/reject_user/", {
     access: "admin",
     handle: async ({ app, body, caller }) => {
-      const decision = { address: body.email, reason: body.reason.trim(), actor: caller.userId };
+      const decision = { email: body.email, reason: body.reason.trim(), actor: caller.userId };
       return done(await decisions.rejectRegistration(app, decision));
     },
   }),

@@ -1,7 +1,7 @@
 import { randomId } from "@anteroom/shared/runtime/crypto";
 import { takeToken } from "@anteroom/shared/runtime/rate-limits";
 import type { RegistrationStatus } from "@anteroom/shared/wire/app/registration";
-import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
+import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Language } from "@anteroom/shared/wire/languages";
 import { isVerificationCode } from "@anteroom/shared/wire/mailed-code";
 import type { Transaction } from "kysely";
@@ -20,7 +20,7 @@ import * as openings from "./opening-store.ts";
 import * as store from "./store.ts";
 
 export interface RegistrationRequest {
-  email: string;
+  email: EmailAddress;
   firstname: string;
   lastname: string;
   /** Undefined: the site's. */
@@ -46,10 +46,9 @@ const answerAfterPerApprover = 5;
  */
 export async function requestRegistration(
   context: AppContext,
-  request: RegistrationRequest,
+  person: RegistrationRequest,
 ): Promise<Outcome<{ message: string; registration_token: string }, "already_registered">> {
   const startedAt = Date.now();
-  const person = { ...request, email: normalizeEmailAddress(request.email) };
   const approvers = await listApprovers(context.db, context.clock.now());
   const outcome = await context.db.transaction().execute((trx) => register(context, trx, person, approvers));
   const answerAt = startedAt + answerAfter + answerAfterPerApprover * approvers.length;
@@ -92,7 +91,7 @@ async function register(
 }
 
 /** Only users get hints; the others' bucket is one that nothing depends on. */
-function hintKey(email: string, isUser: unknown): string {
+function hintKey(email: EmailAddress, isUser: unknown): string {
   return isUser ? email : `no user ${email}`;
 }
 
@@ -157,11 +156,11 @@ async function isTaken(context: AppContext, { email }: store.Registration, code:
   return Boolean((await store.findClaimsOnAddress(context.db, email, context.clock.now())).isUser);
 }
 
-function guessMailedCode(context: AppContext, email: string, code: string) {
+function guessMailedCode(context: AppContext, email: EmailAddress, code: string) {
   return guessCode(context, email, async () => (await isMailedCode(context, email, code)) || undefined);
 }
 
-async function isRightCode(context: AppContext, email: string, code: string | undefined): Promise<boolean> {
+async function isRightCode(context: AppContext, email: EmailAddress, code: string | undefined): Promise<boolean> {
   return code !== undefined && isVerificationCode(code) && (await guessMailedCode(context, email, code)).is === "right";
 }
 
@@ -191,12 +190,11 @@ const codeNeededForToken = { signup_token: null, state: "code_needed" } as const
 /** Finds the registration token for somebody who has the address and the mailed code, and tells nobody else anything. */
 export async function lookupRegistration(
   context: AppContext,
-  address: string,
+  email: EmailAddress,
   code: string,
 ): Promise<Outcome<{ found: true; token: string } | { found: false }, "rate_limited">> {
   // No guess, so nothing to pay for.
   if (!isVerificationCode(code)) return { ok: true, values: { found: false } };
-  const email = normalizeEmailAddress(address);
   const guess = await guessCode(context, email, () => findByCode(context, email, code));
   if (guess.is === "refused") return refuseWith(guess.refusal);
   if (guess.is === "wrong") return { ok: true, values: { found: false } };
@@ -207,7 +205,7 @@ export async function lookupRegistration(
  * The registration whose newest code this is. Both are looked up whatever is wrong, so that a wrong code, an unknown address
  * and an expired code cannot be told apart.
  */
-async function findByCode(context: AppContext, email: string, code: string): Promise<string | undefined> {
+async function findByCode(context: AppContext, email: EmailAddress, code: string): Promise<string | undefined> {
   const [isRight, id] = await Promise.all([isMailedCode(context, email, code), store.findLiveId(context.db, email)]);
   return isRight ? id : undefined;
 }
@@ -299,7 +297,7 @@ type NotWithdrawn = WrongCode | "registration_not_found" | "invalid_transition/r
 
 async function refuseCode(
   context: AppContext,
-  email: string,
+  email: EmailAddress,
   code: string | undefined,
 ): Promise<Refusal<WrongCode> | undefined> {
   if (code === undefined) return refusalOf("code_needed");

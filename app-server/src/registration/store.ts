@@ -1,4 +1,5 @@
 import type { ListedRegistration } from "@anteroom/shared/wire/app/decisions";
+import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Language } from "@anteroom/shared/wire/languages";
 import { type Kysely, sql, type Transaction } from "kysely";
 import { findAcceptance, nameOfUser } from "../audit/log-store.ts";
@@ -11,7 +12,7 @@ type Db = Kysely<AppDatabase> | Transaction<AppDatabase>;
 
 export interface Registration {
   id: string;
-  email: string;
+  email: EmailAddress;
   state: RegistrationState;
   signupToken: Uint8Array | null;
   signupExpiresAt: number | null;
@@ -37,7 +38,7 @@ const registrationColumns = [
 ] as const;
 
 /** What is known of an address: whether a person, a registration under way or a recent rejection holds it. */
-export async function findClaimsOnAddress(db: Db, email: string, rejectedSince: number) {
+export async function findClaimsOnAddress(db: Db, email: EmailAddress, rejectedSince: number) {
   return db
     .selectNoFrom((eb) => [
       eb.exists(eb.selectFrom("users").select("id").where("email_norm", "=", email)).as("isUser"),
@@ -122,7 +123,7 @@ export async function findByToken(db: Db, tokenHash: Uint8Array): Promise<Regist
 }
 
 /** The registration that holds the address, or else its newest rejection. */
-export async function findForDecision(db: Db, email: string): Promise<Registration | undefined> {
+export async function findForDecision(db: Db, email: EmailAddress): Promise<Registration | undefined> {
   const live = await db
     .selectFrom("registration_state")
     .select(registrationColumns)
@@ -133,7 +134,7 @@ export async function findForDecision(db: Db, email: string): Promise<Registrati
 }
 
 /** The registration that holds the address. */
-export async function findLiveId(db: Db, email: string): Promise<string | undefined> {
+export async function findLiveId(db: Db, email: EmailAddress): Promise<string | undefined> {
   const row = await db
     .selectFrom("registration_state")
     .select("id")
@@ -143,7 +144,7 @@ export async function findLiveId(db: Db, email: string): Promise<string | undefi
   return row?.id;
 }
 
-async function findNewestRejected(db: Db, email: string): Promise<Registration | undefined> {
+async function findNewestRejected(db: Db, email: EmailAddress): Promise<Registration | undefined> {
   return db
     .selectFrom("registration_state")
     .select(registrationColumns)
@@ -155,7 +156,7 @@ async function findNewestRejected(db: Db, email: string): Promise<Registration |
 }
 
 /** The account that has the address. */
-export async function findUserId(db: Db, email: string): Promise<string | undefined> {
+export async function findUserId(db: Db, email: EmailAddress): Promise<string | undefined> {
   const user = await db.selectFrom("users").select("id").where("email_norm", "=", email).executeTakeFirst();
   return user?.id;
 }
@@ -172,7 +173,7 @@ export interface Standing {
  * What became of an address and by whom, for telling why a decision comes too late: its newest registration's state, or
  * ACTIVE when it is a user's. Decoys stand for nothing.
  */
-export async function findStanding(db: Db, email: string): Promise<Standing | undefined> {
+export async function findStanding(db: Db, email: EmailAddress): Promise<Standing | undefined> {
   if (await findUserId(db, email)) {
     const acceptance = await findAcceptance(db, email);
     return {
@@ -202,7 +203,7 @@ export async function findById(db: Db, id: string): Promise<Registration | undef
 /** REQUESTED → REJECTED. The registration, if there was one to reject. */
 export async function storeRejected(
   db: Db,
-  email: string,
+  email: EmailAddress,
   decision: { actor: string; reason: string | null; now: number; expiresAt: number },
 ): Promise<string | undefined> {
   const row = await moveAndNote(db, "reject", (rejecting) =>
@@ -222,7 +223,7 @@ export async function storeRejected(
 }
 
 /** REJECTED → REQUESTED, for the newest rejection, unless the address has a live registration or a user again. */
-export async function storeReopened(db: Db, email: string, expiresAt: number): Promise<string | undefined> {
+export async function storeReopened(db: Db, email: EmailAddress, expiresAt: number): Promise<string | undefined> {
   const row = await move(db, "reopen")
     .set({ decided_by: null, decided_at: null, reason: null, expires_at: expiresAt })
     .where("id", "=", (eb) =>
@@ -255,7 +256,7 @@ export async function storeReopened(db: Db, email: string, expiresAt: number): P
  * Two requests for a waiting address change places: REQUESTED → DECOY for the one that waits, DECOY → REQUESTED for the
  * chosen one. False when that is no further request of this address, or a decision is under way.
  */
-export async function chooseRequest(trx: Transaction<AppDatabase>, email: string, id: string): Promise<boolean> {
+export async function chooseRequest(trx: Transaction<AppDatabase>, email: EmailAddress, id: string): Promise<boolean> {
   const chosen = await trx
     .selectFrom("registration_state")
     .select("state")
@@ -300,7 +301,7 @@ export async function listRegistrations(
 }
 
 /** Locks the registration that holds the address, for the transaction that turns it into a user. */
-export async function lockByEmail(db: Transaction<AppDatabase>, email: string) {
+export async function lockByEmail(db: Transaction<AppDatabase>, email: EmailAddress) {
   return db
     .selectFrom("registration_state as state")
     .innerJoin("newusers", "newusers.registration_id", "state.id")

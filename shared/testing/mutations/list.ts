@@ -523,13 +523,13 @@ export const mutations: readonly Mutation[] = [
     ],
     [
       "limit",
-      "takingToken({ limit: limits.changesPerAddress, key: normalizeEmailAddress(email) }, now),",
+      "takingToken({ limit: limits.changesPerAddress, key: emailNorm }, now),",
       "",
       "email-change#S-18: a member asks for five",
     ],
     [
       "ownership",
-      "if (await store.findUser(trx, { emailNorm: link.email_norm })) return true;",
+      "if (await store.findUser(trx, { email: link.email_norm })) return true;",
       "",
       "email-change#K-18: somebody else's address",
     ],
@@ -557,7 +557,7 @@ export const mutations: readonly Mutation[] = [
   ]),
   ...app("accounts/password-links.ts", "password-links", [
     ["proof", "async () => isRight(context, link, code) || undefined", "async () => true as const"],
-    ["limit", `\`link to \${normalizeEmailAddress(email)}\``, "randomId()", "known-devices"],
+    ["limit", `\`link to \${email}\``, "randomId()", "known-devices"],
     [
       "limit",
       'sendPasswordLink(context, address, "link")',
@@ -1181,7 +1181,7 @@ export const mutations: readonly Mutation[] = [
   ...app("mail/send/refusals.ts", "refusals", [
     ["limit", "const tooManyAlike = 5;", "const tooManyAlike = 6;"],
     ["expiry", "now - since > shortTime", "false"],
-    ["ownership", "alike.set(emailNorm, id);", "alike.set(id, id);"],
+    ["ownership", "alike.set(email, id);", "alike.set(id, id);"],
     ["once", "accepted: () => alike.clear()", "accepted: () => undefined"],
     ["limit", "< remindAfter) return false;", "<= remindAfter) return false;"],
   ]),

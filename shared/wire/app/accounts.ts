@@ -9,10 +9,10 @@ import {
   handleField,
   languageField,
   nameField,
-  newAddressField,
   newPasswordField,
   passwordField,
   proofField,
+  writtenAddressField,
 } from "./fields.ts";
 import { listedMail } from "./mail.ts";
 import { sessionUser } from "./session.ts";
@@ -85,7 +85,7 @@ export const accountContracts = {
   "POST /account/request_password_link": {
     summary:
       "Mail a link for choosing a new password, to an address or to that of an expired link. Addresses with and without an account are answered alike.",
-    body: z.object({ email: newAddressField.optional(), token: handleField.optional() }),
+    body: z.object({ email: writtenAddressField.optional(), token: handleField.optional() }),
     either: ["email", "token"],
     answer: doneWithMessage,
     errors: ["link_not_valid", "rate_limited", "internal_conflict", "email_address_not_allowed/change"],
@@ -125,7 +125,7 @@ export const accountContracts = {
   },
   "POST /account/change_email": {
     summary: "Mail a link to a new address. It takes the old one's place when the link is used.",
-    body: z.object({ email: newAddressField, password: passwordField }),
+    body: z.object({ email: writtenAddressField, password: passwordField }),
     answer: pendingAddress,
     errors: ["invalid_session", "address_unchanged", "email_address_not_allowed/change", ...passwordReasons],
   },

@@ -29,16 +29,19 @@ export const nameField = text(100)
   .refine((value) => value.trim() === "" || !isBlank(value), "Use at least one letter that can be seen.")
   .transform((value) => cleanLine(value, 100));
 
-/** An address that mail may be sent to. Case and space around it do not matter; line breaks are refused even there. */
-export const newAddressField = text(254)
+/** An address that mail may be sent to, as its owner writes it. Line breaks are refused even around it. */
+export const writtenAddressField = text(254)
   .refine(
     (value) => isOneLine(value) && isReachableEmailAddress(normalizeEmailAddress(value)),
     "This is not an e-mail address we can use.",
   )
   .transform(spellEmailAddress);
 
+/** The same where only the one form is of interest. */
+export const newAddressField = writtenAddressField.transform(normalizeEmailAddress);
+
 /** An address to look somebody up by. */
-export const addressField = text(254).refine(isOneLine, oneLine);
+export const addressField = text(254).refine(isOneLine, oneLine).transform(normalizeEmailAddress);
 
 /** A part of a name or an address. */
 export const searchField = text(100)

@@ -6,10 +6,10 @@ import {
   addressField,
   handleField,
   limitField,
-  newAddressField,
   proofField,
   reasonField,
   searchField,
+  writtenAddressField,
 } from "./fields.ts";
 import { mailStatus } from "./mail.ts";
 
@@ -139,7 +139,7 @@ export const oversightContracts = {
     summary: "The mail that a decision would send, in the person's language.",
     query: z.object({
       type: z.enum(previewedTypes, `Use one of ${previewedTypes.join(", ")}.`),
-      email: newAddressField,
+      email: writtenAddressField,
       reason: reasonField.default(""),
     }),
     answer: z.object({ subject: z.string(), text: z.string(), html: z.string() }),

@@ -1,4 +1,5 @@
 import { type SwitchableMailType, switchableMailTypes } from "@anteroom/shared/wire/app/accounts";
+import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Language } from "@anteroom/shared/wire/languages";
 import { type Kysely, sql, type Transaction } from "kysely";
 import type { AppDatabase } from "../../database/tables.ts";
@@ -43,8 +44,8 @@ export async function storeMailPreference(db: Db, userId: string, type: Switchab
     .execute();
 }
 
-/** Whether the owner of an address (normalised) does not want this kind of mail. */
-export async function isSwitchedOff(db: Db, email: string, type: SwitchableMailType): Promise<boolean> {
+/** Whether the owner of an address does not want this kind of mail. */
+export async function isSwitchedOff(db: Db, email: EmailAddress, type: SwitchableMailType): Promise<boolean> {
   const chosen = await db
     .selectFrom("users")
     .innerJoin("mail_preferences as chosen", "chosen.user_id", "users.id")

@@ -44,6 +44,6 @@ async function applyReport(
   const mail = await store.storeBounce(trx, { id: mailId, reason, now });
   if (!mail) return "known";
   const limit = settings.bounceLimit;
-  if (isDead) await countBounce(trx, { id: mailId, emailNorm: mail.email_norm, reason, limit, now });
+  if (isDead) await countBounce(trx, { id: mailId, email: mail.email_norm, reason, limit, now });
   return "bounced";
 }

@@ -104,5 +104,5 @@ function toRow(request: MailRequest, parts: MailQueueParts, codes: CodeSeal) {
     created_at: now,
     try_until: now + tryFor,
   };
-  return { mail, code: code ? codeRow(parts, { type, emailNorm, code, codeExpiresAt }, now) : undefined };
+  return { mail, code: code ? codeRow(parts, { type, email: emailNorm, code, codeExpiresAt }, now) : undefined };
 }

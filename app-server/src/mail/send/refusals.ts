@@ -1,3 +1,4 @@
+import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import { withoutAddresses } from "./verdict.ts";
 
 /** So many addresses refused alike, one after the other, are not dead: the relay is wrong about all of them. */
@@ -20,12 +21,12 @@ export function createRefusals() {
   const told = new Map<string, number>();
   return {
     /** The ids of the mails whose addresses cannot all be dead; none while there are few. */
-    add: ({ id, emailNorm, reason }: { id: string; emailNorm: string; reason: string }, now: number): string[] => {
+    add: ({ id, email, reason }: { id: string; email: EmailAddress; reason: string }, now: number): string[] => {
       const said = withoutAddresses(reason).toLowerCase();
       if (said !== words || now - since > shortTime) alike = new Map();
       if (alike.size === 0) since = now;
       words = said;
-      alike.set(emailNorm, id);
+      alike.set(email, id);
       return alike.size >= tooManyAlike ? [...alike.values()] : [];
     },
     /** The relay takes mails: it knows what it says of others. */

@@ -1,4 +1,5 @@
 import { isOutage } from "@anteroom/shared/runtime/database";
+import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import { oneLine } from "@anteroom/shared/wire/text";
 import { codeTypes } from "../kinds.ts";
 import type { DeliveryOutcome } from "../request.ts";
@@ -48,7 +49,7 @@ async function weigh(parts: SettleParts, row: store.ClaimedMail, outcome: Delive
   if (outcome.status === "deferred" && outcome.advice && refusals.isNews(outcome.advice, clock.now()))
     log.warn({ mail: row.id, advice: outcome.advice }, "the relay does not take mails; they are tried again");
   if (outcome.status !== "failed" || !isTried(row)) return outcome;
-  const refusal = { id: row.id, emailNorm: row.email_norm, reason: outcome.reason };
+  const refusal = { id: row.id, email: row.email_norm, reason: outcome.reason };
   const mails = refusals.add(refusal, clock.now());
   if (mails.length === 0) return outcome;
   const reopened = await takeRefusalsBack(db, mails, clock.now());
@@ -87,13 +88,13 @@ async function writeDown(parts: SettleParts, row: store.ClaimedMail, outcome: De
 /** Both or neither: a mail that is settled is looked at by nobody again, so its refusal would never be counted. */
 function storeRefusal(
   { db, settings }: SettleParts,
-  emailNorm: string,
+  email: EmailAddress,
   settlement: store.Settlement,
 ): Promise<boolean> {
   const { id, reason, now } = settlement;
   return db.transaction().execute(async (trx) => {
     if (!(await store.settleMail(trx, settlement))) return false;
-    await countBounce(trx, { id, emailNorm, reason, limit: settings.bounceLimit, now });
+    await countBounce(trx, { id, email, reason, limit: settings.bounceLimit, now });
     return true;
   });
 }

@@ -125,79 +125,8 @@ function createDialect(clients: Client[]): Dialect {
 }
 
 function createDriver(clients: Client[]): Driver {
-  const transactions: (() => void)[] = [];
-  const statements: (() => void)[] = [];
-  const mayReserve = Math.max(1, clients.length - 1);
-
-  async function reserve(): Promise<Reservation> {
-    while (clients.filter((client) => client.reserved).length >= mayReserve)
-      await new Promise<void>((resolve) => transactions.push(resolve));
-    const client = leastBusy(clients) as Client;
-    client.reserved = true;
-    client.isUsed = true;
-    const { losses } = client;
-    try {
-      return { client, sql: await client.sql.reserve(), losses };
-    } catch (error) {
-      free(client);
-      throw error;
-    }
-  }
-
-  /** Waiting statements go out before the next transaction may reserve, so neither can starve the other. */
-  function free(client: Client): void {
-    client.reserved = false;
-    for (const send of statements.splice(0)) send();
-    setImmediate(() => transactions.shift()?.());
-  }
-
-  let companion: Client | undefined;
-  let places = 0;
-
-  /**
-   * Reads of one turn of the event loop go out together, in one write; those of the next find the least busy. Anything
-   * else goes by itself: it may wait for a lock, and whatever was sent after it would wait too.
-   */
-  function nextClient(query: CompiledQuery): Client | undefined {
-    if (!query.sql.startsWith("select ")) return leastBusy(clients);
-    if (companion === undefined) {
-      setImmediate(() => {
-        companion = undefined;
-      });
-    } else if (places > 0 && !companion.reserved) {
-      places--;
-      return companion;
-    }
-    places = mostTogether - 1;
-    companion = leastBusy(clients);
-    return companion;
-  }
-
-  /**
-   * Of statements that wait for each other's rows PostgreSQL ends one, of which nothing stands then: it is run again. (Within
-   * a transaction whoever began that would have to decide.)
-   */
-  async function execute<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    let client = nextClient(query);
-    while (client === undefined) {
-      await new Promise<void>((resolve) => statements.push(resolve));
-      client = nextClient(query);
-    }
-    client.inFlight++;
-    client.isUsed = true;
-    try {
-      for (let more = 3; ; more--) {
-        try {
-          return await run<R>(client.sql, query);
-        } catch (error) {
-          if (more === 0 || !isDeadlock(error)) throw error;
-        }
-      }
-    } finally {
-      client.inFlight--;
-    }
-  }
-
+  const { reserve, free, waitForFree } = createReservations(clients);
+  const execute = createStatements(clients, waitForFree);
   return {
     init: async () => undefined,
     acquireConnection: async (): Promise<Lease> => ({
@@ -228,6 +157,92 @@ function createDriver(clients: Client[]): Driver {
     },
     destroy: async () => undefined,
   };
+}
+
+/** Whose a connection is: a transaction has one to itself, statements share the others. */
+function createReservations(clients: Client[]) {
+  const transactions: (() => void)[] = [];
+  const statements: (() => void)[] = [];
+  const mayReserve = Math.max(1, clients.length - 1);
+
+  async function reserve(): Promise<Reservation> {
+    while (clients.filter((client) => client.reserved).length >= mayReserve)
+      await new Promise<void>((resolve) => transactions.push(resolve));
+    const client = leastBusy(clients) as Client;
+    client.reserved = true;
+    client.isUsed = true;
+    const { losses } = client;
+    try {
+      return { client, sql: await client.sql.reserve(), losses };
+    } catch (error) {
+      free(client);
+      throw error;
+    }
+  }
+
+  /** Waiting statements go out before the next transaction may reserve, so neither can starve the other. */
+  function free(client: Client): void {
+    client.reserved = false;
+    for (const send of statements.splice(0)) send();
+    setImmediate(() => transactions.shift()?.());
+  }
+
+  /** For a statement that found every connection reserved. */
+  const waitForFree = () => new Promise<void>((resolve) => statements.push(resolve));
+
+  return { reserve, free, waitForFree };
+}
+
+/** Statements outside of transactions. */
+function createStatements(clients: Client[], waitForFree: () => Promise<void>) {
+  let companion: Client | undefined;
+  let places = 0;
+
+  /**
+   * Reads of one turn of the event loop go out together, in one write; those of the next find the least busy. Anything
+   * else goes by itself: it may wait for a lock, and whatever was sent after it would wait too.
+   */
+  function nextClient(query: CompiledQuery): Client | undefined {
+    if (!query.sql.startsWith("select ")) return leastBusy(clients);
+    if (companion === undefined) {
+      setImmediate(() => {
+        companion = undefined;
+      });
+    } else if (places > 0 && !companion.reserved) {
+      places--;
+      return companion;
+    }
+    places = mostTogether - 1;
+    companion = leastBusy(clients);
+    return companion;
+  }
+
+  /**
+   * Of statements that wait for each other's rows PostgreSQL ends one, of which nothing stands then: it is run again. (Within
+   * a transaction whoever began that would have to decide.)
+   */
+  async function execute<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    let client = nextClient(query);
+    while (client === undefined) {
+      await waitForFree();
+      client = nextClient(query);
+    }
+    client.inFlight++;
+    client.isUsed = true;
+    try {
+      for (let more = 3; ; more--) {
+        try {
+          return await run<R>(client.sql, query);
+        } catch (error) {
+          if (more === 0 || !isDeadlock(error)) throw error;
+        }
+      }
+    } finally {
+      client.inFlight--;
+    }
+  }
+
+  return execute;
 }
 
 type Reservation = NonNullable<Lease["reserved"]>;

@@ -56,31 +56,8 @@ export function createSettingsReader(environment: Environment) {
   }
 
   return {
-    text: (name: string, fallback: string) => read(name, (text) => text, fallback, "a text"),
     optionalText: get,
-    integer: (name: string, fallback: number, minimum: number, maximum: number) =>
-      read(name, integerBetween(minimum, maximum), fallback, `a whole number from ${minimum} to ${maximum}`),
-    port: (name: string, fallback: number) =>
-      read(name, integerBetween(0, 65_535), fallback, "a port, 0 to 65535 (0 takes a free one)"),
-    flag: (name: string, fallback: boolean) => read(name, parseFlag, fallback, "true or false"),
-    choice: <T extends string>(name: string, choices: readonly T[], fallback: T): T =>
-      read(name, (text) => choices.find((choice) => choice === text), fallback, `one of ${choices.join(", ")}`),
-    list: (name: string, fallback: string): readonly string[] => read(name, split, split(fallback), "a list"),
-    /** Seconds, written as in `90s`, `20m`, `24h`, `90d`. */
-    duration: (name: string, fallback: string) =>
-      read(name, parseDuration, parseDuration(fallback) ?? 0, "a duration such as 90s, 20m, 24h or 90d"),
-    origin: (name: string, fallback: string) =>
-      read(name, parseOrigin, fallback, "an origin such as https://people.example (no path)"),
-    origins: (name: string, fallback: readonly string[]) =>
-      read(name, (text) => every(split(text), parseOrigin), fallback, "a comma-separated list of origins"),
-    baseUrl: (name: string, fallback: string) =>
-      read(name, parseBaseUrl, parseBaseUrl(fallback) ?? fallback, "an http or https URL"),
-    /** Addresses and CIDRs, for instance of proxies. */
-    networks: (name: string) =>
-      read<readonly Network[]>(name, (text) => every(split(text), parseNetwork), [], "a list of addresses or CIDRs"),
-    /** In small letters. */
-    headerName: (name: string, fallback: string) =>
-      read(name, parseHeaderName, fallback, "the name of a header, such as x-forwarded-for"),
+    ...typedReaders(read),
     /** Required: at least 32 bytes each in base64. */
     secrets: (name: string): Secrets => {
       const expected = "at least 32 random bytes as base64 (openssl rand -base64 32)";
@@ -111,6 +88,38 @@ export function createSettingsReader(environment: Environment) {
       faults.push(...prefixes.flatMap(findUnknown));
       if (faults.length > 0) throw new SettingsError(faults);
     },
+  };
+}
+
+type Read = <T>(name: string, parse: (text: string) => T | undefined, fallback: T, expected: string) => T;
+
+/** One for each type of value. */
+function typedReaders(read: Read) {
+  return {
+    text: (name: string, fallback: string) => read(name, (text) => text, fallback, "a text"),
+    integer: (name: string, fallback: number, minimum: number, maximum: number) =>
+      read(name, integerBetween(minimum, maximum), fallback, `a whole number from ${minimum} to ${maximum}`),
+    port: (name: string, fallback: number) =>
+      read(name, integerBetween(0, 65_535), fallback, "a port, 0 to 65535 (0 takes a free one)"),
+    flag: (name: string, fallback: boolean) => read(name, parseFlag, fallback, "true or false"),
+    choice: <T extends string>(name: string, choices: readonly T[], fallback: T): T =>
+      read(name, (text) => choices.find((choice) => choice === text), fallback, `one of ${choices.join(", ")}`),
+    list: (name: string, fallback: string): readonly string[] => read(name, split, split(fallback), "a list"),
+    /** Seconds, written as in `90s`, `20m`, `24h`, `90d`. */
+    duration: (name: string, fallback: string) =>
+      read(name, parseDuration, parseDuration(fallback) ?? 0, "a duration such as 90s, 20m, 24h or 90d"),
+    origin: (name: string, fallback: string) =>
+      read(name, parseOrigin, fallback, "an origin such as https://people.example (no path)"),
+    origins: (name: string, fallback: readonly string[]) =>
+      read(name, (text) => every(split(text), parseOrigin), fallback, "a comma-separated list of origins"),
+    baseUrl: (name: string, fallback: string) =>
+      read(name, parseBaseUrl, parseBaseUrl(fallback) ?? fallback, "an http or https URL"),
+    /** Addresses and CIDRs, for instance of proxies. */
+    networks: (name: string) =>
+      read<readonly Network[]>(name, (text) => every(split(text), parseNetwork), [], "a list of addresses or CIDRs"),
+    /** In small letters. */
+    headerName: (name: string, fallback: string) =>
+      read(name, parseHeaderName, fallback, "the name of a header, such as x-forwarded-for"),
   };
 }
 

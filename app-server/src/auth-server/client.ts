@@ -33,8 +33,8 @@ const sessionSchema = z
 
 const nothingSchema = z.object({}).transform(() => undefined);
 
-/** The actions this server uses. Each call is one request; all throw CallFailed when no proper answer comes back. */
-export function createAuthServer(peer: Peer) {
+/** Calls of one request each; all throw CallFailed when no proper answer comes back. */
+function createCalls(peer: Peer) {
   const post = (action: string, args: Record<string, string>, cause: Cause | undefined) =>
     peer.post("/", { action, arguments: args }, forwardingHeaders(cause));
 
@@ -59,6 +59,12 @@ export function createAuthServer(peer: Peer) {
     return result;
   }
 
+  return { post, invoke, ask };
+}
+
+/** The actions this server uses. */
+export function createAuthServer(peer: Peer) {
+  const { post, invoke, ask } = createCalls(peer);
   let isOurs = false;
 
   return {

@@ -46,17 +46,7 @@ function Choices({ preferences }: { preferences: AccountPreferences }) {
       <Form submission={submission} action={text.save}>
         <fieldset className="choices">
           <legend>{text.language}</legend>
-          {languageTags.map((tag) => (
-            <label key={tag} className="check" lang={tag}>
-              <input
-                type="radio"
-                name="language"
-                checked={chosen.language === tag}
-                onChange={() => setChosen({ ...chosen, language: tag })}
-              />
-              {languages[tag]}
-            </label>
-          ))}
+          <LanguageChoice chosen={chosen.language} onChoose={(language) => setChosen({ ...chosen, language })} />
         </fieldset>
         <fieldset className="choices">
           <legend>{text.mails}</legend>
@@ -84,4 +74,15 @@ function Choices({ preferences }: { preferences: AccountPreferences }) {
       <Done>{isSaved && text.saved}</Done>
     </>
   );
+}
+
+type Tag = AccountPreferences["language"];
+
+function LanguageChoice({ chosen, onChoose }: { chosen: Tag; onChoose: (tag: Tag) => void }) {
+  return languageTags.map((tag) => (
+    <label key={tag} className="check" lang={tag}>
+      <input type="radio" name="language" checked={chosen === tag} onChange={() => onChoose(tag)} />
+      {languages[tag]}
+    </label>
+  ));
 }

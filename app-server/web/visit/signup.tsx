@@ -1,7 +1,7 @@
 import type { RegistrationStatus } from "@anteroom/shared/wire/app/registration";
 import { normalizeCode } from "@anteroom/shared/wire/mailed-code";
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import { Link } from "wouter";
 import { app, useSession } from "../api/client.ts";
 import { keepForReload, useCleanAddress } from "../ui/clean-address.ts";
@@ -96,22 +96,39 @@ function WaitingRoom({ handle, onHandle }: RoomProps) {
       />
     );
   return (
-    <Page title={text.waiting} lead={text.waitingLead(data.email)} above={<Progress at={1} />}>
+    <Waiting email={data.email} isUnseen={status.isError} onHaveCode={() => onHandle({ token: "", code: "" })}>
+      <Withdraw token={handle.token} onWithdrawn={() => setWithdrawn(true)} />
+    </Waiting>
+  );
+}
+
+interface WaitingProps {
+  email: string;
+  /** The last look brought nothing. */
+  isUnseen: boolean;
+  onHaveCode: () => void;
+  children: ReactNode;
+}
+
+function Waiting({ email, isUnseen, onHaveCode, children }: WaitingProps) {
+  const text = useWords(visitWords).signup;
+  return (
+    <Page title={text.waiting} lead={text.waitingLead(email)} above={<Progress at={1} />}>
       <div className="card">
         <p>{text.waitingMore}</p>
         <p className="pulse" role="status">
           <span className="pulse-dot" aria-hidden="true" />
-          {status.isError ? text.unseen : text.checked}
+          {isUnseen ? text.unseen : text.checked}
         </p>
       </div>
       <p className="aside">
         {text.mailed}{" "}
-        <button type="button" className="link-button" onClick={() => onHandle({ token: "", code: "" })}>
+        <button type="button" className="link-button" onClick={onHaveCode}>
           {text.enterCode}
         </button>
         .
       </p>
-      <Withdraw token={handle.token} onWithdrawn={() => setWithdrawn(true)} />
+      {children}
     </Page>
   );
 }

@@ -23,9 +23,39 @@ export function createHashQueue(limit: number) {
   const atOnce = availableParallelism();
   const mostOfOne = Math.max(2, Math.ceil(limit / 10));
   const taken = new Map<string, number>();
+  const turns = createTurns(atOnce);
+  let places = atOnce + limit;
+  return {
+    /**
+     * To be taken before anything that costs the caller, such as a guess. Without a claimant only the whole line counts.
+     * Throws HashQueueFull.
+     */
+    takePlace(claimant: Pick<Claimant, "payer" | "isKnown"> | undefined): Place {
+      const who = claimant?.payer ?? "";
+      const own = taken.get(who) ?? 0;
+      const ofTheLine = claimant?.isKnown ? 0 : 1;
+      if (places < ofTheLine || (claimant && own >= mostOfOne))
+        throw new HashQueueFull("Too many passwords are waiting to be hashed.");
+      places -= ofTheLine;
+      taken.set(who, own + 1);
+      return {
+        run: (work) => turns.run(who, work),
+        [Symbol.dispose]: () => {
+          places += ofTheLine;
+          const left = (taken.get(who) ?? 1) - 1;
+          if (left === 0) taken.delete(who);
+          else taken.set(who, left);
+        },
+      };
+    },
+    waiting: turns.waiting,
+  };
+}
+
+/** So many run at once; of those who wait, each payer has one turn and then it is the next one's. */
+function createTurns(atOnce: number) {
   /** Those who wait, by payer; the first entry is whose turn is next. */
   const lines = new Map<string, (() => void)[]>();
-  let places = atOnce + limit;
   let running = 0;
   let waiting = 0;
 
@@ -59,29 +89,5 @@ export function createHashQueue(limit: number) {
     }
   }
 
-  return {
-    /**
-     * To be taken before anything that costs the caller, such as a guess. Without a claimant only the whole line counts.
-     * Throws HashQueueFull.
-     */
-    takePlace(claimant: Pick<Claimant, "payer" | "isKnown"> | undefined): Place {
-      const who = claimant?.payer ?? "";
-      const own = taken.get(who) ?? 0;
-      const ofTheLine = claimant?.isKnown ? 0 : 1;
-      if (places < ofTheLine || (claimant && own >= mostOfOne))
-        throw new HashQueueFull("Too many passwords are waiting to be hashed.");
-      places -= ofTheLine;
-      taken.set(who, own + 1);
-      return {
-        run: (work) => run(who, work),
-        [Symbol.dispose]: () => {
-          places += ofTheLine;
-          const left = (taken.get(who) ?? 1) - 1;
-          if (left === 0) taken.delete(who);
-          else taken.set(who, left);
-        },
-      };
-    },
-    waiting: () => waiting,
-  };
+  return { run, waiting: () => waiting };
 }

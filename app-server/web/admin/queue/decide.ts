@@ -1,6 +1,6 @@
 import type { AppFailure } from "@anteroom/shared/client/app";
 import type { AlternativeRequest } from "@anteroom/shared/wire/app/decisions";
-import { useMemo, useRef, useState } from "react";
+import { useCallback, useMemo, useRef, useState } from "react";
 import type { Failure } from "../../ui/form.tsx";
 import { adminWords } from "../../words/admin.ts";
 import { errorWords } from "../../words/errors.ts";
@@ -30,14 +30,10 @@ export function useDecisions(): Decisions {
   const text = useWords(adminWords).queue;
   const say = useSay();
   const tellRefusal = useRefusals();
-  const [busy, setBusy] = useState<ReadonlySet<string>>(new Set());
+  const { busy, track } = useBusy();
   const newestRejection = useRef<QueueRow>(undefined);
 
   return useMemo(() => {
-    const track = async <T>(row: QueueRow, work: Promise<T>): Promise<T> => {
-      setBusy((before) => new Set(before).add(row.id));
-      return work.finally(() => setBusy((before) => new Set([...before].filter((id) => id !== row.id))));
-    };
     const undoRejection = async (row: QueueRow) => {
       if (newestRejection.current?.id === row.id) newestRejection.current = undefined;
       const answer = await call("POST /admin/reopen_registration/", { email: row.email });
@@ -89,7 +85,17 @@ export function useDecisions(): Decisions {
       undo: () => newestRejection.current && void undoRejection(newestRejection.current),
       busy,
     };
-  }, [text, say, tellRefusal, busy]);
+  }, [text, say, tellRefusal, busy, track]);
+}
+
+/** About whom something is under way. */
+function useBusy() {
+  const [busy, setBusy] = useState<ReadonlySet<string>>(new Set());
+  const track = useCallback(async <T>(row: QueueRow, work: Promise<T>): Promise<T> => {
+    setBusy((before) => new Set(before).add(row.id));
+    return work.finally(() => setBusy((before) => new Set([...before].filter((id) => id !== row.id))));
+  }, []);
+  return { busy, track };
 }
 
 function isAboutTheForm({ error }: AppFailure): boolean {

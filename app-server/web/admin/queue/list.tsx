@@ -54,10 +54,7 @@ export function QueueList({ rows, label, total, isLoading, onNearEnd, handle, ch
     moveTo: active.moveTo,
   };
   const items = virtual.getVirtualItems();
-  const last = items.at(-1)?.index ?? 0;
-  useEffect(() => {
-    if (last >= rows.length - lookAhead) onNearEnd();
-  }, [last, rows.length, onNearEnd]);
+  useNearEnd(items.at(-1)?.index ?? 0, rows.length, onNearEnd);
   return (
     <div
       ref={container}
@@ -91,6 +88,12 @@ export function QueueList({ rows, label, total, isLoading, onNearEnd, handle, ch
       })}
     </div>
   );
+}
+
+function useNearEnd(last: number, count: number, onNearEnd: () => void): void {
+  useEffect(() => {
+    if (last >= count - lookAhead) onNearEnd();
+  }, [last, count, onNearEnd]);
 }
 
 function withIndex(range: number[], index: number): number[] {

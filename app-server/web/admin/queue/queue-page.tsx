@@ -25,16 +25,10 @@ export function QueuePage() {
   const [begun, setBegun] = useState(0);
   const [isKeysOn, setKeysOn] = useShortcutsSwitch();
   const handle = useRef<ListHandle>(undefined);
-  const query = useQueue(list, search);
-  const rows = useMemo(() => query.data?.pages.flatMap((page) => page.rows) ?? [], [query.data]);
-  const counts = countsOf(query.data?.pages.at(-1));
+  const { query, rows, counts, total, onNearEnd } = usePeople(list, search);
   const decisions = useDecisions();
   const actions = useRowActions({ decisions, handle, setAsked, setSelection });
   useQueueKeys({ isOn: isKeysOn, list, handle, actions, decisions, setAsked, setSelection });
-  const { hasNextPage, isFetchingNextPage, fetchNextPage } = query;
-  const onNearEnd = useCallback(() => {
-    if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
-  }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
   const choose = (wanted: ListName) => {
     setList(wanted);
     setSelection(nobody);
@@ -57,7 +51,7 @@ export function QueuePage() {
             key={list}
             rows={rows}
             label={text.list(text.lists[list])}
-            total={search === "" && counts ? Math.max(counts[list], rows.length) : hasNextPage ? -1 : rows.length}
+            total={total}
             isLoading={query.isFetching}
             onNearEnd={onNearEnd}
             handle={handle}
@@ -86,6 +80,19 @@ export function QueuePage() {
       />
     </Page>
   );
+}
+
+/** The people of a list, as far as they were scrolled to. */
+function usePeople(list: ListName, search: string) {
+  const query = useQueue(list, search);
+  const rows = useMemo(() => query.data?.pages.flatMap((page) => page.rows) ?? [], [query.data]);
+  const counts = countsOf(query.data?.pages.at(-1));
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = query;
+  const onNearEnd = useCallback(() => {
+    if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
+  }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
+  const known = search === "" && counts ? Math.max(counts[list], rows.length) : undefined;
+  return { query, rows, counts, total: known ?? (hasNextPage ? -1 : rows.length), onNearEnd };
 }
 
 /** Which list is shown, kept in the page's address: a reload and the back button find it again. */

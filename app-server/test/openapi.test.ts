@@ -69,7 +69,7 @@ test("int 1: the auth server describes the actions that it serves", async () => 
   const { components }: Any = await (await fetch(`${stack.urls.auth}/openapi.json`)).json();
   expect(components.schemas.create_signup_request).toBeUndefined();
   expect(components.schemas.get_session_request.properties.arguments.required).toEqual(["session_token"]);
-  const [done, refused] = components.schemas.get_session_response.oneOf;
+  const [done, refused] = components.schemas.get_session_response.anyOf;
   expect(Object.keys(done.properties.values.properties.session.properties)).toEqual([
     "id",
     "user_id",
@@ -77,12 +77,6 @@ test("int 1: the auth server describes the actions that it serves", async () => 
     "expires_at",
   ]);
   expect(refused.properties.error_code.enum).toEqual(["invalid_session_token", "internal_error"]);
-});
-
-test("the reference for people names every route", async () => {
-  const page = await client.app.get("/docs");
-  expect(page.headers.get("content-type")).toContain("text/html");
-  for (const { path } of publicRoutes) expect(page.body).toContain(path);
 });
 
 test("int 2: answers of /auth/actions carry the id of their invocation", async () => {

@@ -1,5 +1,6 @@
 import { sha256 } from "@anteroom/shared/runtime/crypto";
 import { createTestDatabase } from "@anteroom/shared/testing/database";
+import { expectDeclaredAnswer } from "@anteroom/shared/testing/faroe/declared";
 import { type StubAppServer, startStubAppServer } from "@anteroom/shared/testing/faroe/stub-app-server";
 import { type Dispatcher, Pool } from "undici";
 import { migrate } from "../src/migrate.ts";
@@ -87,7 +88,9 @@ export async function startTestServer(
 async function invoke(pool: Pool, action: string, args: Record<string, string>): Promise<Answer> {
   const { status, text } = await post(pool, "/", { action, arguments: args });
   if (status !== 200) throw new Error(`${action} was answered with status ${status}: ${text}`);
-  return JSON.parse(text) as Answer;
+  const answer = JSON.parse(text) as Answer;
+  expectDeclaredAnswer(action, answer);
+  return answer;
 }
 
 /** POSTs JSON, or a text as it is, with the internal secret. */

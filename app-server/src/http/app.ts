@@ -13,8 +13,9 @@ import { refusalOf } from "../outcome.ts";
 import { decisionRoutes, registrationRoutes } from "../registration/routes.ts";
 import { recordRefusals } from "../security-events.ts";
 import { answerRefusal } from "./errors.ts";
-import { openApiDocument, renderReference } from "./openapi.ts";
+import { openApiDocument } from "./openapi.ts";
 import { createPages } from "./pages.ts";
+import { createReference } from "./reference.ts";
 import { mountRoutes } from "./serve.ts";
 
 const originCheckedRoutes = [...registrationRoutes, ...accountRoutes, ...decisionRoutes, ...mailRoutes, ...adminRoutes];
@@ -46,7 +47,7 @@ export function createPublicApp(context: AppContext, checkReadiness: () => Promi
     return http.json(readiness, Object.values(readiness).every(Boolean) ? 200 : 503);
   });
   app.get("/openapi.json", (http) => http.json(openApiDocument(publicRoutes, frontendOrigin)));
-  app.get("/docs", (http) => http.html(renderReference(publicRoutes)));
+  app.route("/", createReference());
   mountRoutes(app, context, originCheckedRoutes);
   app.route("/", createPages(context.settings));
   return withErrors(app, context);

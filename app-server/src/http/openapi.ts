@@ -1,6 +1,5 @@
 import { passwordReasons, problem, type Reason } from "@anteroom/shared/wire/app/errors";
 import { z } from "zod";
-import { escapeHtml } from "../html.ts";
 import { codeOf } from "../outcome.ts";
 import { statusOf } from "./errors.ts";
 import type { Route } from "./serve.ts";
@@ -150,36 +149,4 @@ function loosen({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): v
   if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
-}
-
-/** The same as a page to read. */
-export function renderReference(routes: readonly Route[]): string {
-  const sections = routes.map(
-    (route) => `<section><h2><code>${route.method} ${escapeHtml(route.path)}</code></h2>
-<p>${escapeHtml(route.contract.summary)}${audience[route.access]}</p>
-${fieldsOf(route)}</section>`,
-  );
-  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Anteroom: routes</title><h1>Routes of the app server</h1>
-<p>For programs: <a href="/openapi.json">openapi.json</a>.</p>${sections.join("\n")}</html>`;
-}
-
-const audience: Record<Route["access"], string> = {
-  anyone: "",
-  user: " <strong>Signed in.</strong>",
-  admin: " <strong>Administrators only.</strong>",
-};
-
-function fieldsOf(route: Route): string {
-  const items = [route.contract.body, route.contract.query].flatMap((schema) => {
-    if (!schema) return [];
-    const { properties = {}, required = [] } = schemaOf(schema, "input", {}) as {
-      properties?: Schema;
-      required?: string[];
-    };
-    return Object.keys(properties).map(
-      (name) => `<li><code>${escapeHtml(name)}</code>${required.includes(name) ? "" : " (optional)"}</li>`,
-    );
-  });
-  return items.length > 0 ? `<ul>${items.join("")}</ul>` : "";
 }

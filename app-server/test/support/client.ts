@@ -1,3 +1,4 @@
+import { expectDeclaredAnswer } from "@anteroom/shared/testing/faroe/declared";
 import { expectDeclared } from "./declared.ts";
 import type { Stack } from "./stack.ts";
 
@@ -54,12 +55,14 @@ export function createClient(stack: Stack) {
     get: (path: string, headers: Record<string, string> = {}) => toApp(path, { headers }),
     raw: (path: string, init: RequestInit) => toApp(path, init),
   };
-  const auth = (action: string, args: Record<string, string>) =>
-    send(`${urls.auth}/`, json({ action, arguments: args })).then((reply) => reply.body);
+  async function invokeAt(url: string, action: string, args: object, headers: Record<string, string> = {}) {
+    const { status, body } = await send(`${url}/`, json({ action, arguments: args }, headers));
+    if (status === 200) expectDeclaredAnswer(action, body);
+    return body;
+  }
+  const auth = (action: string, args: Record<string, string>) => invokeAt(urls.auth, action, args);
   const authPrivate = (action: string, args: Record<string, string>, headers: Record<string, string> = {}) =>
-    send(`${urls.authPrivate}/`, json({ action, arguments: args }, { ...bearer, ...headers })).then(
-      (reply) => reply.body,
-    );
+    invokeAt(urls.authPrivate, action, args, { ...bearer, ...headers });
   const command = (server: "auth" | "app", name: string, args: object = {}) =>
     send(
       `${server === "auth" ? urls.authPrivate : urls.appPrivate}/command`,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { SessionOverview } from "../faroe.ts";
+import { authValues } from "../faroe-answers.ts";
 import { done, doneWithMessage, language, time } from "./answers.ts";
 import type { Contracts } from "./contract.ts";
 import { passwordReasons } from "./errors.ts";
@@ -39,15 +39,7 @@ const pendingAddress = z.object({ email: z.string(), expires_at: time }).meta({ 
 
 export type PendingEmailChange = z.output<typeof pendingAddress>;
 
-const sessionOverview = z
-  .object({
-    id: z.string(),
-    created_at: time,
-    last_active_at: time.describe("Unix seconds, to the minute."),
-    user_agent: z.string().describe("What opened it called itself; may be empty."),
-    current: z.boolean().describe("Whether it is the session that asks."),
-  })
-  .meta({ id: "SessionOverview" }) satisfies z.ZodType<SessionOverview>;
+const sessionOverview = authValues.sessions.element.meta({ id: "SessionOverview" });
 
 /** Everything that is kept of a person, as they may take it away. Nothing secret. */
 const accountExport = z.object({

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type AuthAction, authActions } from "../faroe.ts";
+import { authValues, carriedOut } from "../faroe-answers.ts";
 import { done, time } from "./answers.ts";
 import type { Contracts } from "./contract.ts";
 import { handleField } from "./fields.ts";
@@ -40,9 +41,11 @@ const withheld: readonly string[] = [
 
 export const relayedActions = Object.keys(authActions).filter((action) => !withheld.includes(action)) as AuthAction[];
 
-/** As the auth server answers; its own `/openapi.json` tells the values of each action. */
+const { session_token: _, ...shown } = authValues;
+
+/** As the auth server answers, but for the session's token; its own `/openapi.json` tells the values of each action. */
 const relayed = z.union([
-  z.object({ ok: z.literal(true), action_invocation_id: z.string(), values: z.record(z.string(), z.unknown()) }),
+  carriedOut(z.object(shown).partial()),
   z.object({ ok: z.literal(false), action_invocation_id: z.string(), error_code: z.string() }),
 ]);
 
@@ -51,7 +54,7 @@ export const sessionContracts = {
     summary: "An action of the auth server, with the session taken from the cookie and put into it.",
     body: z.object({
       action: z.string().meta({ enum: relayedActions }),
-      arguments: z.record(z.string(), z.unknown()),
+      arguments: z.record(z.string(), z.unknown()).meta({ additionalProperties: { type: "string" } }),
     }),
     answer: relayed,
     errors: ["invalid_request/action"],

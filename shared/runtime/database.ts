@@ -55,18 +55,20 @@ const minute = 60_000;
 export function openDatabase<T>(options: DatabaseOptions): Database<T> {
   const clients = Array.from({ length: options.poolSize }, () => createClient(options));
   const sweep = setInterval(() => sweepConnections(clients), options.idleFor ?? minute).unref();
-  const listeners: postgres.Sql[] = [];
+  const listeners: (() => Promise<void>)[] = [];
   return {
     db: new Kysely<T>({ dialect: createDialect(clients) }),
     listen: async (channel, onNotify, onListen) => {
-      const sql = connect(options, () => undefined);
-      listeners.push(sql);
-      return (await sql.listen(channel, onNotify, onListen)).unlisten;
+      const stop = await keepListening(options, channel, onNotify, onListen);
+      listeners.push(stop);
+      return stop;
     },
     close: async () => {
       clearInterval(sweep);
-      const all = [...listeners, ...clients.map((client) => client.sql)];
-      await Promise.all(all.map((sql) => sql.end({ timeout: 5 })));
+      await Promise.all([
+        ...listeners.map((stop) => stop()),
+        ...clients.map((client) => client.sql.end({ timeout: 5 })),
+      ]);
     },
   };
 }
@@ -96,7 +98,48 @@ function createClient(options: DatabaseOptions): Client {
   return client;
 }
 
-function connect(options: DatabaseOptions, onclose: () => void): postgres.Sql {
+/** Milliseconds after which a listener whose connection was lost tries to make another one. */
+const listenAgainAfter = 500;
+
+/** Listens until it is stopped. postgres.js 3.4.9 itself gives up when the database is still away at its first try. */
+async function keepListening(
+  options: DatabaseOptions,
+  channel: string,
+  onNotify: (payload: string) => void,
+  onListen: () => void,
+): Promise<() => Promise<void>> {
+  let isStopped = false;
+  let current: postgres.Sql | undefined;
+
+  async function open(): Promise<void> {
+    const sql = connect(options, () => lose(sql), onNotify);
+    current = sql;
+    await sql`listen ${sql(channel)}`;
+    onListen();
+  }
+
+  /** Told once for each connection, whether it was lost or could not be made. */
+  function lose(sql: postgres.Sql): void {
+    if (sql !== current || isStopped) return;
+    current = undefined;
+    void sql.end({ timeout: 0 });
+    setTimeout(() => void (isStopped || open().catch(() => undefined)), listenAgainAfter).unref();
+  }
+
+  await open();
+  return async () => {
+    isStopped = true;
+    await current?.end({ timeout: 5 });
+  };
+}
+
+function connect(
+  options: DatabaseOptions,
+  onclose: () => void,
+  onNotify: (payload: string) => void = () => undefined,
+): postgres.Sql {
+  // Its types do not name it.
+  const untyped: object = { onnotify: (_channel: string, payload: string) => onNotify(payload) };
   const sql = postgres(options.url, {
     max: 1,
     connect_timeout: 5,
@@ -104,6 +147,7 @@ function connect(options: DatabaseOptions, onclose: () => void): postgres.Sql {
     max_lifetime: null,
     onnotice: () => undefined,
     onclose,
+    ...untyped,
     connection: {
       application_name: options.applicationName,
       statement_timeout: 30_000,

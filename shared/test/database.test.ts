@@ -252,6 +252,25 @@ test("a notification reaches the listener, also after its connection was cut", {
   await expect.poll(() => heard).toEqual(["one", "two"]);
 });
 
+test("a listener whose database was away for longer than a try listens again", {
+  timeout: patiently(20_000),
+}, async () => {
+  const database = open(3);
+  let listening = 0;
+  await database.listen(
+    "news",
+    () => undefined,
+    () => void listening++,
+  );
+  const name = new URL(url).pathname.slice(1);
+  await asAdministrator(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
+  await asAdministrator(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`);
+  // Several tries fail meanwhile.
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  await asAdministrator(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
+  await expect.poll(() => listening, { timeout: patiently(10_000) }).toBe(2);
+});
+
 test("waiting for a database that does not come up ends with an error that says so", async () => {
   const gone = openDatabase<Tables>({ url: "postgres://u:p@127.0.0.1:1/x", poolSize: 1, applicationName: "gone" });
   await expect(waitForDatabase(gone.db, 0.3)).rejects.toThrow("The database cannot be reached.");

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { type Language, languages } from "@anteroom/shared/wire/languages";
 import chromium from "@sparticuz/chromium";
 import { type Browser, chromium as playwright } from "playwright-core";
-import { createHandles } from "../src/handles.ts";
+import { createCredentials } from "../src/credentials.ts";
 import { createComposer } from "../src/mail/compose/compose.ts";
 import { exampleValues, type MailType, mailKinds, mailTypes } from "../src/mail/kinds.ts";
 import { readSettings } from "../src/settings.ts";
@@ -25,7 +25,7 @@ const settings = readSettings({
   BACKEND_FRONTEND_ORIGIN: "https://people.example",
   BACKEND_SITE_NAME: "Dodeka",
 });
-const compose = createComposer(settings, createHandles(settings.secret));
+const compose = createComposer(settings, createCredentials(settings.secret));
 
 async function htmlOf(type: MailType, language: Language): Promise<string> {
   const { code } = mailKinds[type];

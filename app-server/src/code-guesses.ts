@@ -5,7 +5,7 @@ import {
   guessesOfCaller,
   secondsToWait,
 } from "@anteroom/shared/runtime/guesses";
-import { returnTokens, runInTurn, type Token, takingToken } from "@anteroom/shared/runtime/rate-limits";
+import { returnTokens, runSteps, type Token, takingToken } from "@anteroom/shared/runtime/rate-limits";
 import { currentRequest } from "@anteroom/shared/runtime/request-scope";
 import type { AppContext } from "./context.ts";
 import { codesWithoutCallers, guessLimits, limits } from "./limits.ts";
@@ -30,7 +30,7 @@ export async function guessCode<T>(
   const { db, clock } = context;
   const { guesses, token } = priceOf(context, subject);
   const now = clock.now();
-  if (!(await runInTurn(db, [...guesses.map((guess) => countingGuess(guess, now)), takingToken(token, now)])))
+  if (!(await runSteps(db, [...guesses.map((guess) => countingGuess(guess, now)), takingToken(token, now)])))
     return { is: "refused", refusal: tooManyRequests((await secondsToWait(db, guesses, now)) || token.limit.interval) };
   const value = await look();
   if (value === undefined) return { is: "wrong" };

@@ -3,8 +3,8 @@ import type { Log } from "@anteroom/shared/runtime/log";
 import type { SecurityEvents } from "@anteroom/shared/runtime/security-events";
 import type { Kysely } from "kysely";
 import type { AuthServer } from "./auth-server/client.ts";
+import type { Credentials } from "./credentials.ts";
 import type { AppDatabase } from "./database/tables.ts";
-import type { Handles } from "./handles.ts";
 import type { Devices } from "./http/device.ts";
 import type { MailQueue } from "./mail/send/queue.ts";
 import type { Metrics } from "./operations/metrics.ts";
@@ -15,7 +15,7 @@ export interface AppContext {
   settings: Settings;
   db: Kysely<AppDatabase>;
   clock: Clock;
-  handles: Handles;
+  credentials: Credentials;
   devices: Devices;
   authServer: AuthServer;
   mail: MailQueue;

@@ -11,9 +11,9 @@ import { createSecurityEvents } from "@anteroom/shared/runtime/security-events";
 import type { Environment } from "@anteroom/shared/runtime/settings";
 import { createAuthServer } from "./auth-server/client.ts";
 import type { AppContext } from "./context.ts";
+import { createCredentials } from "./credentials.ts";
 import { migrations } from "./database/migrations/all.ts";
 import type { AppDatabase } from "./database/tables.ts";
-import { createHandles } from "./handles.ts";
 import { createPublicApp, type Readiness } from "./http/app.ts";
 import { createDevices } from "./http/device.ts";
 import { createPrivateApp } from "./http/private.ts";
@@ -52,25 +52,25 @@ export async function startAppServer(environment: Environment): Promise<AppServe
   await migrateToLatest(database.db, migrations);
   const clock = createClock();
   const stopClock = await followDatabase(clock, database.db);
-  const { secret, standing, isAnother } = await openKeptSecret(
+  const { secret, status, isAnother } = await openKeptSecret(
     database.db,
     given.secrets,
     async () =>
       // Under TEST_MODE tests derive what the server derives.
       given.testMode || isInUse(database.db),
   );
-  if (standing === "former") log.error(formerSecret);
+  if (status === "former") log.error(formerSecret);
   const settings = Object.freeze({ ...given, secret });
-  const handles = createHandles(secret);
-  if (isAnother) await renewTokenHashes(database.db, handles);
+  const credentials = createCredentials(secret);
+  if (isAnother) await renewTokenHashes(database.db, credentials);
   const metrics = createMetrics(database.db, clock);
   const bells = createWorkBells();
-  const mail = createMailQueue({ settings, db: database.db, clock, handles, log, metrics, processName, bells });
+  const mail = createMailQueue({ settings, db: database.db, clock, credentials, log, metrics, processName, bells });
   const context: AppContext = {
     settings,
     db: database.db,
     clock,
-    handles,
+    credentials,
     devices: createDevices(settings.secret, clock),
     authServer: createAuthServer(
       createPeer({
@@ -156,13 +156,13 @@ function createPostOffice(context: AppContext) {
   return { deliver, close: async () => (await parts)?.delivery.close() };
 }
 
-async function openPostOffice({ settings, handles, log }: AppContext) {
+async function openPostOffice({ settings, credentials, log }: AppContext) {
   const [{ createComposer }, { createDelivery }] = await Promise.all([
     import("./mail/compose/compose.ts"),
     import("./mail/send/deliver.ts"),
   ]);
   const onFault = (fault: string) => log.error({ fault }, "a template is not used as it is");
-  return { compose: createComposer(settings, handles, onFault), delivery: createDelivery(settings) };
+  return { compose: createComposer(settings, credentials, onFault), delivery: createDelivery(settings) };
 }
 
 async function stop(

@@ -4,7 +4,7 @@ import { freePort } from "@anteroom/launch/ports";
 import { patiently } from "@anteroom/shared/testing/patience";
 import postgres from "postgres";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { createHandles } from "../src/handles.ts";
+import { createCredentials } from "../src/credentials.ts";
 import { type Client, createClient, type Reply } from "./support/client.ts";
 import { startMailRelay } from "./support/mail-relay.ts";
 import { activate, readCodeMails, readRows } from "./support/people.ts";
@@ -39,12 +39,12 @@ const accept = (email: string, by = admin) => client.app.post("/admin/accept_use
 
 /** People who wait, without asking the server hundreds of times. */
 async function insertRegistrations(stack: Stack, emails: string[]): Promise<void> {
-  const handles = createHandles(Buffer.from(stack.env.BACKEND_SECRET ?? "", "base64"));
+  const credentials = createCredentials(Buffer.from(stack.env.BACKEND_SECRET ?? "", "base64"));
   const now = Math.floor(Date.now() / 1_000);
   const rows = emails.map((email) => ({ email, id: randomUUID(), created_at: now }));
   const states = rows.map((row) => ({
     ...row,
-    token_hash: handles.hashToken(handles.registrationToken(row.id)),
+    token_hash: credentials.hashToken(credentials.registrationToken(row.id)),
     state: "REQUESTED",
     expires_at: now + 86_400,
   }));

@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { createTransport } from "nodemailer";
 import PostalMime from "postal-mime";
 import { expect, test } from "vitest";
-import { createHandles } from "../src/handles.ts";
+import { createCredentials } from "../src/credentials.ts";
 import { createComposer } from "../src/mail/compose/compose.ts";
 import { messageOf } from "../src/mail/compose/message.ts";
 import { mailTypes } from "../src/mail/kinds.ts";
@@ -18,7 +18,7 @@ const settings = readSettings({
   BACKEND_SECRET: randomBytes(32).toString("base64"),
   BACKEND_FRONTEND_ORIGIN: "https://people.example",
 });
-const compose = createComposer(settings, createHandles(settings.secret));
+const compose = createComposer(settings, createCredentials(settings.secret));
 const transport = createTransport({ streamTransport: true, buffer: true, newline: "windows" });
 
 const headersOfEveryMail = [

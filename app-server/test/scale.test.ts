@@ -1,7 +1,7 @@
 import { measured } from "@anteroom/shared/testing/measured";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createHandles, type Handles } from "../src/handles.ts";
+import { type Credentials, createCredentials } from "../src/credentials.ts";
 import type { Client } from "./support/client.ts";
 import { readRows } from "./support/people.ts";
 import { type ProxiedStack, startProxiedStack } from "./support/proxied-stack.ts";
@@ -11,10 +11,10 @@ const people = 100_000;
 
 let stack: ProxiedStack;
 let client: Client;
-let handles: Handles;
+let credentials: Credentials;
 
 const addressOf = (number: number) => `person-${number}@example.com`;
-const tokenOf = (number: number) => handles.registrationToken(`person-${number}`);
+const tokenOf = (number: number) => credentials.registrationToken(`person-${number}`);
 /** Of the alphabet of codes, which has neither 0 nor 1. */
 const codeOf = (number: number) => `C${String(number).padStart(7, "0").replaceAll("0", "A").replaceAll("1", "B")}`;
 
@@ -24,7 +24,7 @@ const somebody = () => 1 + Math.floor(Math.random() * (people - 1));
 beforeAll(async () => {
   stack = await startProxiedStack({ watchDatabases: true });
   client = stack.client;
-  handles = createHandles(Buffer.from(stack.env.BACKEND_SECRET ?? "", "base64"));
+  credentials = createCredentials(Buffer.from(stack.env.BACKEND_SECRET ?? "", "base64"));
   await fillTables();
 }, patiently(60_000));
 
@@ -48,9 +48,9 @@ async function fillTables(): Promise<void> {
 async function equip(number: number): Promise<void> {
   const { sql } = stack;
   const key = `signup_verification:${addressOf(number)}`;
-  const tokenHash = handles.hashToken(tokenOf(number));
+  const tokenHash = credentials.hashToken(tokenOf(number));
   await sql`update registration_state set token_hash = ${tokenHash} where id = ${`person-${number}`}`;
-  await sql`update tokens set code_mac = ${handles.codeMac(key, codeOf(number))} where key = ${key}`;
+  await sql`update tokens set code_mac = ${credentials.codeMac(key, codeOf(number))} where key = ${key}`;
 }
 
 const questions = {

@@ -104,13 +104,13 @@ interface Outcome {
   says?: "yes" | "no";
 }
 
-const opening = ["accept", "open", "fail", "keep", "giveUp", "mailLate", "lapse", "giveWay"] as const;
+const opening = ["accept", "open", "refuseSignup", "keep", "giveUp", "acceptLate", "lapse", "displace"] as const;
 
 const movers = {
   request: async (room: Room, { whose }: Event): Promise<Outcome> => {
     const email = room.addresses[whose % room.addresses.length] ?? "";
     room.tokens.push({ token: await client.register(email), email });
-    return { by: ["request", "shadow"] };
+    return { by: ["request", "requestAsDecoy"] };
   },
   accept: async (room: Room, event: Event): Promise<Outcome> => decide("accept", room, event, opening),
   reject: async (room: Room, event: Event): Promise<Outcome> => decide("reject", room, event, ["reject"]),

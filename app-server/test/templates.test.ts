@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type Language, languages } from "@anteroom/shared/wire/languages";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { createHandles } from "../src/handles.ts";
+import { createCredentials } from "../src/credentials.ts";
 import { checkTemplates } from "../src/mail/compose/check-templates.ts";
 import { createComposer } from "../src/mail/compose/compose.ts";
 import { builtInFolder, createEngines, readTemplates } from "../src/mail/compose/templates.ts";
@@ -34,11 +34,11 @@ function composerWith(env: Record<string, string> = {}, onFault?: (fault: string
     BACKEND_SITE_NAME: "Dodeka",
     ...env,
   });
-  const handles = createHandles(settings.secret);
-  return { compose: createComposer(settings, handles, onFault), handles };
+  const credentials = createCredentials(settings.secret);
+  return { compose: createComposer(settings, credentials, onFault), credentials };
 }
 
-const { compose, handles } = composerWith();
+const { compose, credentials } = composerWith();
 
 function dueMail(type: MailType, language: Language, values = exampleValues(language)): DueMail {
   const { code } = mailKinds[type];
@@ -175,7 +175,7 @@ describe("the built-in templates", () => {
   test("D-21: the link of a sign-up is {origin}/account/signup?token={registration token}&code={code}, and none without a registration", async () => {
     const { registrationId: _, ...unregistered } = dueMail("signup_verification", "en");
     const mail = await compose(dueMail("signup_verification", "en"));
-    expect(mail.link).toBe(`${origin}/account/signup?token=${handles.registrationToken("r1")}&code=K7PMX2Q9`);
+    expect(mail.link).toBe(`${origin}/account/signup?token=${credentials.registrationToken("r1")}&code=K7PMX2Q9`);
     expect(mail.text).toContain(`\n\n${mail.link}\n\n`);
     const bare = await compose(unregistered);
     expect([bare.link, bare.code]).toEqual([undefined, "K7PMX2Q9"]);

@@ -53,8 +53,8 @@ export async function startAuthServer(environment: Environment): Promise<AuthSer
     poolSize: given.databasePool,
     applicationName: "anteroom-auth",
   });
-  const { secret, standing } = await openKeptSecret(database.db, given.secrets, () => isInUse(database.db));
-  if (standing === "former") log.error(formerSecret);
+  const { secret, status } = await openKeptSecret(database.db, given.secrets, () => isInUse(database.db));
+  if (status === "former") log.error(formerSecret);
   const settings = Object.freeze({ ...given, secret });
   const appServer = createAppServer(settings);
   const clock = createClock();

@@ -10,7 +10,7 @@ import type { Secrets } from "./settings.ts";
 export interface KeptSecret {
   secret: Buffer;
   /** `former`: sealed with none of the operator's secrets, the newest of which stands in for it. */
-  standing: "kept" | "former";
+  status: "kept" | "former";
   /** Whether what is derived from it was derived from another before. */
   isAnother: boolean;
 }
@@ -25,7 +25,7 @@ export async function openKeptSecret<T>(
   const opened = openAny(secrets, sealed);
   const secret = opened ?? secrets[0];
   if (opened && isOutdated(sealed, secrets)) await reseal(db, secrets, secret);
-  return { secret, standing: opened ? "kept" : "former", isAnother: await isAnother(db, secret) };
+  return { secret, status: opened ? "kept" : "former", isAnother: await isAnother(db, secret) };
 }
 
 interface Row {

@@ -98,12 +98,12 @@ export function takingToken({ limit, key }: Token, now: number): Step {
 }
 
 /** Runs steps as one statement until one returns no row. True when the last one returned its. */
-export async function runInTurn(db: Db, steps: readonly Step[]): Promise<boolean> {
-  return (await takeInTurn(db, steps)) !== undefined;
+export async function runSteps(db: Db, steps: readonly Step[]): Promise<boolean> {
+  return (await readSteps(db, steps)) !== undefined;
 }
 
 /** The same. What each returned as `step`; undefined when it did not come to the last. */
-export async function takeInTurn(db: Db, steps: readonly Step[]): Promise<number[] | undefined> {
+export async function readSteps(db: Db, steps: readonly Step[]): Promise<number[] | undefined> {
   const names = steps.map((_, index) => `step${index}`);
   const parts = steps.map((step, index) => {
     const source = index === 0 ? nothing : sql`from ${sql.ref(`step${index - 1}`)}`;

@@ -29,19 +29,19 @@ const startWith = (...secrets: Secrets) => openKeptSecret(database.db, secrets, 
 
 test("set 2: processes that learn of a new secret one after the other use one secret all the while", async () => {
   const { secret } = await startWith(former);
-  const kept = { secret, standing: "kept", isAnother: false };
+  const kept = { secret, status: "kept", isAnother: false };
   expect(await startWith(current, former)).toEqual(kept);
   expect(await startWith(former), "one that has not heard of it yet starts again").toEqual(kept);
   expect(await startWith(current, former)).toEqual(kept);
   expect(await startWith(current)).toEqual(kept);
-  expect(await startWith(former), "what was given up opens nothing").toMatchObject({ standing: "former" });
+  expect(await startWith(former), "what was given up opens nothing").toMatchObject({ status: "former" });
 });
 
 test("set 2: a slip is undone by the next start with the right secret", async () => {
   const { secret } = await startWith(current);
-  expect(await startWith(other)).toEqual({ secret: other, standing: "former", isAnother: true });
-  expect(await startWith(other)).toEqual({ secret: other, standing: "former", isAnother: false });
-  expect(await startWith(current)).toEqual({ secret, standing: "kept", isAnother: true });
+  expect(await startWith(other)).toEqual({ secret: other, status: "former", isAnother: true });
+  expect(await startWith(other)).toEqual({ secret: other, status: "former", isAnother: false });
+  expect(await startWith(current)).toEqual({ secret, status: "kept", isAnother: true });
 });
 
 test("set 2: many that start at once make one secret", async () => {

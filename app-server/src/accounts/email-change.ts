@@ -1,6 +1,6 @@
 import { equalInConstantTime, randomCode, randomId } from "@anteroom/shared/runtime/crypto";
 import { isUniqueViolation } from "@anteroom/shared/runtime/database";
-import { runInTurn, takeToken, takingToken } from "@anteroom/shared/runtime/rate-limits";
+import { runSteps, takeToken, takingToken } from "@anteroom/shared/runtime/rate-limits";
 import { currentRequest } from "@anteroom/shared/runtime/request-scope";
 import { formatTimestamp } from "@anteroom/shared/wire/email";
 import { type EmailAddress, normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
@@ -72,7 +72,7 @@ interface AskedChange {
 
 function payForChange({ db, clock }: AppContext, { userId, emailNorm }: AskedChange): Promise<boolean> {
   const now = clock.now();
-  return runInTurn(db, [
+  return runSteps(db, [
     takingToken({ limit: limits.changesPerUser, key: userId }, now),
     takingToken({ limit: limits.changesPerAddress, key: emailNorm }, now),
   ]);
@@ -109,21 +109,21 @@ async function beginChange(context: AppContext, change: AskedChange, expiresAt: 
 }
 
 function newLink(
-  { handles, clock, processName }: AppContext,
+  { credentials, clock, processName }: AppContext,
   { userId, sessionId, email, emailNorm }: AskedChange,
   { standing, code, expiresAt }: { standing: string; code: string; expiresAt: number },
 ): links.NewChange {
   const id = randomId();
   return {
     id,
-    token_hash: handles.hashToken(handles.linkToken(id)),
+    token_hash: credentials.hashToken(credentials.linkToken(id)),
     kind: "email_change",
     email,
     email_norm: emailNorm,
     user_id: userId,
     session_id: sessionId,
     standing,
-    code_mac: handles.codeMac(id, code),
+    code_mac: credentials.codeMac(id, code),
     opened_by: processName,
     request_id: currentRequest()?.id ?? null,
     created_at: clock.now(),
@@ -151,13 +151,13 @@ export async function confirmEmail(
   by: { token: string } | { userId: string },
   code: string,
 ): Promise<Outcome<Confirmed, "link_not_valid" | "incorrect_code" | "rate_limited" | "address_in_use/change">> {
-  const { db, clock, handles } = context;
+  const { db, clock, credentials } = context;
   const now = clock.now();
-  const named = "token" in by ? { tokenHash: handles.hashToken(by.token) } : by;
+  const named = "token" in by ? { tokenHash: credentials.hashToken(by.token) } : by;
   const link = await links.findLink(db, "email_change", named, now);
   if (!link) return refuse("link_not_valid");
   if (!(await takeToken(db, limits.changeCodeAttempts, link.id, now))) return refused("rate_limited");
-  const mac = handles.codeMac(link.id, code);
+  const mac = credentials.codeMac(link.id, code);
   if (!equalInConstantTime(mac, link.code_mac ?? Buffer.alloc(mac.length))) return refuse("incorrect_code");
   if (link.used_at !== null) return { ok: true, values: { email: link.email, already: true } };
   try {

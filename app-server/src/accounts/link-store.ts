@@ -20,10 +20,10 @@ export type NewChange = NewLink &
   Pick<AccountLinkTable, "session_id"> & { user_id: string; standing: string; code_mac: Uint8Array };
 
 /** Spelled out so that PostgreSQL recognises the condition of the index. */
-const isOpening = sql<boolean>`not is_open`;
+const isUnderWay = sql<boolean>`not is_open`;
 
-/** Seconds after which a link whose opening came to no end stands in nobody's way any more. */
-const openingLease = 30;
+/** Seconds after which a link whose mail was asked for without an end stands in nobody's way any more. */
+const longestAsking = 30;
 
 /**
  * Takes the right to ask the auth server for a mail of this kind to this address, for one caller at a time: only so is it
@@ -34,13 +34,13 @@ export async function claimLink(db: Db, link: NewLink): Promise<boolean> {
     .deleteFrom("account_links")
     .where("kind", "=", link.kind)
     .where("email_norm", "=", link.email_norm)
-    .where(isOpening)
-    .where((eb) => eb.or([eb("created_at", "<=", link.created_at - openingLease), hasEnded("opened_by")]))
+    .where(isUnderWay)
+    .where((eb) => eb.or([eb("created_at", "<=", link.created_at - longestAsking), hasEnded("opened_by")]))
     .execute();
   const result = await db
     .insertInto("account_links")
     .values(link)
-    .onConflict((conflict) => conflict.columns(["kind", "email_norm"]).where(isOpening).doNothing())
+    .onConflict((conflict) => conflict.columns(["kind", "email_norm"]).where(isUnderWay).doNothing())
     .executeTakeFirst();
   return result.numInsertedOrUpdatedRows === 1n;
 }
@@ -111,7 +111,7 @@ export async function takeLink(
     .where("email_norm", "=", mail.email)
     .where("code_mac", "is", null)
     .where((eb) => {
-      const inOrder = eb.or([isOpening, eb("created_at", ">", now - mailDelay)]);
+      const inOrder = eb.or([isUnderWay, eb("created_at", ">", now - mailDelay)]);
       if (mail.requestId === undefined) return inOrder;
       // Processes of the version before, which may still run, name no request.
       return eb.or([eb("request_id", "=", mail.requestId), eb.and([eb("request_id", "is", null), inOrder])]);

@@ -25,7 +25,7 @@ import * as store from "./link-store.ts";
 
 /**
  * New passwords by a mailed link. The auth server mails the temporary password before it returns its token, so the link is
- * made first, with a handle of this server's own; the token is kept sealed behind the handle. For an address without an
+ * made first, with a token of this server's own, behind which the auth server's is kept sealed. For an address without an
  * account everything happens in the same way but for the mail.
  */
 
@@ -64,7 +64,7 @@ export async function sendPasswordLink(
   address: string,
   cause: Cause = "site",
 ): Promise<Refusal<NotMailed> | undefined> {
-  const { db, handles } = context;
+  const { db, credentials } = context;
   const link = newLink(context, address);
   if (!(await store.claimLink(db, link))) return cause === "site" ? tooManyRequests(1) : undefined;
   const reset = await createReset(context, link, cause);
@@ -75,7 +75,7 @@ export async function sendPasswordLink(
   }
   const { user_password_reset: shown, user_password_reset_token: token } = reset.values;
   await store.openLink(db, link, {
-    sealedToken: handles.sealAuthToken(link.id, String(token)),
+    sealedToken: credentials.sealAuthToken(link.id, String(token)),
     expiresAt: (shown as { expires_at: number }).expires_at,
   });
   return undefined;
@@ -91,22 +91,22 @@ async function createReset(context: AppContext, link: store.NewLink, cause: Caus
 }
 
 /** Until it is known when the auth server's part ends. */
-const whileOpening = 600;
+const whileUnderWay = 600;
 
-function newLink({ handles, clock, processName }: AppContext, address: string): store.NewLink {
+function newLink({ credentials, clock, processName }: AppContext, address: string): store.NewLink {
   const id = randomId();
   const email = address.trim();
   const now = clock.now();
   return {
     id,
-    token_hash: handles.hashToken(handles.linkToken(id)),
+    token_hash: credentials.hashToken(credentials.linkToken(id)),
     kind: "password_reset",
     email,
     email_norm: normalizeEmailAddress(email),
     opened_by: processName,
     request_id: currentRequest()?.id ?? null,
     created_at: now,
-    expires_at: now + whileOpening,
+    expires_at: now + whileUnderWay,
   };
 }
 
@@ -131,7 +131,7 @@ async function whyNot(context: AppContext, token: string): Promise<Refusal<NotUs
 }
 
 async function whyNotUsed(context: AppContext, token: string): Promise<Refusal<NotUsed>> {
-  const isOlder = await store.isSuperseded(context.db, "password_reset", context.handles.hashToken(token));
+  const isOlder = await store.isSuperseded(context.db, "password_reset", context.credentials.hashToken(token));
   return refusalOf(isOlder ? "link_superseded" : "link_not_valid");
 }
 
@@ -226,8 +226,8 @@ async function showCode(
 }
 
 /** The code was shown before, and yet must be shown each time. */
-function isRight({ handles }: AppContext, link: store.AccountLink, code: string): boolean {
-  const mac = handles.codeMac(link.id, code);
+function isRight({ credentials }: AppContext, link: store.AccountLink, code: string): boolean {
+  const mac = credentials.codeMac(link.id, code);
   return equalInConstantTime(mac, link.code_mac ?? Buffer.alloc(mac.length));
 }
 
@@ -240,19 +240,19 @@ async function endOrRefuse<Code extends string>(
   return refused(error);
 }
 
-function findByToken({ db, handles, clock }: AppContext, token: string) {
-  return store.findLink(db, "password_reset", { tokenHash: handles.hashToken(token) }, clock.now());
+function findByToken({ db, credentials, clock }: AppContext, token: string) {
+  return store.findLink(db, "password_reset", { tokenHash: credentials.hashToken(token) }, clock.now());
 }
 
-function findExpired({ db, handles, clock }: AppContext, token: string) {
-  return store.findExpired(db, "password_reset", handles.hashToken(token), clock.now());
+function findExpired({ db, credentials, clock }: AppContext, token: string) {
+  return store.findExpired(db, "password_reset", credentials.hashToken(token), clock.now());
 }
 
 function findByAddress({ db, clock }: AppContext, email: EmailAddress) {
   return store.findLink(db, "password_reset", { email }, clock.now());
 }
 
-function tokenOf({ handles }: AppContext, link: store.AccountLink): string {
+function tokenOf({ credentials }: AppContext, link: store.AccountLink): string {
   if (!link.auth_token) throw new Error("A password link lacks the auth server's token.");
-  return handles.unsealAuthToken(link.id, link.auth_token);
+  return credentials.unsealAuthToken(link.id, link.auth_token);
 }

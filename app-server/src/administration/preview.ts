@@ -12,11 +12,11 @@ export interface PreviewRequest {
 
 /** The mail that a decision would send, in the person's language. Code and link are made up: they open nothing. */
 export async function previewMail(context: AppContext, { type, email, reason }: PreviewRequest) {
-  const { settings, handles, clock, db } = context;
+  const { settings, credentials, clock, db } = context;
   const person = await findPerson(db, normalizeEmailAddress(email));
   // As where mails are sent, what they are made of is loaded when there is one to write.
   const { createComposer } = await import("../mail/compose/compose.ts");
-  const compose = createComposer(settings, handles);
+  const compose = createComposer(settings, credentials);
   const { subject, text, html } = await compose({
     id: randomUUID(),
     type,

@@ -61,7 +61,7 @@ export async function setUpAdministrator(
     outcome: "admin",
   });
   await renewOpening(context, registrationId);
-  const registration_token = context.handles.registrationToken(registrationId);
+  const registration_token = context.credentials.registrationToken(registrationId);
   return { ok: true, values: { message: "A mail with your code is on its way.", registration_token } };
 }
 

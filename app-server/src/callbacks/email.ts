@@ -68,13 +68,13 @@ async function findMover(trx: Transaction<AppDatabase>, { type, newEmail }: Emai
 
 /** The same for links that members asked this server for; none for those who asked the auth server by themselves. */
 async function takeLinkFor(
-  { handles, clock }: AppContext,
+  { credentials, clock }: AppContext,
   trx: Transaction<AppDatabase>,
   { type, email, code, requestId }: EmailRequest & { email: EmailAddress; code: string; requestId: string | undefined },
 ): Promise<string | undefined> {
   const kind = mailKinds[type].code?.opens;
   if (kind === undefined || kind === "registration") return undefined;
-  const macOf = (id: string) => handles.codeMac(id, code);
+  const macOf = (id: string) => credentials.codeMac(id, code);
   return takeLink(trx, { kind, email, requestId, macOf }, clock.now());
 }
 

@@ -39,8 +39,8 @@ function isFresh(http: Context, app: AppContext, { createdAt }: Session, now: nu
   return equalInConstantTime(Buffer.from(proof), Buffer.from(expected));
 }
 
-function proofOf({ handles }: AppContext, sessionToken: string, at: number): string {
-  return handles.proofOf(sessionIdOf(sessionToken), at);
+function proofOf({ credentials }: AppContext, sessionToken: string, at: number): string {
+  return credentials.proofOf(sessionIdOf(sessionToken), at);
 }
 
 function writeProof(http: Context, proof: string): void {

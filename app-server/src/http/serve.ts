@@ -1,5 +1,5 @@
 import { CallFailed } from "@anteroom/shared/runtime/private-calls";
-import { type RateLimit, runInTurn, takingToken, tokensOfCaller } from "@anteroom/shared/runtime/rate-limits";
+import { type RateLimit, runSteps, takingToken, tokensOfCaller } from "@anteroom/shared/runtime/rate-limits";
 import { currentRequest } from "@anteroom/shared/runtime/request-scope";
 import type { Contract } from "@anteroom/shared/wire/app/contract";
 import type { Reason } from "@anteroom/shared/wire/app/errors";
@@ -163,7 +163,7 @@ async function checkIpLimit(app: AppContext, route: Route): Promise<Refusal | un
   if (!limit || !app.settings.ipLimits) return undefined;
   const now = app.clock.now();
   const tokens = tokensOfCaller(limit, currentRequest()?.caller ?? "");
-  const isAllowed = await runInTurn(
+  const isAllowed = await runSteps(
     app.db,
     tokens.map((token) => takingToken(token, now)),
   );

@@ -14,14 +14,14 @@ function keyOf(type: MailType, email: EmailAddress): string {
 
 /** What is kept of a mailed code: the newest per kind and address. It is readable under TEST_MODE only. */
 export function codeRow(
-  { handles, settings }: Pick<AppContext, "handles" | "settings">,
+  { credentials, settings }: Pick<AppContext, "credentials" | "settings">,
   mail: { type: MailType; email: EmailAddress; code: string; codeExpiresAt: number | undefined },
   now: number,
 ): TokenTable {
   const key = keyOf(mail.type, mail.email);
   return {
     key,
-    code_mac: handles.codeMac(key, mail.code),
+    code_mac: credentials.codeMac(key, mail.code),
     code: settings.testMode ? mail.code : null,
     timestamp: now,
     expires_at: mail.codeExpiresAt ?? now + codeTtl,
@@ -37,7 +37,7 @@ export async function isMailedCode(context: AppContext, email: EmailAddress, cod
     .where("key", "=", key)
     .where("expires_at", ">", context.clock.now())
     .executeTakeFirst();
-  const mac = context.handles.codeMac(key, code);
+  const mac = context.credentials.codeMac(key, code);
   return equalInConstantTime(mac, row?.code_mac ?? Buffer.alloc(mac.length));
 }
 

@@ -14,13 +14,13 @@ type Kind =
  * `here`: the rules read it from the policy. `elsewhere`: it has a reader of its own, which knows no presets. `nowhere`: it
  * is refused when it is given, but for its default where that is how things are today (`takes`).
  */
-type Standing =
+type Obedience =
   | { obeyed: "here" }
   | { obeyed: "elsewhere"; readBy: string }
   | { obeyed: "nowhere"; takes: "default" | "nothing"; today: string };
 
 /** `name` is the variable's, `decides` a phrase for the documentation. */
-export type Switch = { name: string; decides: string } & Kind & Standing;
+export type Switch = { name: string; decides: string } & Kind & Obedience;
 
 export type Duration = `${number}${"s" | "m" | "h" | "d"}`;
 

@@ -3,8 +3,8 @@ import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Transaction } from "kysely";
 import { logDecision, type NewDecision } from "../audit/log-store.ts";
 import type { AppContext } from "../context.ts";
+import { noToken } from "../credentials.ts";
 import type { AppDatabase } from "../database/tables.ts";
-import { noToken } from "../handles.ts";
 import { type Outcome, type Refusal, type Refused, refusalOf, refuse, refuseWith } from "../outcome.ts";
 import { withdraw } from "./ending.ts";
 import { newClaim, type OpeningResult, openSignup, renewOpening, sendCodeOnce, waitForOpening } from "./opening.ts";
@@ -85,8 +85,8 @@ async function afterAnother(context: AppContext, row: store.Registration, actor:
 }
 
 async function rejectedAlready(context: AppContext, email: EmailAddress): Promise<Refusal<"registration_rejected">> {
-  const standing = await store.findStanding(context.db, email);
-  return refusalOf("registration_rejected", standing && { members: decidedBefore(standing) });
+  const found = await store.findAddressState(context.db, email);
+  return refusalOf("registration_rejected", found && { members: decidedBefore(found) });
 }
 
 /** Takes over the outcome of whoever is accepting, or accepts anew when they died before anything had happened. */
@@ -100,7 +100,7 @@ async function afterOthers(context: AppContext, row: store.Registration, actor: 
 async function openedAlready(context: AppContext, row: store.Registration): Promise<Accepted> {
   const isExpired = row.signupExpiresAt !== null && row.signupExpiresAt <= context.clock.now();
   if (!row.signupToken || !isExpired) {
-    const signupToken = row.signupToken && context.handles.unsealSignupToken(row.id, row.signupToken);
+    const signupToken = row.signupToken && context.credentials.unsealSignupToken(row.id, row.signupToken);
     if (signupToken !== noToken)
       return {
         ok: true,
@@ -173,7 +173,7 @@ export async function resendSignupEmail(
       .transaction()
       .execute((trx) => log(context, trx, { actor, action: "resend", subject: email, registrationId: row.id }));
   if (row?.state === "OPEN" && row.signupToken) {
-    const token = context.handles.unsealSignupToken(row.id, row.signupToken);
+    const token = context.credentials.unsealSignupToken(row.id, row.signupToken);
     const result = await send(context, row.id, () => context.authServer.sendCode(token, "site"));
     if (result.ok) return sent;
     if (result.error !== "invalid_signup_token") return refuseWith(cannotResend(result.error));
@@ -256,17 +256,17 @@ function log(context: AppContext, trx: Transaction<AppDatabase>, decision: Omit<
 
 /** Too late: says what became of the registration, and who decided that and when. */
 async function refuseTransition(context: AppContext, email: EmailAddress, verb: string): Promise<Refused<TooLate>> {
-  const standing = await store.findStanding(context.db, email);
-  if (!standing) return refuse("registration_not_found/address", { values: { email } });
-  const values = { state: standing.state, verb };
-  return refuse("invalid_transition", { values, members: decidedBefore(standing) });
+  const found = await store.findAddressState(context.db, email);
+  if (!found) return refuse("registration_not_found/address", { values: { email } });
+  const values = { state: found.state, verb };
+  return refuse("invalid_transition", { values, members: decidedBefore(found) });
 }
 
-function decidedBefore({ state, ...standing }: store.Standing) {
+function decidedBefore({ state, ...found }: store.AddressState) {
   return {
     state,
-    decided_by: standing.decidedBy,
-    decided_by_name: standing.decidedByName,
-    decided_at: standing.decidedAt,
+    decided_by: found.decidedBy,
+    decided_by_name: found.decidedByName,
+    decided_at: found.decidedAt,
   } satisfies DecidedBefore;
 }

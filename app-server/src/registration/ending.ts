@@ -41,7 +41,7 @@ export async function endForAccount(
   trx: Transaction<AppDatabase>,
   { email, userId }: { email: EmailAddress; userId: string },
 ): Promise<store.Ended | undefined> {
-  const ended = await store.storeWithdrawn(trx, "giveWay", { email }, keepUntil(context));
+  const ended = await store.storeWithdrawn(trx, "displace", { email }, keepUntil(context));
   if (ended) {
     const about = { subject: email, registrationId: ended.id, now: context.clock.now() };
     await logDecision(trx, { ...about, actor: userId, action: "address_taken" });
@@ -54,7 +54,7 @@ function keepUntil({ clock, settings }: AppContext): number {
 }
 
 export async function endSignupOf(context: AppContext, ended: store.Ended | undefined): Promise<void> {
-  if (ended?.signupToken) await endSignup(context, context.handles.unsealSignupToken(ended.id, ended.signupToken));
+  if (ended?.signupToken) await endSignup(context, context.credentials.unsealSignupToken(ended.id, ended.signupToken));
 }
 
 /** Ends a sign-up nobody may use any more. It would die by itself in time, so a failure is only logged. */

@@ -74,8 +74,8 @@ export async function storeOpened(
   signup: { sealedToken: Uint8Array; expiresAt: number },
   registrationTtl: number,
 ): Promise<boolean> {
-  const rows = await moveAndNote(db, "open", (opening_) =>
-    opening_
+  const rows = await moveAndNote(db, "open", (moving) =>
+    moving
       .set({
         signup_token: signup.sealedToken,
         signup_expires_at: signup.expiresAt,
@@ -100,7 +100,7 @@ const sinceApproval = (registrationTtl: number) => sql<number>`coalesce(decided_
 
 /** The auth server refused: ACCEPTING → REQUESTED as if nobody had tried; a refused renewal stays ACCEPTED. */
 export async function storeRefused(db: Db, opening: Opening, error: string): Promise<void> {
-  const { mayMove, columns } = moveIf("fail");
+  const { mayMove, columns } = moveIf("refuseSignup");
   await db
     .updateTable("registration_state")
     .set({
@@ -233,7 +233,7 @@ export async function markMailed(
   { now, expiresAt }: { now: number; expiresAt: number | undefined },
 ): Promise<string | undefined> {
   const { mayMove: isLate, columns } = moveIf(
-    "mailLate",
+    "acceptLate",
     sql`opening_id is not null and decided_at > ${now - openingLease}`,
   );
   const row = await db
@@ -252,7 +252,7 @@ export async function markMailed(
         .where(isLive)
         .returning(movedColumns),
     )
-    .with("noted", () => noteMove("mailLate"))
+    .with("noted", () => noteMove("acceptLate"))
     .updateTable("newusers")
     .from("moved")
     .set({ accepted: sql`moved.approved_at is not null` })

@@ -56,7 +56,7 @@ async function keepSignup(
   opening: openings.Opening,
   signup: { signupToken: string; expiresAt: number },
 ): Promise<OpeningResult> {
-  const sealedToken = context.handles.sealSignupToken(opening.registrationId, signup.signupToken);
+  const sealedToken = context.credentials.sealSignupToken(opening.registrationId, signup.signupToken);
   const stored = await openings.storeOpened(
     context.db,
     opening,
@@ -115,7 +115,7 @@ export async function waitForOpening(context: AppContext, registrationId: string
   while (Date.now() < giveUpAt) {
     const row = await store.findById(context.db, registrationId);
     if (row?.state === "OPEN" && row.signupToken)
-      return { outcome: "opened", signupToken: context.handles.unsealSignupToken(row.id, row.signupToken) };
+      return { outcome: "opened", signupToken: context.credentials.unsealSignupToken(row.id, row.signupToken) };
     if (row === undefined) return { outcome: "lost" };
     if (row.openingUntil === null)
       return row.openingError === null ? { outcome: "lost" } : { outcome: "refused", error: row.openingError };

@@ -20,7 +20,7 @@ export interface Preapproval {
  * nothing where an account, an open sign-up or another of the same moment holds the address.
  */
 export async function preapprove(
-  { clock, handles, settings }: AppContext,
+  { clock, credentials, settings }: AppContext,
   trx: Transaction<AppDatabase>,
   { email, ...applicant }: RegistrationRequest,
   { grants, by, opening }: Preapproval,
@@ -34,7 +34,7 @@ export async function preapprove(
     trx,
     {
       id,
-      token_hash: handles.hashToken(handles.registrationToken(id)),
+      token_hash: credentials.hashToken(credentials.registrationToken(id)),
       email,
       state: "ACCEPTED",
       approved_at: now,

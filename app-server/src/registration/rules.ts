@@ -55,7 +55,7 @@ export async function requestRegistration(
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, answerAt - Date.now())));
   if (outcome.duplicate) return refuse("already_registered", { values: { table: outcome.duplicate } });
   const message = "Your registration waits for an administrator. You will get a mail when it was approved.";
-  const registration_token = context.handles.registrationToken(outcome.registrationId);
+  const registration_token = context.credentials.registrationToken(outcome.registrationId);
   return { ok: true, values: { message, registration_token } };
 }
 
@@ -72,7 +72,7 @@ async function register(
   if (person.requestKey !== undefined && (await store.findById(trx, registrationId))) return { registrationId };
   const row = {
     id: registrationId,
-    token_hash: context.handles.hashToken(context.handles.registrationToken(registrationId)),
+    token_hash: context.credentials.hashToken(context.credentials.registrationToken(registrationId)),
     email: person.email,
     created_at: now,
     expires_at: now + policy.registrationTtl,
@@ -111,8 +111,8 @@ function approvalRequests(
   }));
 }
 
-function idOf({ handles }: AppContext, { email, requestKey }: RegistrationRequest): string {
-  return requestKey === undefined ? randomId() : handles.requestId(email, requestKey);
+function idOf({ credentials }: AppContext, { email, requestKey }: RegistrationRequest): string {
+  return requestKey === undefined ? randomId() : credentials.requestId(email, requestKey);
 }
 
 const unknownToken = refusalOf("registration_not_found");
@@ -129,7 +129,7 @@ export async function registrationStatus(
   token: string,
   code: string | undefined,
 ): Promise<Outcome<RegistrationStatus, "registration_not_found" | "address_in_use/own_request">> {
-  const row = await store.findByToken(context.db, context.handles.hashToken(token));
+  const row = await store.findByToken(context.db, context.credentials.hashToken(token));
   switch (row?.state) {
     case "REQUESTED":
     case "DECOY":
@@ -174,7 +174,7 @@ async function ownToken(
   code: string | undefined,
 ): Promise<Pick<RegistrationStatus, "signup_token" | "state">> {
   if (!row.signupToken) return { signup_token: null };
-  const shared = context.handles.unsealSignupToken(row.id, row.signupToken);
+  const shared = context.credentials.unsealSignupToken(row.id, row.signupToken);
   const isRight = await isRightCode(context, row.email, code);
   const sibling = await context.authServer.createSiblingSignup(shared, isRight ? code : undefined);
   if (sibling.ok) return { signup_token: sibling.values.signupToken };
@@ -198,7 +198,7 @@ export async function lookupRegistration(
   const guess = await guessCode(context, email, () => findByCode(context, email, code));
   if (guess.is === "refused") return refuseWith(guess.refusal);
   if (guess.is === "wrong") return { ok: true, values: { found: false } };
-  return { ok: true, values: { found: true, token: context.handles.registrationToken(guess.value) } };
+  return { ok: true, values: { found: true, token: context.credentials.registrationToken(guess.value) } };
 }
 
 /**
@@ -218,7 +218,7 @@ export async function renewSignup(
   context: AppContext,
   token: string,
 ): Promise<Outcome<{ signup_token: string | null; email: string }, NotRenewed | "registration_not_accepted">> {
-  const row = await store.findByToken(context.db, context.handles.hashToken(token));
+  const row = await store.findByToken(context.db, context.credentials.hashToken(token));
   if (!row || row.state === "WITHDRAWN" || row.state === "EXPIRED") return refuseWith(unknownToken);
   if (row.state !== "OPEN" && row.state !== "ACCEPTED") return refuse("registration_not_accepted");
   const failure = await mailAgain(context, row);
@@ -237,7 +237,7 @@ type NotRenewed =
 
 async function mailAgain(context: AppContext, row: store.Registration): Promise<Refusal<NotRenewed> | undefined> {
   if (row.state === "OPEN" && row.signupToken) {
-    const signup = context.handles.unsealSignupToken(row.id, row.signupToken);
+    const signup = context.credentials.unsealSignupToken(row.id, row.signupToken);
     const sent = await sendCodeOnce(context, row.id, () => context.authServer.sendCode(signup));
     if (sent.ok || sent.error === "email_address_already_verified") return undefined;
     if (sent.error !== "invalid_signup_token") return renewalRefusal(sent.error);
@@ -278,7 +278,7 @@ export async function withdrawRegistration(
   token: string,
   code: string | undefined,
 ): Promise<Outcome<{ message: string }, NotWithdrawn>> {
-  const row = await store.findByToken(context.db, context.handles.hashToken(token));
+  const row = await store.findByToken(context.db, context.credentials.hashToken(token));
   if (!row) return refuseWith(unknownToken);
   if (await withdraw(context, { registrationId: row.id, ending: "withdraw" })) return withdrawn;
   const state = (await store.findById(context.db, row.id))?.state;

@@ -62,7 +62,7 @@ interface Transition {
 
 export const transitions = {
   request: { from: [none], to: "REQUESTED", by: "applicant", when: "request_registration" },
-  shadow: {
+  requestAsDecoy: {
     from: [none],
     to: "DECOY",
     by: "applicant",
@@ -85,10 +85,10 @@ export const transitions = {
     when: "create_signup returned and its token is stored",
     notes: "accept",
   },
-  fail: { from: ["ACCEPTING"], to: "REQUESTED", by: "auth server", when: "the auth server refuses" },
+  refuseSignup: { from: ["ACCEPTING"], to: "REQUESTED", by: "auth server", when: "the auth server refuses" },
   giveUp: { from: ["ACCEPTING"], to: "REQUESTED", by: "recovery", when: "never mailed" },
   keep: { from: ["ACCEPTING"], to: "ACCEPTED", by: "recovery", when: "interrupted after the mail", notes: "accept" },
-  mailLate: {
+  acceptLate: {
     from: ["REQUESTED"],
     to: "ACCEPTED",
     by: "auth server",
@@ -108,7 +108,7 @@ export const transitions = {
   withdraw: { from: ["REQUESTED", "DECOY"], to: "WITHDRAWN", by: "applicant", when: "withdrawn" },
   withdrawByCode: { from: liveStates, to: "WITHDRAWN", by: "applicant", when: "withdrawn with the mailed code" },
   remove: { from: liveStates, to: "WITHDRAWN", by: "administrator", when: "taken away" },
-  giveWay: { from: liveStates, to: "WITHDRAWN", by: "another request", when: "an account takes the address" },
+  displace: { from: liveStates, to: "WITHDRAWN", by: "another request", when: "an account takes the address" },
   replace: { from: liveStates, to: none, by: "operator", when: "a setup link is used for the address" },
   expire: { from: ["REQUESTED", "ACCEPTED"], to: "EXPIRED", by: "clock", when: "14 days" },
   forget: { from: endedStates, to: none, by: "clock", when: "kept 30 days" },

@@ -161,7 +161,7 @@ export async function findUserId(db: Db, email: EmailAddress): Promise<string | 
   return user?.id;
 }
 
-export interface Standing {
+export interface AddressState {
   state: RegistrationState | "ACTIVE";
   decidedBy: string | null;
   /** Null for those who are no person, or have no account any more. */
@@ -173,7 +173,7 @@ export interface Standing {
  * What became of an address and by whom, for telling why a decision comes too late: its newest registration's state, or
  * ACTIVE when it is a user's. Decoys stand for nothing.
  */
-export async function findStanding(db: Db, email: EmailAddress): Promise<Standing | undefined> {
+export async function findAddressState(db: Db, email: EmailAddress): Promise<AddressState | undefined> {
   if (await findUserId(db, email)) {
     const acceptance = await findAcceptance(db, email);
     return {

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from "kysely";
+import type { Credentials } from "../credentials.ts";
 import type { AppDatabase } from "../database/tables.ts";
-import type { Handles } from "../handles.ts";
 
 /** Rows changed in one statement. */
 const batch = 1_000;
@@ -9,7 +9,7 @@ const batch = 1_000;
  * Registration tokens are derived from the server's secret. When that is another than before, the tokens that mails will
  * carry are others too, and it is these that have to be known.
  */
-export async function renewTokenHashes(db: Kysely<AppDatabase>, handles: Handles): Promise<void> {
+export async function renewTokenHashes(db: Kysely<AppDatabase>, credentials: Credentials): Promise<void> {
   for (let last = ""; ; ) {
     const rows = await db
       .selectFrom("registration_state")
@@ -20,7 +20,7 @@ export async function renewTokenHashes(db: Kysely<AppDatabase>, handles: Handles
       .execute();
     if (rows.length === 0) return;
     const ids = rows.map(({ id }) => id);
-    const hashes = ids.map((id) => handles.hashToken(handles.registrationToken(id)).toString("hex"));
+    const hashes = ids.map((id) => credentials.hashToken(credentials.registrationToken(id)).toString("hex"));
     await sql`update registration_state as state set token_hash = decode(made.hash, 'hex')
       from unnest(${ids}::text[], ${hashes}::text[]) as made (id, hash) where state.id = made.id`.execute(db);
     last = ids.at(-1) as string;

@@ -12,23 +12,23 @@ import { visitWords } from "../words/visit.ts";
 import { Activation } from "./activation.tsx";
 import { Progress } from "./progress.tsx";
 
-interface Handle {
+interface LinkValues {
   token: string;
   code: string;
 }
 
 /** Waiting room and activation. Opening it changes nothing: the code is only used when the person presses the button. */
 export function SignupPage() {
-  const given = useCleanAddress(({ searchParams }): Handle => {
+  const given = useCleanAddress(({ searchParams }): LinkValues => {
     return { token: searchParams.get("token") ?? "", code: searchParams.get("code") ?? "" };
   });
-  const [handle, setHandle] = useState(given);
-  const goOnWith = (next: Handle) => {
+  const [link, setLink] = useState(given);
+  const goOnWith = (next: LinkValues) => {
     keepForReload(next);
-    setHandle(next);
+    setLink(next);
   };
-  return handle.token ? (
-    <WaitingRoom key={handle.token} handle={handle} onHandle={goOnWith} />
+  return link.token ? (
+    <WaitingRoom key={link.token} link={link} onLink={goOnWith} />
   ) : (
     <FindByCode onFound={goOnWith} />
   );
@@ -40,16 +40,16 @@ type Seen = RegistrationStatus | "gone" | "taken";
 const pauses = [1_000, 2_000, 3_000, 5_000, 8_000, 10_000];
 
 interface RoomProps {
-  handle: Handle;
-  onHandle: (handle: Handle) => void;
+  link: LinkValues;
+  onLink: (link: LinkValues) => void;
 }
 
-function WaitingRoom({ handle, onHandle }: RoomProps) {
+function WaitingRoom({ link, onLink }: RoomProps) {
   const text = useWords(visitWords).signup;
   const [isWithdrawn, setWithdrawn] = useState(false);
   const status = useQuery<Seen>({
-    queryKey: ["registration", handle.token, handle.code],
-    queryFn: () => readStatus(handle),
+    queryKey: ["registration", link.token, link.code],
+    queryFn: () => readStatus(link),
     staleTime: 0,
     retry: 0,
     enabled: !isWithdrawn,
@@ -71,33 +71,33 @@ function WaitingRoom({ handle, onHandle }: RoomProps) {
         </p>
       </Page>
     );
-  if (data.state === "code_needed") return <FindByCode onFound={onHandle} given={data.email} />;
+  if (data.state === "code_needed") return <FindByCode onFound={onLink} given={data.email} />;
   if (data.signup_token)
     return (
       <Activation
         signupToken={data.signup_token}
         email={data.email}
-        code={handle.code}
+        code={link.code}
         onExpired={() => void status.refetch()}
       />
     );
   // The code of before is of no use with the new sign-up. No token at all: only address and code lead on.
   const onRenewed = async (signupToken: string | null) => {
-    onHandle({ token: signupToken ? handle.token : "", code: "" });
+    onLink({ token: signupToken ? link.token : "", code: "" });
     await status.refetch();
   };
   if (data.accepted)
     return (
       <Expired
-        handle={handle}
+        link={link}
         email={data.email}
         onRenewed={onRenewed}
-        onHaveCode={() => onHandle({ token: "", code: "" })}
+        onHaveCode={() => onLink({ token: "", code: "" })}
       />
     );
   return (
-    <Waiting email={data.email} isUnseen={status.isError} onHaveCode={() => onHandle({ token: "", code: "" })}>
-      <Withdraw token={handle.token} onWithdrawn={() => setWithdrawn(true)} />
+    <Waiting email={data.email} isUnseen={status.isError} onHaveCode={() => onLink({ token: "", code: "" })}>
+      <Withdraw token={link.token} onWithdrawn={() => setWithdrawn(true)} />
     </Waiting>
   );
 }
@@ -137,7 +137,7 @@ function isUndecided(data: Seen | undefined): boolean {
   return data === undefined || (typeof data === "object" && !data.accepted && data.state === undefined);
 }
 
-async function readStatus({ token, code }: Handle): Promise<Seen> {
+async function readStatus({ token, code }: LinkValues): Promise<Seen> {
   const answer = await app("POST /auth/registration_status", {
     registration_token: token,
     ...(code ? { code: normalizeCode(code) } : {}),
@@ -174,16 +174,16 @@ function Withdraw({ token, onWithdrawn }: { token: string; onWithdrawn: () => vo
 }
 
 interface ExpiredProps {
-  handle: Handle;
+  link: LinkValues;
   email: string;
   onRenewed: (signupToken: string | null) => Promise<void>;
   onHaveCode: () => void;
 }
 
-function Expired({ handle, email, onRenewed, onHaveCode }: ExpiredProps) {
+function Expired({ link, email, onRenewed, onHaveCode }: ExpiredProps) {
   const text = useWords(visitWords).signup;
   const submission = useSubmission(async () => {
-    const result = await app("POST /auth/renew_signup", { registration_token: handle.token });
+    const result = await app("POST /auth/renew_signup", { registration_token: link.token });
     if (!result.ok) return result;
     await onRenewed(result.values.signup_token);
     return undefined;
@@ -223,7 +223,7 @@ function Ended({ title, lead }: { title: string; lead: string }) {
 }
 
 /** For somebody who has the mail, but not the link: another device, or a mail program that breaks links. */
-function FindByCode({ onFound, given = "" }: { onFound: (handle: Handle) => void; given?: string }) {
+function FindByCode({ onFound, given = "" }: { onFound: (link: LinkValues) => void; given?: string }) {
   const text = useWords(visitWords).signup;
   const [email, setEmail] = useState(given);
   const [code, setCode] = useState("");

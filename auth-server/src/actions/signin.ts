@@ -1,5 +1,5 @@
 import { derivedId } from "@anteroom/shared/runtime/crypto";
-import { runInTurn, takingToken } from "@anteroom/shared/runtime/rate-limits";
+import { runSteps, takingToken } from "@anteroom/shared/runtime/rate-limits";
 import { noteSubject } from "@anteroom/shared/runtime/request-scope";
 import { formatTimestamp } from "@anteroom/shared/wire/email";
 import type { AuthResult, Signin as WireSignin } from "@anteroom/shared/wire/faroe";
@@ -39,7 +39,7 @@ export async function createSignin(
   const { signin, token } = prepareSignin(context, emailAddress, owner);
   const claimant = claimantOf(context, caller, guessedAt(signin));
   const payment = claimant ? priceOfSignin(claimant).map((token) => takingToken(token, context.clock.now())) : [];
-  if (!(await runInTurn(context.db, [...payment, insertingSignin(signin)]))) return failure("rate_limited");
+  if (!(await runSteps(context.db, [...payment, insertingSignin(signin)]))) return failure("rate_limited");
   context.userCache.remember(subjectOf(signin), owner);
   return success({ signin: toWire(signin), signin_token: token });
 }

@@ -8,9 +8,9 @@ import {
 import {
   type Bucket,
   hasToken,
-  runInTurn,
+  readSteps,
+  runSteps,
   type Token,
-  takeInTurn,
   takeToken,
   takingToken,
   tokensOfCaller,
@@ -76,7 +76,7 @@ export async function payForPassword(
   const { db, clock } = context;
   const now = clock.now();
   const { tokens, guesses } = priceOfPassword(context, userId, claimant);
-  const steps = await takeInTurn(db, [
+  const steps = await readSteps(db, [
     ...tokens.map((token) => takingToken(token, now)),
     ...guesses.map((guess) => countingGuess(guess, now)),
   ]);
@@ -156,7 +156,7 @@ export function mayGuessTemporaryPassword(
 /** Whether a member may guess at the code that was mailed to a new address of theirs. */
 export function mayGuessUpdateCode(context: AuthContext, userId: string, newEmailAddress: string): Promise<boolean> {
   const now = context.clock.now();
-  return runInTurn(context.db, [
+  return runSteps(context.db, [
     context.settings.strict
       ? takingToken({ limit: faroeLimits.codeAttempts, key: newEmailAddress }, now)
       : countingGuess({ limit: guessLimits.updateCode, subject: userId, who: "" }, now),
@@ -170,8 +170,8 @@ function mayGuess(
   limit: { faroe: Bucket; byCaller: GuessLimit; byEverybody: Bucket },
 ): Promise<boolean> {
   const now = context.clock.now();
-  if (!countsByCaller(context)) return runInTurn(context.db, [takingToken({ limit: limit.faroe, key: subject }, now)]);
-  return runInTurn(context.db, [
+  if (!countsByCaller(context)) return runSteps(context.db, [takingToken({ limit: limit.faroe, key: subject }, now)]);
+  return runSteps(context.db, [
     ...guessesOfCaller(limit.byCaller, subject, who).map((guess) => countingGuess(guess, now)),
     takingToken({ limit: limit.byEverybody, key: subject }, now),
   ]);

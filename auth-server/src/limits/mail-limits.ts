@@ -2,7 +2,7 @@ import {
   type Bucket,
   hasToken,
   returnToken,
-  runInTurn,
+  runSteps,
   type Token,
   takingToken,
   tokensOfCaller,
@@ -44,7 +44,7 @@ function priceOf(context: AuthContext, { purpose, address, caller, userId }: Ask
 /** One statement. */
 export function payForMail(context: AuthContext, mail: AskedMail): Promise<boolean> {
   const now = context.clock.now();
-  return runInTurn(
+  return runSteps(
     context.db,
     priceOf(context, mail).map((token) => takingToken(token, now)),
   );
@@ -67,7 +67,7 @@ export async function mayAskForReset(context: AuthContext, caller: Caller): Prom
   if (!countsByCaller(context) || caller.isSite()) return true;
   const now = context.clock.now();
   const tokens = tokensOfCaller(limits.resetsByCaller, caller.key());
-  return runInTurn(
+  return runSteps(
     context.db,
     tokens.map((token) => takingToken(token, now)),
   );

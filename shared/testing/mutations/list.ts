@@ -674,7 +674,7 @@ export const mutations: readonly Mutation[] = [
     ],
   ]),
   ...app("code-guesses.ts", "code-guesses", [
-    ["limit", "!(await runInTurn(db, [...guesses", "!(await runInTurn(db, [...guesses.slice(2)"],
+    ["limit", "!(await runSteps(db, [...guesses", "!(await runSteps(db, [...guesses.slice(2)"],
     ["once", "await forgettingGuesses(db, guesses).execute();", "", "code-guesses#R10, S-F3"],
     ["caller", `currentRequest()?.caller ?? ""`, `"everybody"`],
     [
@@ -1133,7 +1133,7 @@ export const mutations: readonly Mutation[] = [
     ["proof", "if (!refusal) writeProof(", "writeProof("],
     ["proof", `isFresh(http, app, session, now) ? undefined : refusalOf("password_needed")`, "undefined"],
   ]),
-  ...app("handles.ts", "fresh-proof#S-F15: after 15 minutes", [
+  ...app("credentials.ts", "fresh-proof#S-F15: after 15 minutes", [
     ["ownership", `hmacSha256(proofKey, \`\${sessionId}\\0\${at}\`)`, `hmacSha256(proofKey, \`\${at}\`)`],
     ["expiry", `hmacSha256(proofKey, \`\${sessionId}\\0\${at}\`)`, "hmacSha256(proofKey, sessionId)"],
   ]),

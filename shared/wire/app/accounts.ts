@@ -6,10 +6,10 @@ import { passwordReasons } from "./errors.ts";
 import {
   addressField,
   codeField,
-  handleField,
   languageField,
   nameField,
   newPasswordField,
+  opaqueField,
   passwordField,
   proofField,
   writtenAddressField,
@@ -77,14 +77,14 @@ export const accountContracts = {
   "POST /account/request_password_link": {
     summary:
       "Mail a link for choosing a new password, to an address or to that of an expired link. Addresses with and without an account are answered alike.",
-    body: z.object({ email: writtenAddressField.optional(), token: handleField.optional() }),
+    body: z.object({ email: writtenAddressField.optional(), token: opaqueField.optional() }),
     either: ["email", "token"],
     answer: doneWithMessage,
     errors: ["link_not_valid", "rate_limited", "internal_conflict", "email_address_not_allowed/change"],
   },
   "POST /account/password_link_status": {
     summary: "Whose password a mailed link is for, while it is good. Changes nothing.",
-    body: z.object({ token: handleField }),
+    body: z.object({ token: opaqueField }),
     answer: pendingAddress,
     errors: ["link_not_valid", "link_expired", "link_superseded"],
   },
@@ -92,7 +92,7 @@ export const accountContracts = {
     summary:
       "Choose a new password with the code of a mailed link, found by its token or by the address. Ends all sessions.",
     body: z.object({
-      token: handleField.optional(),
+      token: opaqueField.optional(),
       email: addressField.optional(),
       code: codeField,
       password: newPasswordField,
@@ -127,7 +127,7 @@ export const accountContracts = {
   },
   "POST /account/confirm_email": {
     summary: "Confirm a new address with the code of a mailed link; without its token, one's own while signed in.",
-    body: z.object({ token: handleField.optional(), code: codeField }),
+    body: z.object({ token: opaqueField.optional(), code: codeField }),
     answer: done.extend({ email: z.string(), already: z.boolean().describe("It had been confirmed before.") }),
     errors: ["no_session", "link_not_valid", "incorrect_code", "address_in_use/change", "rate_limited"],
   },
@@ -143,7 +143,7 @@ export const accountContracts = {
   },
   "POST /account/end_session/": {
     summary: "Sign out somewhere else. Asks for the password unless one has just signed in.",
-    body: z.object({ session_id: handleField, ...proofField }),
+    body: z.object({ session_id: opaqueField, ...proofField }),
     answer: done,
     errors: ["invalid_session", "not_supported", "not_found/session", "password_needed/signed_in", ...passwordReasons],
   },

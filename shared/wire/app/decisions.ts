@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { doneWithMessage, language, next, time } from "./answers.ts";
 import type { Contracts } from "./contract.ts";
-import { addressField, afterField, handleField, limitField, reasonField, searchField } from "./fields.ts";
+import { addressField, afterField, limitField, opaqueField, reasonField, searchField } from "./fields.ts";
 import { mailSummary } from "./mail.ts";
 
 /** For administrators who decide about registrations. */
@@ -97,7 +97,7 @@ export const decisionContracts = {
   "POST /admin/accept_user/": {
     summary:
       "Approve a registration: opens the sign-up and mails the code. `registration_id` says which of several requests for the address; without, the first.",
-    body: z.object({ email: addressField, registration_id: handleField.optional() }),
+    body: z.object({ email: addressField, registration_id: opaqueField.optional() }),
     answer: doneWithMessage.extend({ signup_token: z.string().nullable() }),
     errors: [
       ...tooLate,

@@ -70,7 +70,7 @@ export const afterField = z
 export const languageField = z.enum(languages, `Use one of ${languages.join(", ")}.`);
 
 /** Tokens, codes and ids: compared, never shown. */
-export const handleField = text(200).refine(isOneLine, oneLine);
+export const opaqueField = text(200).refine(isOneLine, oneLine);
 
 /** A client's own name for one request. Nobody must guess it: who repeats it with the address gets the same token. */
 export const requestKeyField = text(100).regex(/^[\w-]{22,}$/, "Use 22 to 100 random letters, digits, - and _.");
@@ -91,7 +91,7 @@ export const newPasswordField = z
 export const proofField = { password: passwordField.optional() };
 
 /** A mailed code, however it was typed. */
-export const codeField = handleField.refine((code) => code.isWellFormed(), notUnicode).transform(normalizeCode);
+export const codeField = opaqueField.refine((code) => code.isWellFormed(), notUnicode).transform(normalizeCode);
 
 /** A few lines of explanation. */
 export const reasonField = text(2_000)

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { done, doneWithMessage, next, time } from "./answers.ts";
 import type { Contracts } from "./contract.ts";
-import { addressField, handleField, limitUpTo } from "./fields.ts";
+import { addressField, limitUpTo, opaqueField } from "./fields.ts";
 
 /** For administrators who want to know what became of a mail, and for readers who want no more of a kind. */
 
@@ -136,7 +136,7 @@ export const mailContracts = {
   "POST /admin/mails/replay/": {
     summary: "Send a mail again that failed or came back: the one with `id`, or all with `all: true`.",
     body: z.object({
-      id: handleField.refine((id) => id !== "", "Name a mail.").optional(),
+      id: opaqueField.refine((id) => id !== "", "Name a mail.").optional(),
       all: z.literal(true, "Use true.").optional(),
     }),
     either: ["id", "all"],

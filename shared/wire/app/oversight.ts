@@ -4,8 +4,8 @@ import type { Contracts } from "./contract.ts";
 import { appErrorCodes } from "./errors.ts";
 import {
   addressField,
-  handleField,
   limitField,
+  opaqueField,
   proofField,
   reasonField,
   searchField,
@@ -118,7 +118,7 @@ export const oversightContracts = {
   },
   "GET /admin/batches/": {
     summary: "How far a batch of decisions is, by its `id`; without, the latest of them.",
-    query: z.object({ id: handleField.optional() }),
+    query: z.object({ id: opaqueField.optional() }),
     answer: z.union([listedBatch, z.object({ batches: z.array(listedBatch) })]),
     errors: ["batch_not_found"],
   },

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { done, doneWithMessage, next, time } from "./answers.ts";
 import type { Contracts } from "./contract.ts";
-import { afterField, handleField, limitField, permissionField, proofField, searchField } from "./fields.ts";
+import { afterField, limitField, opaqueField, permissionField, proofField, searchField } from "./fields.ts";
 import { mailSummary } from "./mail.ts";
 
 /** For administrators who look after accounts. */
@@ -21,7 +21,7 @@ const listedPerson = z
 
 export type ListedPerson = z.output<typeof listedPerson>;
 
-const user = z.object({ user_id: handleField });
+const user = z.object({ user_id: opaqueField });
 const userWithProof = user.extend(proofField);
 const permission = userWithProof.extend({ permission: permissionField });
 

@@ -4,10 +4,10 @@ import type { Contracts } from "./contract.ts";
 import {
   addressField,
   codeField,
-  handleField,
   languageField,
   nameField,
   newAddressField,
+  opaqueField,
   requestKeyField,
 } from "./fields.ts";
 
@@ -44,7 +44,7 @@ export const registrationContracts = {
   },
   "POST /auth/registration_status": {
     summary: "Where a registration stands. With the mailed code, a sign-up token is given out in any case.",
-    body: z.object({ registration_token: handleField, code: codeField.optional() }),
+    body: z.object({ registration_token: opaqueField, code: codeField.optional() }),
     answer: registrationStatus,
     errors: ["registration_not_found", "address_in_use/own_request"],
   },
@@ -56,7 +56,7 @@ export const registrationContracts = {
   },
   "POST /auth/renew_signup": {
     summary: "Mail a code again: the same while it is valid, a new one after that.",
-    body: z.object({ registration_token: handleField }),
+    body: z.object({ registration_token: opaqueField }),
     answer: done.extend({ signup_token: z.string().nullable(), email: z.string() }),
     errors: [
       "registration_not_accepted",
@@ -68,13 +68,13 @@ export const registrationContracts = {
   },
   "POST /auth/withdraw_registration": {
     summary: "Take a registration back. Once it is approved, that takes the mailed code.",
-    body: z.object({ registration_token: handleField, code: handleField.optional() }),
+    body: z.object({ registration_token: opaqueField, code: opaqueField.optional() }),
     answer: doneWithMessage,
     errors: ["code_needed", "registration_not_found", "invalid_transition/rejected", "incorrect_code", "rate_limited"],
   },
   "POST /auth/setup_administrator": {
     summary: "Use a one-time setup link: opens an approved registration that carries the permission `admin`.",
-    body: z.object({ setup_token: handleField, email: newAddressField, ...names }),
+    body: z.object({ setup_token: opaqueField, email: newAddressField, ...names }),
     answer: registered,
     errors: ["address_in_use/set_up", "setup_link_not_valid"],
   },

@@ -3,7 +3,7 @@ import { type AuthAction, authActions } from "../faroe.ts";
 import { authValues, carriedOut } from "../faroe-answers.ts";
 import { done, time } from "./answers.ts";
 import type { Contracts } from "./contract.ts";
-import { handleField } from "./fields.ts";
+import { opaqueField } from "./fields.ts";
 
 /** Who is signed in, and the auth server's actions for pages. */
 
@@ -66,7 +66,7 @@ export const sessionContracts = {
   },
   "POST /cookies/set_session/": {
     summary: "Keep a session of the auth server in an HttpOnly cookie. A session that was there before ends.",
-    body: z.object({ session_token: handleField }),
+    body: z.object({ session_token: opaqueField }),
     answer: done,
     errors: ["invalid_session"],
   },

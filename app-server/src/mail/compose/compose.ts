@@ -1,5 +1,5 @@
 import { oneLine } from "@anteroom/shared/wire/text";
-import type { Handles } from "../../handles.ts";
+import type { Credentials } from "../../credentials.ts";
 import type { Settings } from "../../settings.ts";
 import { isSwitchable, mailKinds } from "../kinds.ts";
 import { createUnsubscribeLinks } from "../opt-out/unsubscribe.ts";
@@ -37,7 +37,11 @@ export type Composer = ReturnType<typeof createComposer>;
  * Everything a value may contain is escaped in HTML, and nothing that breaks a line reaches a header or the text.
  * A template of the operator's that fails or loses the code delays nobody: the built-in one is sent, and `onFault` told.
  */
-export function createComposer(settings: Settings, handles: Handles, onFault: (fault: string) => void = () => {}) {
+export function createComposer(
+  settings: Settings,
+  credentials: Credentials,
+  onFault: (fault: string) => void = () => {},
+) {
   const builtIn = createEngines(readTemplates(builtInFolder));
   const currentEngines = settings.templatesDir ? followFolder(settings.templatesDir, builtIn, onFault) : () => builtIn;
   const unsubscribeLinks = createUnsubscribeLinks(settings);
@@ -89,12 +93,12 @@ export function createComposer(settings: Settings, handles: Handles, onFault: (f
   /** Links start with the configured origin, whatever host a request was sent to. */
   function codeLinkOf({ code, registrationId, linkId, type }: DueMail): string | undefined {
     const { code: kind } = mailKinds[type];
-    const handle =
+    const token =
       kind?.opens === "registration"
-        ? registrationId !== undefined && handles.registrationToken(registrationId)
-        : linkId !== undefined && handles.linkToken(linkId);
-    if (!kind || code === undefined || !handle) return undefined;
-    return `${settings.frontendOrigin}${kind.page}${handle}&code=${encodeURIComponent(oneLine(code, 100))}`;
+        ? registrationId !== undefined && credentials.registrationToken(registrationId)
+        : linkId !== undefined && credentials.linkToken(linkId);
+    if (!kind || code === undefined || !token) return undefined;
+    return `${settings.frontendOrigin}${kind.page}${token}&code=${encodeURIComponent(oneLine(code, 100))}`;
   }
 }
 

@@ -7,7 +7,7 @@ export interface Pace {
   mailsPerDomainPerMinute: number;
 }
 
-export interface Turns {
+export interface Allowance {
   /** How many of the wanted may go now. */
   granted: number;
   /** Seconds until the next one may. */
@@ -21,15 +21,15 @@ const now = sql`extract(epoch from statement_timestamp())`;
 export const everyDomain = "";
 
 /**
- * Takes turns for mails to some domains, and for all of them together, in one statement for all instances at once. The
- * buckets are those of the rate limits. Relays count in real time, so this does too: mails do not wait for a clock that
+ * Takes as many mails to each domain as may go now, by one statement for all instances at once. All mails together have a
+ * bucket too. The buckets are those of the rate limits. Relays count in real time, so this does too: mails do not wait for a clock that
  * a test has stopped or turned back.
  */
-export async function takeTurns(
+export async function takeAllowances(
   db: Kysely<AppDatabase>,
   pace: Pace,
   wanted: Map<string, number>,
-): Promise<Map<string, Turns>> {
+): Promise<Map<string, Allowance>> {
   const total = [...wanted.values()].reduce((sum, count) => sum + count, 0);
   // Sorted, so that two workers never wait for each other's rows.
   const buckets = [
@@ -55,10 +55,10 @@ export async function takeTurns(
 }
 
 /**
- * Gives back the turn of a mail that came no further than our side of the relay: hours without a relay must not use up
- * the turns of those who wait for it.
+ * Gives back what a mail took that came no further than our side of the relay: hours without a relay must not use up the
+ * allowance of those who wait for it.
  */
-export async function giveTurnBack(db: Kysely<AppDatabase>, pace: Pace, domain: string): Promise<void> {
+export async function returnAllowance(db: Kysely<AppDatabase>, pace: Pace, domain: string): Promise<void> {
   await sql`
     with held as (
       select key from rate_limits where kind = 'mails' and key in (${everyDomain}, ${domain}) order by key for update

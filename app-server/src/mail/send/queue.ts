@@ -4,8 +4,8 @@ import type { Log } from "@anteroom/shared/runtime/log";
 import { currentRequest } from "@anteroom/shared/runtime/request-scope";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Kysely, Transaction } from "kysely";
+import type { Credentials } from "../../credentials.ts";
 import type { AppDatabase } from "../../database/tables.ts";
-import type { Handles } from "../../handles.ts";
 import type { Metrics } from "../../operations/metrics.ts";
 import type { Settings } from "../../settings.ts";
 import type { WorkBells } from "../../work.ts";
@@ -39,7 +39,7 @@ export interface MailQueueParts {
   settings: Settings;
   db: Kysely<AppDatabase>;
   clock: Clock;
-  handles: Handles;
+  credentials: Credentials;
   log: Log;
   metrics: Metrics;
   processName: string;

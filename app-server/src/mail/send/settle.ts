@@ -6,7 +6,7 @@ import type { DeliveryOutcome } from "../request.ts";
 import * as store from "../store.ts";
 import { countBounce, takeRefusalsBack } from "../suppression-store.ts";
 import { type CodeSeal, toDueMail } from "./due-mail.ts";
-import { giveTurnBack } from "./pace.ts";
+import { returnAllowance } from "./pace.ts";
 import type { MailQueueParts, PostOffice } from "./queue.ts";
 import type { Refusals } from "./refusals.ts";
 import { nextTry } from "./schedule.ts";
@@ -76,7 +76,7 @@ async function writeDown(parts: SettleParts, row: store.ClaimedMail, outcome: De
     now,
   } as const;
   if (outcome.status === "deferred" && outcome.concerns === "relay")
-    await giveTurnBack(parts.db, parts.settings, row.domain);
+    await returnAllowance(parts.db, parts.settings, row.domain);
   // A dead address counts like one whose mails come back; one that is suppressed was not asked.
   const isRefusal = outcome.status === "failed" && isTried(row);
   const isStored = await (isRefusal

@@ -1,7 +1,7 @@
 import { inNameOf } from "@anteroom/shared/runtime/request-scope";
 import { createBell } from "../../work.ts";
 import * as store from "../store.ts";
-import { everyDomain, takeTurns } from "./pace.ts";
+import { everyDomain, takeAllowances } from "./pace.ts";
 import { type SettleParts, settle } from "./settle.ts";
 
 /** Mails under way at once, not counting slow ones, and all of them: some more than delivery keeps connections. */
@@ -157,11 +157,11 @@ async function allow(
   if (mails.length === 0) return mails;
   const wanted = new Map<string, number>();
   for (const { domain } of mails) wanted.set(domain, (wanted.get(domain) ?? 0) + 1);
-  const turns = await takeTurns(db, settings, wanted);
+  const allowances = await takeAllowances(db, settings, wanted);
   const take = (key: string): boolean => {
-    const turn = turns.get(key);
-    if (turn && turn.granted-- > 0) return true;
-    waiting.hold(key, (turn?.wait ?? 1) * 1_000);
+    const allowance = allowances.get(key);
+    if (allowance && allowance.granted-- > 0) return true;
+    waiting.hold(key, (allowance?.wait ?? 1) * 1_000);
     return false;
   };
   const allowed = mails.filter(({ domain }) => take(domain) && take(everyDomain));
@@ -172,7 +172,7 @@ async function allow(
 
 type WaitingList = ReturnType<typeof createWaitingList>;
 
-/** Domains that have used up their turns, each with the time of its next. */
+/** Domains that have used up their allowance, each with the time of the next mail. */
 function createWaitingList() {
   const until = new Map<string, number>();
   const list = () => {

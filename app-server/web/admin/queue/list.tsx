@@ -3,7 +3,7 @@ import { type ReactNode, useEffect, useLayoutEffect, useRef, useState } from "re
 import type { QueueRow } from "../api.ts";
 import { useActiveRow } from "./active-row.ts";
 
-export interface ListHandle {
+export interface ListControls {
   /** The row that keys are about. */
   active: QueueRow | undefined;
   hasFocus: () => boolean;
@@ -19,7 +19,7 @@ interface ListProps {
   isLoading: boolean;
   onNearEnd: () => void;
   /** Filled in for whoever listens to keys. */
-  handle: { current: ListHandle | undefined };
+  controls: { current: ListControls | undefined };
   children: (row: QueueRow, isActive: boolean) => ReactNode;
 }
 
@@ -30,7 +30,7 @@ const lookAhead = 30;
  * However many people wait, only the rows in sight are in the page. The list scrolls with the page itself, so that it
  * works on a phone as everywhere.
  */
-export function QueueList({ rows, label, total, isLoading, onNearEnd, handle, children }: ListProps) {
+export function QueueList({ rows, label, total, isLoading, onNearEnd, controls, children }: ListProps) {
   const container = useRef<HTMLDivElement>(null);
   const activeIndex = useRef(-1);
   const virtual = useWindowVirtualizer({
@@ -47,10 +47,10 @@ export function QueueList({ rows, label, total, isLoading, onNearEnd, handle, ch
   });
   const active = useActiveRow(rows, container, (index) => virtual.scrollToIndex(index, { align: "auto" }));
   activeIndex.current = active.index;
-  handle.current = {
+  controls.current = {
     active: rows[active.index],
     hasFocus: () => container.current?.contains(document.activeElement) ?? false,
-    moveBy: (by) => active.moveTo(handle.current?.hasFocus() ? active.index + by : active.index),
+    moveBy: (by) => active.moveTo(controls.current?.hasFocus() ? active.index + by : active.index),
     moveTo: active.moveTo,
   };
   const items = virtual.getVirtualItems();

@@ -11,7 +11,7 @@ import { countsOf, type ListName, lists, useQueue } from "./data.ts";
 import { type Decisions, useDecisions } from "./decide.ts";
 import { type Asked, OpenDialog } from "./dialogs.tsx";
 import { useShortcuts, useShortcutsSwitch } from "./keys.ts";
-import { type ListHandle, QueueList } from "./list.tsx";
+import { type ListControls, QueueList } from "./list.tsx";
 import { type RowActions, RowContent } from "./row.tsx";
 import { nobody, type Selection, without, withRows } from "./selection.ts";
 
@@ -24,11 +24,11 @@ export function QueuePage() {
   const [asked, setAsked] = useState<Asked>();
   const [begun, setBegun] = useState(0);
   const [isKeysOn, setKeysOn] = useShortcutsSwitch();
-  const handle = useRef<ListHandle>(undefined);
+  const controls = useRef<ListControls>(undefined);
   const { query, rows, counts, total, onNearEnd } = usePeople(list, search);
   const decisions = useDecisions();
-  const actions = useRowActions({ decisions, handle, setAsked, setSelection });
-  useQueueKeys({ isOn: isKeysOn, list, handle, actions, decisions, setAsked, setSelection });
+  const actions = useRowActions({ decisions, controls, setAsked, setSelection });
+  useQueueKeys({ isOn: isKeysOn, list, controls, actions, decisions, setAsked, setSelection });
   const choose = (wanted: ListName) => {
     setList(wanted);
     setSelection(nobody);
@@ -54,7 +54,7 @@ export function QueuePage() {
             total={total}
             isLoading={query.isFetching}
             onNearEnd={onNearEnd}
-            handle={handle}
+            controls={controls}
           >
             {(row) => (
               <RowContent
@@ -105,16 +105,16 @@ function useShownList(): [ListName, (list: ListName) => void] {
 
 interface Parts {
   decisions: Decisions;
-  handle: { current: ListHandle | undefined };
+  controls: { current: ListControls | undefined };
   setAsked: (asked: Asked) => void;
   setSelection: Dispatch<SetStateAction<Selection>>;
 }
 
-function useRowActions({ decisions, handle, setAsked, setSelection }: Parts): RowActions {
+function useRowActions({ decisions, controls, setAsked, setSelection }: Parts): RowActions {
   return {
     approve: (row, instead) => {
       // On to the next one at once: who decides about many does not wait for each.
-      if (handle.current?.hasFocus() && handle.current.active?.id === row.id) handle.current.moveBy(1);
+      if (controls.current?.hasFocus() && controls.current.active?.id === row.id) controls.current.moveBy(1);
       setSelection((before) => without(before, [row]));
       return decisions.approve(row, instead);
     },
@@ -129,18 +129,18 @@ function useRowActions({ decisions, handle, setAsked, setSelection }: Parts): Ro
 function useQueueKeys({
   isOn,
   list,
-  handle,
+  controls,
   actions,
   decisions,
   setAsked,
   setSelection,
 }: Parts & { isOn: boolean; list: ListName; actions: RowActions }): void {
   const withActive = (act: (row: QueueRow) => unknown) => () => {
-    const row = handle.current?.active;
+    const row = controls.current?.active;
     if (row && !decisions.busy.has(row.id)) act(row);
   };
-  const inList = (act: () => void) => () => (handle.current?.hasFocus() ? act() : false);
-  const move = (by: number) => () => handle.current?.moveBy(by);
+  const inList = (act: () => void) => () => (controls.current?.hasFocus() ? act() : false);
+  const move = (by: number) => () => controls.current?.moveBy(by);
   const waitingOnly = {
     a: withActive(actions.approve),
     r: withActive(actions.reject),
@@ -152,7 +152,7 @@ function useQueueKeys({
       k: move(-1),
       ArrowDown: inList(move(1)),
       ArrowUp: inList(move(-1)),
-      Home: inList(() => handle.current?.moveTo(0)),
+      Home: inList(() => controls.current?.moveTo(0)),
       Escape: () => setSelection(nobody),
       "/": () => document.querySelector<HTMLElement>("input[type=search]")?.focus(),
       "?": () => setAsked({ what: "help" }),

@@ -1,7 +1,7 @@
 import { derivedId, deriveKey, hmacSha256, openSealed, seal, sha256 } from "@anteroom/shared/runtime/crypto";
 import { encodeBase64urlNoPadding } from "@oslojs/encoding";
 
-export type Handles = ReturnType<typeof createHandles>;
+export type Credentials = ReturnType<typeof createCredentials>;
 
 /**
  * Stands for a token that was sealed with a secret which is no longer there. The auth server knows it as little as one
@@ -14,7 +14,7 @@ export const noToken = "";
  * it again at approval, and yet the database holds only its hash. Sign-up tokens must be shown again too, so they are
  * sealed; codes only need comparing, so a keyed hash is kept.
  */
-export function createHandles(secret: Uint8Array) {
+export function createCredentials(secret: Uint8Array) {
   const tokenKey = deriveKey(secret, "registration-token");
   const requestKey = deriveKey(secret, "request-id");
   const signupTokenKey = deriveKey(secret, "signup-token");

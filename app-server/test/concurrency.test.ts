@@ -295,6 +295,10 @@ describe("two app servers on one database", () => {
     expect(replies.map((reply) => reply?.status)).toEqual(twenty.map(() => 200));
     expect(new Set(replies.map((reply) => reply?.body.signup_token)).size).toBe(1);
     expect(stack.recorder.calls("create_signup")).toHaveLength(1);
+    const arrived = async () => relay.recipients.filter((address) => address === "shared@example.com");
+    await waitUntil(arrived, ({ length }) => length > 0);
+    await client.drainMail();
+    expect(await arrived()).toHaveLength(1);
   });
 
   test("S-48: two hundred mails, two workers: each mail is delivered once", async () => {
@@ -308,6 +312,5 @@ describe("two app servers on one database", () => {
     await client.drainMail();
     const taken = relay.recipients.filter((address) => address.startsWith("mail-"));
     expect(taken.toSorted()).toEqual(emails.toSorted());
-    expect(relay.recipients.filter((address) => address === "shared@example.com")).toHaveLength(1);
   });
 });

@@ -23,7 +23,7 @@ import { createCommands } from "./operations/commands.ts";
 import { startJobs } from "./operations/jobs.ts";
 import { createMetrics } from "./operations/metrics.ts";
 import { isInUse, renewTokenHashes } from "./registration/token-hashes.ts";
-import { readSettings } from "./settings.ts";
+import { readSettings, type Settings } from "./settings.ts";
 import { createWorkBells, workChannel } from "./work.ts";
 
 export interface AppServer {
@@ -52,13 +52,9 @@ export async function startAppServer(environment: Environment): Promise<AppServe
   await migrateToLatest(database.db, migrations);
   const clock = createClock();
   const stopClock = await followDatabase(clock, database.db);
-  const { secret, status, isAnother } = await openKeptSecret(
-    database.db,
-    given.secrets,
-    async () =>
-      // Under TEST_MODE tests derive what the server derives.
-      given.testMode || isInUse(database.db),
-  );
+  // Under TEST_MODE tests derive what the server derives.
+  const isKept = async () => given.testMode || isInUse(database.db);
+  const { secret, status, isAnother } = await openKeptSecret(database.db, given.secrets, isKept);
   if (status === "former") log.error(formerSecret);
   const settings = Object.freeze({ ...given, secret });
   const credentials = createCredentials(secret);
@@ -72,13 +68,7 @@ export async function startAppServer(environment: Environment): Promise<AppServe
     clock,
     credentials,
     devices: createDevices(settings.secret, clock),
-    authServer: createAuthServer(
-      createPeer({
-        baseUrl: settings.authPrivateUrl,
-        secret: settings.internalSecrets[0],
-        timeout: settings.authTimeout,
-      }),
-    ),
+    authServer: reachAuthServer(settings),
     mail,
     metrics,
     events: createSecurityEvents(log, deriveKey(settings.secret, "addresses in the log")),
@@ -100,6 +90,10 @@ export async function startAppServer(environment: Environment): Promise<AppServe
     ...ports,
     stop: () => stop(listeners, stopJobs, context, [async () => stopClock(), postOffice.close, database.close]),
   };
+}
+
+function reachAuthServer({ authPrivateUrl, internalSecrets, authTimeout }: Settings) {
+  return createAuthServer(createPeer({ baseUrl: authPrivateUrl, secret: internalSecrets[0], timeout: authTimeout }));
 }
 
 const formerSecret =

@@ -47,14 +47,6 @@ export function createSettingsReader(environment: Environment) {
     return secrets.filter((secret): secret is Exclude<typeof secret, undefined> => secret !== undefined) as T[];
   }
 
-  /** What begins with `prefix` and was not asked for is a slip of the pen, or a switch that does nothing. */
-  function findUnknown(prefix: string): string[] {
-    const names = Object.keys(environment).filter((name) => name.startsWith(prefix) && environment[name]);
-    return names
-      .filter((name) => !known.has(name))
-      .map((name) => `${name} is not a setting.${suggestion(name, known)}`);
-  }
-
   return {
     optionalText: get,
     ...typedReaders(read),
@@ -85,7 +77,7 @@ export function createSettingsReader(environment: Environment) {
     fault: (line: string) => void faults.push(line),
     /** @param prefixes of names that only this reader knows */
     finish: (...prefixes: string[]) => {
-      faults.push(...prefixes.flatMap(findUnknown));
+      faults.push(...prefixes.flatMap((prefix) => findUnknown(environment, prefix, known)));
       if (faults.length > 0) throw new SettingsError(faults);
     },
   };
@@ -125,6 +117,12 @@ function typedReaders(read: Read) {
 
 /** The newest first. */
 export type Secrets = readonly [Buffer, ...Buffer[]];
+
+/** What begins with `prefix` and was not asked for is a slip of the pen, or a switch that does nothing. */
+function findUnknown(environment: Environment, prefix: string, known: ReadonlySet<string>): string[] {
+  const names = Object.keys(environment).filter((name) => name.startsWith(prefix) && environment[name]);
+  return names.filter((name) => !known.has(name)).map((name) => `${name} is not a setting.${suggestion(name, known)}`);
+}
 
 /** What a misspelt name may have meant. */
 function suggestion(name: string, known: ReadonlySet<string>): string {

@@ -31,8 +31,8 @@ const longest = 100_000;
 /** How often a mail goes on to another session at once when the relay has ended the one it was given. */
 const sessions = 8;
 
-function createSmtpDelivery(settings: Settings, smtp: SmtpSettings): Delivery {
-  const endings = createEndings();
+/** Connections to the relay, on which a mail's last step waits for its turn. */
+function createPool(settings: Settings, smtp: SmtpSettings, endings: Endings) {
   const transport = createTransport({
     ...connectionOf(settings, smtp),
     logger: endings.logger,
@@ -51,6 +51,12 @@ function createSmtpDelivery(settings: Settings, smtp: SmtpSettings): Delivery {
     };
     done();
   });
+  return transport;
+}
+
+function createSmtpDelivery(settings: Settings, smtp: SmtpSettings): Delivery {
+  const endings = createEndings();
+  const transport = createPool(settings, smtp, endings);
   const envelopeOf = createEnvelopes(settings, smtp);
   const takeTurn = createTurns(mailsAtOnce);
   const lastStepOf = createLastSteps();
@@ -117,6 +123,7 @@ interface Passage {
 }
 
 type Limits = ReturnType<typeof createLimits>;
+type Endings = ReturnType<typeof createEndings>;
 
 /** How long a mail may take: to the end of its content, and then for the answer to that. */
 function createLimits({ finalTimeout }: Settings, smtp: SmtpSettings) {

@@ -34,6 +34,11 @@ export function useDecisions(): Decisions {
   const newestRejection = useRef<QueueRow>(undefined);
 
   return useMemo(() => {
+    const carryOut = async (row: QueueRow, work: Promise<{ ok: true } | AppFailure>, done: () => unknown) => {
+      const answer = await track(row, work);
+      if (answer.ok) await done();
+      else tellRefusal(row, answer);
+    };
     const undoRejection = async (row: QueueRow) => {
       if (newestRejection.current?.id === row.id) newestRejection.current = undefined;
       const answer = await call("POST /admin/reopen_registration/", { email: row.email });
@@ -46,8 +51,7 @@ export function useDecisions(): Decisions {
       approve: (row, instead) => {
         // What is seen is what is approved, also when another request has taken its place meanwhile.
         const registration_id = instead?.registration_id ?? row.id;
-        return track(row, call("POST /admin/accept_user/", { email: row.email, registration_id })).then((answer) => {
-          if (!answer.ok) return tellRefusal(row, answer);
+        return carryOut(row, call("POST /admin/accept_user/", { email: row.email, registration_id }), () => {
           moveBetweenLists(row, "waiting", "approved");
           // Who approves many in a row needs no pile of good news.
           say({ about: "approvals", tone: "good", text: text.done.accept(nameOf({ ...row, ...instead })) });
@@ -64,14 +68,12 @@ export function useDecisions(): Decisions {
         return undefined;
       },
       reopen: (row) =>
-        track(row, call("POST /admin/reopen_registration/", { email: row.email })).then((answer) => {
-          if (!answer.ok) return tellRefusal(row, answer);
+        carryOut(row, call("POST /admin/reopen_registration/", { email: row.email }), () => {
           moveBetweenLists(row, "rejected", "waiting");
           say({ about: row.id, tone: "good", text: text.done.reopen(nameOf(row)) });
         }),
       sendAgain: (row) =>
-        track(row, call("POST /admin/resend_signup_email/", { email: row.email })).then((answer) => {
-          if (!answer.ok) return tellRefusal(row, answer);
+        carryOut(row, call("POST /admin/resend_signup_email/", { email: row.email }), () => {
           say({ about: row.id, tone: "good", text: text.done.resend(nameOf(row)) });
           return readQueueAgain();
         }),

@@ -39,9 +39,7 @@ export function QueuePage() {
       <div className="toolbar toolbar-sticky">
         <Lists shown={list} counts={counts} onChoose={choose} />
         <SearchField label={text.search} onSearch={setSearch} />
-        <button type="button" className="button quiet small keys-button" onClick={() => setAsked({ what: "help" })}>
-          {text.keys} <kbd>?</kbd>
-        </button>
+        <KeysButton onPress={() => setAsked({ what: "help" })} />
       </div>
       <Loaded query={query}>
         {rows.length === 0 ? (
@@ -56,14 +54,10 @@ export function QueuePage() {
             onNearEnd={onNearEnd}
             controls={controls}
           >
-            {(row) => (
-              <RowContent
-                row={row}
-                isSelected={selection.has(row.id)}
-                isBusy={decisions.busy.has(row.id)}
-                actions={actions}
-              />
-            )}
+            {(row) => {
+              const marks = { isSelected: selection.has(row.id), isBusy: decisions.busy.has(row.id) };
+              return <RowContent row={row} {...marks} actions={actions} />;
+            }}
           </QueueList>
         )}
       </Loaded>
@@ -79,6 +73,15 @@ export function QueuePage() {
         onClose={() => setAsked(undefined)}
       />
     </Page>
+  );
+}
+
+function KeysButton({ onPress }: { onPress: () => void }) {
+  const text = useWords(adminWords).queue;
+  return (
+    <button type="button" className="button quiet small keys-button" onClick={onPress}>
+      {text.keys} <kbd>?</kbd>
+    </button>
   );
 }
 

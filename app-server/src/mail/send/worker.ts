@@ -38,90 +38,52 @@ export interface Worker {
   stop(patience: number): Promise<void>;
 }
 
+/** What a worker keeps in mind from one look for mails to the next. */
+interface Mind {
+  /** When each mail under way was begun. */
+  readonly underWay: Map<string, number>;
+  readonly waiting: WaitingList;
+  readonly bell: ReturnType<typeof createBell>;
+  /** When to look for mails of processes that have ended, and for some that this one has lost sight of. */
+  rescueAt: number;
+  /** Whether somebody waits for whom there was no room. */
+  isRoomWanted: boolean;
+}
+
 /** Takes mails by priority, as many as there is room for, and works each off by itself: none waits for another. */
 export function startWorker(parts: SettleParts): Worker {
-  const { db, clock, log, processName, bells } = parts;
-  /** When each mail under way was begun. */
-  const underWay = new Map<string, number>();
+  const { log, bells } = parts;
   const bell = createBell();
-  const waiting = createWaitingList();
-  /** When to look for mails of processes that have ended, and for some that this one has lost sight of. */
-  let rescueAt = 0;
-  let isRoomWanted = false;
+  const mind: Mind = {
+    underWay: new Map(),
+    waiting: createWaitingList(),
+    bell,
+    rescueAt: 0,
+    isRoomWanted: false,
+  };
   let isStopping = false;
   let isBroken = false;
 
   async function run(): Promise<void> {
     while (!isStopping) {
       bell.silence();
-      const pauseFor = await look().catch(giveWay);
+      const pauseFor = await look(parts, mind).then(works, fails);
       await bell.rung(pauseFor);
       // Mails that end at nearly the same moment make room together; what causes the first one gets to its end before.
-      await pause(underWay.size > 0 ? gather : headStart);
+      await pause(mind.underWay.size > 0 ? gather : headStart);
     }
   }
 
-  function giveWay(error: unknown): number {
+  function works(pauseFor: number): number {
+    isBroken = false;
+    return pauseFor;
+  }
+
+  function fails(error: unknown): number {
     isBroken = true;
-    rescueAt = 0;
+    mind.rescueAt = 0;
     log.error({ err: error }, "the mail worker could not look for mails; it tries again");
     return 500;
-  }
-
-  /** Takes what there is room for. Returns the milliseconds until it is to be called again, if nothing happens before. */
-  async function look(): Promise<number> {
-    const limit = roomFor(underWay);
-    isRoomWanted = limit <= 0;
-    if (limit <= 0) return watch;
-    if (waiting.isHeld(everyDomain)) return waiting.untilNext();
-    if (Date.now() >= rescueAt) await rescue();
-    const claim = {
-      processName,
-      now: clock.now(),
-      limit,
-      perDomain: mailsAtOncePerDomain,
-      heldDomains: waiting.list(),
-    };
-    const mails = await store.claimDue(db, claim);
-    for (const mail of await allow(parts, mails, waiting)) start(mail);
-    isBroken = false;
-    isRoomWanted = mails.length === limit;
-    if (isRoomWanted) return watch;
-    // Of those held now, whose time may come while the database answers.
-    const untilNext = waiting.untilNext();
-    return plan(await store.findOutlook(db, { ...claim, heldDomains: waiting.list() }), untilNext);
-  }
-
-  async function rescue(): Promise<void> {
-    await store.releaseAbandoned(db, { processName, underWay: [...underWay.keys()] });
-    rescueAt = Date.now() + sweep;
-  }
-
-  function plan({ isMoreDue, areOthersAtWork, nextTryAt }: store.Outlook, untilNext: number): number {
-    isRoomWanted = isMoreDue;
-    const until = [untilNext, sweep];
-    if (isMoreDue) until.push(lookAround);
-    if (areOthersAtWork) until.push(watch);
-    if (nextTryAt !== null) until.push((nextTryAt - clock.now()) * 1_000);
-    if (areOthersAtWork) rescueAt = Math.min(rescueAt, Date.now() + watch);
-    return Math.max(0, Math.min(...until));
-  }
-
-  function start(mail: store.ClaimedMail): void {
-    underWay.set(mail.id, Date.now());
-    void inNameOf(mail.request_id, () => settle(parts, mail))
-      .catch(async (error: unknown) => {
-        log.error({ err: error, mail: mail.id }, "what became of a mail could not be stored; it will be tried again");
-        await store.postpone(db, { id: mail.id, processName, until: clock.now() + postponedFor });
-      })
-      .catch(() => {
-        rescueAt = 0;
-        bell.ring();
-      })
-      .finally(() => {
-        underWay.delete(mail.id);
-        if (isRoomWanted) bell.ring();
-      });
   }
 
   bells.on("mails", bell.ring);
@@ -133,9 +95,66 @@ export function startWorker(parts: SettleParts): Worker {
       bell.ring();
       await running;
       const giveUpAt = Date.now() + patience;
-      while (underWay.size > 0 && Date.now() < giveUpAt) await pause(20);
+      while (mind.underWay.size > 0 && Date.now() < giveUpAt) await pause(20);
     },
   };
+}
+
+/** Takes what there is room for. Returns the milliseconds until it is to be called again, if nothing happens before. */
+async function look(parts: SettleParts, mind: Mind): Promise<number> {
+  const { db, clock, processName } = parts;
+  const { underWay, waiting } = mind;
+  const limit = roomFor(underWay);
+  mind.isRoomWanted = limit <= 0;
+  if (limit <= 0) return watch;
+  if (waiting.isHeld(everyDomain)) return waiting.untilNext();
+  if (Date.now() >= mind.rescueAt) {
+    await store.releaseAbandoned(db, { processName, underWay: [...underWay.keys()] });
+    mind.rescueAt = Date.now() + sweep;
+  }
+  const perDomain = mailsAtOncePerDomain;
+  const claim = { processName, now: clock.now(), limit, perDomain, heldDomains: waiting.list() };
+  const mails = await store.claimDue(db, claim);
+  for (const mail of await allow(parts, mails, waiting)) start(parts, mind, mail);
+  mind.isRoomWanted = mails.length === limit;
+  if (mind.isRoomWanted) return watch;
+  // Of those held now, whose time may come while the database answers.
+  const untilNext = waiting.untilNext();
+  const outlook = await store.findOutlook(db, { ...claim, heldDomains: waiting.list() });
+  return plan(mind, outlook, { untilNext, now: clock.now() });
+}
+
+function plan(
+  mind: Mind,
+  { isMoreDue, areOthersAtWork, nextTryAt }: store.Outlook,
+  { untilNext, now }: { untilNext: number; now: number },
+): number {
+  mind.isRoomWanted = isMoreDue;
+  const until = [untilNext, sweep];
+  if (isMoreDue) until.push(lookAround);
+  if (areOthersAtWork) until.push(watch);
+  if (nextTryAt !== null) until.push((nextTryAt - now) * 1_000);
+  if (areOthersAtWork) mind.rescueAt = Math.min(mind.rescueAt, Date.now() + watch);
+  return Math.max(0, Math.min(...until));
+}
+
+function start(parts: SettleParts, mind: Mind, mail: store.ClaimedMail): void {
+  const { db, clock, log, processName } = parts;
+  const { underWay, bell } = mind;
+  underWay.set(mail.id, Date.now());
+  void inNameOf(mail.request_id, () => settle(parts, mail))
+    .catch(async (error: unknown) => {
+      log.error({ err: error, mail: mail.id }, "what became of a mail could not be stored; it will be tried again");
+      await store.postpone(db, { id: mail.id, processName, until: clock.now() + postponedFor });
+    })
+    .catch(() => {
+      mind.rescueAt = 0;
+      bell.ring();
+    })
+    .finally(() => {
+      underWay.delete(mail.id);
+      if (mind.isRoomWanted) bell.ring();
+    });
 }
 
 function pause(milliseconds: number): Promise<void> {

@@ -33,7 +33,7 @@ interface Client extends Swept {
   losses: number;
 }
 
-interface Lease extends DatabaseConnection {
+interface Borrowed extends DatabaseConnection {
   reserved?: { sql: postgres.ReservedSql; client: Client; losses: number };
 }
 
@@ -173,29 +173,29 @@ function createDriver(clients: Client[]): Driver {
   const execute = createStatements(clients, waitForFree);
   return {
     init: async () => undefined,
-    acquireConnection: async (): Promise<Lease> => ({
-      async executeQuery<R>(this: Lease, query: CompiledQuery) {
+    acquireConnection: async (): Promise<Borrowed> => ({
+      async executeQuery<R>(this: Borrowed, query: CompiledQuery) {
         return this.reserved ? run<R>(connectionOf(this.reserved), query) : execute<R>(query);
       },
       streamQuery: () => {
         throw new Error("Streaming queries are not used here.");
       },
     }),
-    beginTransaction: async (lease: Lease) => {
-      lease.reserved = await reserve();
-      await connectionOf(lease.reserved).unsafe("begin");
+    beginTransaction: async (borrowed: Borrowed) => {
+      borrowed.reserved = await reserve();
+      await connectionOf(borrowed.reserved).unsafe("begin");
     },
-    commitTransaction: async (lease: Lease) => {
-      if (lease.reserved) await connectionOf(lease.reserved).unsafe("commit");
+    commitTransaction: async (borrowed: Borrowed) => {
+      if (borrowed.reserved) await connectionOf(borrowed.reserved).unsafe("commit");
     },
-    rollbackTransaction: async (lease: Lease) => {
+    rollbackTransaction: async (borrowed: Borrowed) => {
       // With its connection a transaction is rolled back already.
-      if (lease.reserved && !isLost(lease.reserved)) await lease.reserved.sql.unsafe("rollback");
+      if (borrowed.reserved && !isLost(borrowed.reserved)) await borrowed.reserved.sql.unsafe("rollback");
     },
-    releaseConnection: async (lease: Lease) => {
-      if (!lease.reserved) return;
-      const { reserved } = lease;
-      delete lease.reserved;
+    releaseConnection: async (borrowed: Borrowed) => {
+      if (!borrowed.reserved) return;
+      const { reserved } = borrowed;
+      delete borrowed.reserved;
       if (!isLost(reserved)) reserved.sql.release();
       free(reserved.client);
     },
@@ -289,7 +289,7 @@ function createStatements(clients: Client[], waitForFree: () => Promise<void>) {
   return execute;
 }
 
-type Reservation = NonNullable<Lease["reserved"]>;
+type Reservation = NonNullable<Borrowed["reserved"]>;
 
 function isLost({ client, losses }: Reservation): boolean {
   return client.losses !== losses;

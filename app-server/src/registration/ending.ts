@@ -16,7 +16,7 @@ export interface Withdrawal {
 
 /**
  * → WITHDRAWN, and the sign-up at the auth server ends. The next request for the address, if there is one, waits in its
- * place: its requester may be the one whose address it is. False when there was nothing to withdraw.
+ * place: its applicant may be the one whose address it is. False when there was nothing to withdraw.
  */
 export async function withdraw(context: AppContext, withdrawal: Withdrawal): Promise<boolean> {
   const { registrationId, ending, decision } = withdrawal;

@@ -4,7 +4,7 @@ import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database/tables.ts";
 import { replaceLiveRegistration } from "./ending-store.ts";
 import type { RegistrationRequest } from "./rules.ts";
-import { findClaimsOnAddress, findForDecision, insertRequest } from "./store.ts";
+import { findForDecision, findUsesOfAddress, insertRequest } from "./store.ts";
 
 export interface Preapproval {
   /** The permissions that come with the account. */
@@ -26,7 +26,7 @@ export async function preapprove(
   { grants, by, opening }: Preapproval,
 ): Promise<string | undefined> {
   const now = clock.now();
-  const { isUser } = await findClaimsOnAddress(trx, email, now);
+  const { isUser } = await findUsesOfAddress(trx, email, now);
   if (isUser || (await findForDecision(trx, email))?.state === "OPEN") return undefined;
   await replaceLiveRegistration(trx, email);
   const id = randomId();

@@ -77,7 +77,7 @@ async function register(
     created_at: now,
     expires_at: now + policy.registrationTtl,
   };
-  const known = await store.findClaimsOnAddress(trx, person.email, now - policy.rejectCooldown);
+  const known = await store.findUsesOfAddress(trx, person.email, now - policy.rejectCooldown);
   const isFree = !known.isUser && !known.isRejected && !known.isWaiting;
   // Of several at the same moment one is first.
   const isFirst = isFree && (await store.insertRequest(trx, { ...row, state: "REQUESTED" }, person));
@@ -153,7 +153,7 @@ export async function registrationStatus(
 /** Told to nobody but the owner of the mailbox, who shows the code. */
 async function isTaken(context: AppContext, { email }: store.Registration, code: string): Promise<boolean> {
   if (!(await isRightCode(context, email, code))) return false;
-  return Boolean((await store.findClaimsOnAddress(context.db, email, context.clock.now())).isUser);
+  return Boolean((await store.findUsesOfAddress(context.db, email, context.clock.now())).isUser);
 }
 
 function guessMailedCode(context: AppContext, email: EmailAddress, code: string) {

@@ -17,7 +17,7 @@ export interface StateRules {
 export const states = {
   TRY: { holdsAddress: false, isApproved: false, isVerified: false },
   REQUESTED: { holdsAddress: true, isApproved: false, isVerified: false },
-  /** Looks to its requester as REQUESTED does, but holds nothing. */
+  /** Looks to its applicant as REQUESTED does, but holds nothing. */
   DECOY: { holdsAddress: false, isApproved: false, isVerified: false },
   ACCEPTING: { holdsAddress: true, isApproved: false, isVerified: false },
   ACCEPTED: { holdsAddress: true, isApproved: true, isVerified: false },

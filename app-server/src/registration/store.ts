@@ -38,7 +38,7 @@ const registrationColumns = [
 ] as const;
 
 /** What is known of an address: whether a person, a registration under way or a recent rejection holds it. */
-export async function findClaimsOnAddress(db: Db, email: EmailAddress, rejectedSince: number) {
+export async function findUsesOfAddress(db: Db, email: EmailAddress, rejectedSince: number) {
   return db
     .selectNoFrom((eb) => [
       eb.exists(eb.selectFrom("users").select("id").where("email_norm", "=", email)).as("isUser"),

@@ -19,8 +19,8 @@ export function nameOf({ firstname, lastname, email }: { firstname: string; last
 }
 
 /** Tells who decided: a person by name, or whatever else did. */
-export function useDecider(): (decided: { decided_by: string | null; decided_by_name: string | null }) => string {
-  const text = useWords(adminWords).deciders;
+export function useActorName(): (decided: { decided_by: string | null; decided_by_name: string | null }) => string {
+  const text = useWords(adminWords).actors;
   const automatic: Record<string, string> = text.automatic;
   return ({ decided_by, decided_by_name }) =>
     decided_by_name?.replace(turning, "") || automatic[decided_by ?? ""] || text.somebody;

@@ -56,7 +56,7 @@ export async function createSignup(
   const mail: AskedMail = { purpose: "signup", address: emailAddress, caller };
   if (!(await mayMail(context, mail))) return failure("rate_limited");
   const { signup, token, code } = prepareSignup(context, emailAddress, clock.now());
-  // Committed before the mail is asked for: the app server may come back with the token while it handles the mail.
+  // Committed before the mail is asked for: the app server may come back with the token while it takes the mail.
   await insertSignup(db, signup);
   try {
     await mailCode(context, signup, code);

@@ -4,7 +4,7 @@ import { Page } from "../../ui/page.tsx";
 import { adminWords } from "../../words/admin.ts";
 import { useFormats, useWords } from "../../words/language.tsx";
 import { useMailType } from "../mail-state.tsx";
-import { useDecider } from "../names.tsx";
+import { useActorName } from "../names.tsx";
 import { usePagedList } from "../paged-list.ts";
 import { Empty, Loaded, MoreButton, SearchField } from "../parts.tsx";
 import { decisionsQuery } from "../queries.ts";
@@ -57,8 +57,8 @@ function LogLine({ row }: { row: LoggedDecision }) {
   const { actions, columns } = useWords(adminWords).log;
   const mailType = useMailType();
   const { dateTime } = useFormats();
-  const decider = useDecider();
-  const who = decider({ decided_by: row.actor, decided_by_name: row.actor_name });
+  const actorName = useActorName();
+  const who = actorName({ decided_by: row.actor, decided_by_name: row.actor_name });
   return (
     <tr>
       <td data-label={columns.when}>

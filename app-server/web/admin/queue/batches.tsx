@@ -8,7 +8,7 @@ import { errorWords } from "../../words/errors.ts";
 import { useFormats, useWords } from "../../words/language.tsx";
 import { ask, call } from "../api.ts";
 import { CrossIcon } from "../icons.tsx";
-import { useDecider } from "../names.tsx";
+import { useActorName } from "../names.tsx";
 import { readQueueAgain } from "./data.ts";
 
 /** As many as the server takes in one batch. */
@@ -137,7 +137,7 @@ function Failures({ failed }: { failed: readonly FailedBatchItem[] }) {
   const text = useWords(adminWords).batches;
   const message = useWords(errorWords);
   const { ago } = useFormats();
-  const decider = useDecider();
+  const actorName = useActorName();
   return (
     <details className="more">
       <summary>{text.failed(failed.length)}</summary>
@@ -147,7 +147,7 @@ function Failures({ failed }: { failed: readonly FailedBatchItem[] }) {
             <bdi>{email}</bdi>{" "}
             {decided_at === null
               ? message[error]
-              : text.quicker(decider({ decided_by: null, decided_by_name }), ago(decided_at))}
+              : text.quicker(actorName({ decided_by: null, decided_by_name }), ago(decided_at))}
           </li>
         ))}
       </ul>

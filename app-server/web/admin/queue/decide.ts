@@ -7,7 +7,7 @@ import { errorWords } from "../../words/errors.ts";
 import { useFormats, useWords } from "../../words/language.tsx";
 import { call, type QueueRow } from "../api.ts";
 import { useSay } from "../messages.tsx";
-import { nameOf, useDecider } from "../names.tsx";
+import { nameOf, useActorName } from "../names.tsx";
 import { type ListName, lists, moveBetweenLists, readQueueAgain } from "./data.ts";
 import { listOf } from "./row.tsx";
 
@@ -109,7 +109,7 @@ function useRefusals(): (row: QueueRow, failure: AppFailure) => void {
   const text = useWords(adminWords).queue;
   const message = useWords(errorWords);
   const formats = useFormats();
-  const decider = useDecider();
+  const actorName = useActorName();
   const say = useSay();
   return useMemo(
     () => (row, failure) => {
@@ -122,11 +122,11 @@ function useRefusals(): (row: QueueRow, failure: AppFailure) => void {
         return;
       }
       const when = formats.ago(decided.decided_at);
-      say({ about: row.id, tone: "bad", text: text.others[outcome](nameOf(row), decider(decided), when) });
+      say({ about: row.id, tone: "bad", text: text.others[outcome](nameOf(row), actorName(decided), when) });
       moveBetweenLists(row, listOf(row), outcome);
       void readQueueAgain();
     },
-    [text, message, formats, decider, say],
+    [text, message, formats, actorName, say],
   );
 }
 

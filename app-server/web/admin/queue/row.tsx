@@ -3,7 +3,7 @@ import { adminWords } from "../../words/admin.ts";
 import { useWords } from "../../words/language.tsx";
 import type { QueueRow } from "../api.ts";
 import { MailNote } from "../mail-state.tsx";
-import { Name, nameOf, useDecider } from "../names.tsx";
+import { Name, nameOf, useActorName } from "../names.tsx";
 import { ActionButton, Ago } from "../parts.tsx";
 import { type ListName, lists } from "./data.ts";
 
@@ -131,7 +131,7 @@ function Earlier({ earlier: { state, decided_at, reason } }: { earlier: EarlierR
 
 function Decided({ row, list }: { row: QueueRow; list: "approved" | "rejected" }) {
   const text = useWords(adminWords).queue;
-  const who = useDecider()(row);
+  const who = useActorName()(row);
   return (
     <p className="row-decided">
       {text.decided[list](who)}

@@ -18,7 +18,7 @@ export const admin = {
   },
   parts: { again: "Try again", more: "Show more", busy: "One moment…" },
   dialog: { close: "Close", cancel: "Cancel" },
-  deciders: {
+  actors: {
     automatic: { cli: "the command line", "setup-link": "a setup link" },
     somebody: "somebody",
   },

@@ -15,7 +15,7 @@ export const admin: AdminWords = {
   },
   parts: { again: "Probeer opnieuw", more: "Toon meer", busy: "Een ogenblik…" },
   dialog: { close: "Sluiten", cancel: "Annuleren" },
-  deciders: {
+  actors: {
     automatic: { cli: "de opdrachtregel", "setup-link": "een installatielink" },
     somebody: "iemand",
   },

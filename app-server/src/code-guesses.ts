@@ -5,8 +5,8 @@ import {
   guessesOfCaller,
   secondsToWait,
 } from "@anteroom/shared/runtime/guesses";
+import { currentRequest } from "@anteroom/shared/runtime/http/request-scope";
 import { returnTokens, runSteps, type Token, takingToken } from "@anteroom/shared/runtime/rate-limits";
-import { currentRequest } from "@anteroom/shared/runtime/request-scope";
 import type { AppContext } from "./context.ts";
 import { codesWithoutCallers, guessLimits, limits } from "./limits.ts";
 import { type Refusal, tooManyRequests } from "./outcome.ts";

@@ -1,6 +1,6 @@
-import { openDatabase } from "@anteroom/shared/runtime/database";
-import { waitForDatabase } from "@anteroom/shared/runtime/database-checks";
-import { migrateToLatest } from "@anteroom/shared/runtime/migrations";
+import { waitForDatabase } from "@anteroom/shared/runtime/database/checks";
+import { openDatabase } from "@anteroom/shared/runtime/database/database";
+import { migrateToLatest } from "@anteroom/shared/runtime/database/migrations";
 import { migrations } from "./database/migrations/all.ts";
 
 /** Brings the app server's database up to date; safe for several instances at once. */

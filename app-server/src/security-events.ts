@@ -1,4 +1,4 @@
-import { currentRequest } from "@anteroom/shared/runtime/request-scope";
+import { currentRequest } from "@anteroom/shared/runtime/http/request-scope";
 import type { SecurityEvent, SecurityEvents } from "@anteroom/shared/runtime/security-events";
 import type { AppErrorCode } from "@anteroom/shared/wire/app/errors";
 import type { DecisionAction } from "@anteroom/shared/wire/app/oversight";

@@ -1,12 +1,12 @@
 import { type AdjustableClock, createClock, followDatabase } from "@anteroom/shared/runtime/clock";
 import { deriveKey, randomId } from "@anteroom/shared/runtime/crypto";
-import { openDatabase } from "@anteroom/shared/runtime/database";
-import { createWriteCheck, waitForDatabase } from "@anteroom/shared/runtime/database-checks";
+import { createWriteCheck, waitForDatabase } from "@anteroom/shared/runtime/database/checks";
+import { openDatabase } from "@anteroom/shared/runtime/database/database";
+import { isMigrated, migrateToLatest } from "@anteroom/shared/runtime/database/migrations";
+import { type Listener, listen } from "@anteroom/shared/runtime/http/listener";
+import { createPeer, knowsInternalSecret } from "@anteroom/shared/runtime/http/private-calls";
 import { openKeptSecret } from "@anteroom/shared/runtime/kept-secret";
-import { type Listener, listen } from "@anteroom/shared/runtime/listener";
 import { createLog, type Log } from "@anteroom/shared/runtime/log";
-import { isMigrated, migrateToLatest } from "@anteroom/shared/runtime/migrations";
-import { createPeer, knowsInternalSecret } from "@anteroom/shared/runtime/private-calls";
 import { createSecurityEvents } from "@anteroom/shared/runtime/security-events";
 import type { Environment } from "@anteroom/shared/runtime/settings";
 import { createAuthServer } from "./auth-server/client.ts";

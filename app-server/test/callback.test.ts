@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { forwardingHeaders } from "@anteroom/shared/runtime/request-scope";
+import { forwardingHeaders } from "@anteroom/shared/runtime/http/request-scope";
 import { measured } from "@anteroom/shared/testing/measured";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";

@@ -1,4 +1,4 @@
-import { openDatabase } from "@anteroom/shared/runtime/database";
+import { openDatabase } from "@anteroom/shared/runtime/database/database";
 import { createTestDatabase, type TestDatabase } from "@anteroom/shared/testing/database";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { sql } from "kysely";

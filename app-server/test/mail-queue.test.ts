@@ -1,5 +1,5 @@
 import { freePort } from "@anteroom/launch/ports";
-import { openDatabase } from "@anteroom/shared/runtime/database";
+import { openDatabase } from "@anteroom/shared/runtime/database/database";
 import { measured } from "@anteroom/shared/testing/measured";
 import { patiently } from "@anteroom/shared/testing/patience";
 import postgres from "postgres";

@@ -1,5 +1,5 @@
-import { openDatabase } from "@anteroom/shared/runtime/database";
-import { migrateToLatest } from "@anteroom/shared/runtime/migrations";
+import { openDatabase } from "@anteroom/shared/runtime/database/database";
+import { migrateToLatest } from "@anteroom/shared/runtime/database/migrations";
 import { createEmptyDatabase } from "@anteroom/shared/testing/empty-database";
 import { sql } from "kysely";
 import { afterEach, beforeEach, expect, test } from "vitest";

@@ -1,4 +1,4 @@
-import { openDatabase } from "@anteroom/shared/runtime/database";
+import { openDatabase } from "@anteroom/shared/runtime/database/database";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { migrations } from "../src/database/migrations/all.ts";
 import { type Client, createClient } from "./support/client.ts";

@@ -1,4 +1,4 @@
-import { createPeer, type Peer } from "@anteroom/shared/runtime/private-calls";
+import { createPeer, type Peer } from "@anteroom/shared/runtime/http/private-calls";
 import type { EmailRequest } from "@anteroom/shared/wire/email";
 import {
   readUser,

@@ -1,5 +1,5 @@
+import { CallFailed } from "@anteroom/shared/runtime/http/private-calls";
 import type { Log } from "@anteroom/shared/runtime/log";
-import { CallFailed } from "@anteroom/shared/runtime/private-calls";
 import type { EmailRequest } from "@anteroom/shared/wire/email";
 
 type Send = (email: EmailRequest) => Promise<void>;

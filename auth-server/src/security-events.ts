@@ -1,4 +1,4 @@
-import { currentRequest } from "@anteroom/shared/runtime/request-scope";
+import { currentRequest } from "@anteroom/shared/runtime/http/request-scope";
 import type { SecurityEvent, SecurityEvents } from "@anteroom/shared/runtime/security-events";
 import type { ServedAction } from "./http/invoke.ts";
 

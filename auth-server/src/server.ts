@@ -1,12 +1,12 @@
 import { createClock, followDatabase } from "@anteroom/shared/runtime/clock";
 import { deriveKey } from "@anteroom/shared/runtime/crypto";
-import { type Database, openDatabase } from "@anteroom/shared/runtime/database";
-import { createWriteCheck } from "@anteroom/shared/runtime/database-checks";
+import { createWriteCheck } from "@anteroom/shared/runtime/database/checks";
+import { type Database, openDatabase } from "@anteroom/shared/runtime/database/database";
+import { isMigrated } from "@anteroom/shared/runtime/database/migrations";
+import { listen } from "@anteroom/shared/runtime/http/listener";
+import { knowsInternalSecret } from "@anteroom/shared/runtime/http/private-calls";
 import { openKeptSecret } from "@anteroom/shared/runtime/kept-secret";
-import { listen } from "@anteroom/shared/runtime/listener";
 import { createLog, type Log } from "@anteroom/shared/runtime/log";
-import { isMigrated } from "@anteroom/shared/runtime/migrations";
-import { knowsInternalSecret } from "@anteroom/shared/runtime/private-calls";
 import { createSecurityEvents } from "@anteroom/shared/runtime/security-events";
 import type { Environment } from "@anteroom/shared/runtime/settings";
 import { type AppServer, createAppServer } from "./app-server.ts";

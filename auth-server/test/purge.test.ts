@@ -1,4 +1,4 @@
-import { openDatabase } from "@anteroom/shared/runtime/database";
+import { openDatabase } from "@anteroom/shared/runtime/database/database";
 import postgres from "postgres";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { AuthDatabase } from "../src/store/database.ts";

@@ -1,6 +1,6 @@
 import { type Kysely, type RawBuilder, sql } from "kysely";
 import { deleteInBatches } from "./batches.ts";
-import { networkOf } from "./client-address.ts";
+import { networkOf } from "./http/client-address.ts";
 import type { LimitDescription, Step } from "./rate-limits.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { pino } from "pino";
-import { currentRequest } from "./request-scope.ts";
+import { currentRequest } from "./http/request-scope.ts";
 
 export type Log = pino.Logger;
 

@@ -1,6 +1,6 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { isOutage } from "./database.ts";
+import { isOutage } from "./database/errors.ts";
 import type { Log } from "./log.ts";
 import { SettingsError } from "./settings.ts";
 

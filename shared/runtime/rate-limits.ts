@@ -1,6 +1,6 @@
 import { type Kysely, type RawBuilder, sql } from "kysely";
 import { deleteInBatches } from "./batches.ts";
-import { networkOf } from "./client-address.ts";
+import { networkOf } from "./http/client-address.ts";
 
 /**
  * A token bucket, kept as one number: the time at which it is full again. That is Faroe's bucket without its two refill

@@ -1,7 +1,7 @@
 import { normalizeEmailAddress } from "../wire/email-address.ts";
 import { hmacSha256 } from "./crypto.ts";
+import { currentRequest } from "./http/request-scope.ts";
 import type { Log } from "./log.ts";
-import { currentRequest } from "./request-scope.ts";
 
 interface EventKind {
   /** For docs/operations.md. */

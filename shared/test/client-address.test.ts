@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { callerKey } from "../runtime/client-address.ts";
+import { callerKey } from "../runtime/http/client-address.ts";
 import { createSettingsReader } from "../runtime/settings.ts";
 
 const trustedProxies = createSettingsReader({ TRUSTED_PROXIES: "127.0.0.1, 10.0.0.0/8, fd00::/8" }).networks(

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type AdjustableClock, createClock, followDatabase } from "../runtime/clock.ts";
-import { type Database, openDatabase } from "../runtime/database.ts";
+import { type Database, openDatabase } from "../runtime/database/database.ts";
 import { createEmptyDatabase } from "../testing/empty-database.ts";
 
 let dropDatabase: () => Promise<void>;

@@ -5,9 +5,10 @@ import { measured } from "@anteroom/shared/testing/measured";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { type Swept, sweepConnections } from "../runtime/connection-sweep.ts";
-import { type Database, isOutage, openDatabase } from "../runtime/database.ts";
-import { checkVersion, waitForDatabase } from "../runtime/database-checks.ts";
+import { checkVersion, waitForDatabase } from "../runtime/database/checks.ts";
+import { type Swept, sweepConnections } from "../runtime/database/connection-sweep.ts";
+import { type Database, openDatabase } from "../runtime/database/database.ts";
+import { isOutage } from "../runtime/database/errors.ts";
 import { asAdministrator, createEmptyDatabase } from "../testing/empty-database.ts";
 
 interface Tables {

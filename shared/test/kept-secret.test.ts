@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { type Database, openDatabase } from "../runtime/database.ts";
+import { type Database, openDatabase } from "../runtime/database/database.ts";
 import { createKeptSecretTable, openKeptSecret } from "../runtime/kept-secret.ts";
 import type { Secrets } from "../runtime/settings.ts";
 import { createEmptyDatabase } from "../testing/empty-database.ts";

@@ -1,6 +1,6 @@
 import type { Kysely } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openDatabase } from "../runtime/database.ts";
+import { openDatabase } from "../runtime/database/database.ts";
 import {
   type Bucket,
   createRateLimitTable,

@@ -1,9 +1,9 @@
 import { Hono } from "hono";
 import ipaddr from "ipaddr.js";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Listener, listen } from "../runtime/listener.ts";
-import { createPeer, knowsInternalSecret, type Peer } from "../runtime/private-calls.ts";
-import { currentRequest, type RequestSource } from "../runtime/request-scope.ts";
+import { type Listener, listen } from "../runtime/http/listener.ts";
+import { createPeer, knowsInternalSecret, type Peer } from "../runtime/http/private-calls.ts";
+import { currentRequest, type RequestSource } from "../runtime/http/request-scope.ts";
 
 const freshId = /^[a-km-np-z2-9]{24}$/;
 const proxies = { trustedProxies: [ipaddr.parseCIDR("127.0.0.1/32")], trustedProxyHeader: "x-forwarded-for" };

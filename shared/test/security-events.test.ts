@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import { beforeEach, expect, test } from "vitest";
-import { inRequest } from "../runtime/request-scope.ts";
+import { inRequest } from "../runtime/http/request-scope.ts";
 import { createSecurityEvents } from "../runtime/security-events.ts";
 
 const lines: Record<string, unknown>[] = [];

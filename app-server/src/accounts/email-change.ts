@@ -1,7 +1,7 @@
 import { equalInConstantTime, randomCode, randomId } from "@anteroom/shared/runtime/crypto";
-import { isUniqueViolation } from "@anteroom/shared/runtime/database";
+import { isUniqueViolation } from "@anteroom/shared/runtime/database/errors";
+import { currentRequest } from "@anteroom/shared/runtime/http/request-scope";
 import { runSteps, takeToken, takingToken } from "@anteroom/shared/runtime/rate-limits";
-import { currentRequest } from "@anteroom/shared/runtime/request-scope";
 import { formatTimestamp } from "@anteroom/shared/wire/email";
 import { type EmailAddress, normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Transaction } from "kysely";

@@ -1,5 +1,5 @@
 import { randomId } from "@anteroom/shared/runtime/crypto";
-import { inNameOf } from "@anteroom/shared/runtime/request-scope";
+import { inNameOf } from "@anteroom/shared/runtime/http/request-scope";
 import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Kysely, Transaction } from "kysely";
 import type { AppContext } from "../context.ts";

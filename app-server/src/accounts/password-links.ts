@@ -1,5 +1,5 @@
 import { equalInConstantTime, randomId } from "@anteroom/shared/runtime/crypto";
-import { type Cause, currentRequest } from "@anteroom/shared/runtime/request-scope";
+import { type Cause, currentRequest } from "@anteroom/shared/runtime/http/request-scope";
 import { type EmailAddress, normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { AuthError } from "@anteroom/shared/wire/faroe";
 import {

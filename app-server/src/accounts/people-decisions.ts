@@ -1,4 +1,4 @@
-import { CallFailed } from "@anteroom/shared/runtime/private-calls";
+import { CallFailed } from "@anteroom/shared/runtime/http/private-calls";
 import type { Reason } from "@anteroom/shared/wire/app/errors";
 import type { Selectable, Transaction } from "kysely";
 import { logDecision } from "../audit/log-store.ts";

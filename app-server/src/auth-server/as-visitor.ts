@@ -1,4 +1,4 @@
-import type { Cause } from "@anteroom/shared/runtime/request-scope";
+import type { Cause } from "@anteroom/shared/runtime/http/request-scope";
 import type { PasswordReason, Reason } from "@anteroom/shared/wire/app/errors";
 import type { AuthAction, AuthError } from "@anteroom/shared/wire/faroe";
 import type { AppContext } from "../context.ts";

@@ -1,5 +1,5 @@
-import { CallFailed, type Peer } from "@anteroom/shared/runtime/private-calls";
-import { type Cause, forwardingHeaders } from "@anteroom/shared/runtime/request-scope";
+import { CallFailed, type Peer } from "@anteroom/shared/runtime/http/private-calls";
+import { type Cause, forwardingHeaders } from "@anteroom/shared/runtime/http/request-scope";
 import { z } from "zod";
 
 /** An answer of the auth server. `error` is one of Faroe's codes, or `unknown_action` from one that lacks the action. */

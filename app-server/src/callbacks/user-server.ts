@@ -1,5 +1,5 @@
 import { randomId } from "@anteroom/shared/runtime/crypto";
-import { isUniqueViolation } from "@anteroom/shared/runtime/database";
+import { isUniqueViolation } from "@anteroom/shared/runtime/database/errors";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { User, UserServerAction, UserServerArguments, UserServerResult } from "@anteroom/shared/wire/user-server";
 import type { Selectable } from "kysely";

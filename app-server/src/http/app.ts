@@ -1,5 +1,5 @@
-import { isOutage } from "@anteroom/shared/runtime/database";
-import { isBrokenOff } from "@anteroom/shared/runtime/listener";
+import { isOutage } from "@anteroom/shared/runtime/database/errors";
+import { isBrokenOff } from "@anteroom/shared/runtime/http/listener";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { MiddlewareHandler } from "hono/types";

@@ -1,4 +1,4 @@
-import { currentRequest } from "@anteroom/shared/runtime/request-scope";
+import { currentRequest } from "@anteroom/shared/runtime/http/request-scope";
 import type { Problem, Reason } from "@anteroom/shared/wire/app/errors";
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";

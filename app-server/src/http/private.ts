@@ -1,6 +1,6 @@
 import { randomId } from "@anteroom/shared/runtime/crypto";
-import { isOutage } from "@anteroom/shared/runtime/database";
-import { requireInternalSecret } from "@anteroom/shared/runtime/private-calls";
+import { isOutage } from "@anteroom/shared/runtime/database/errors";
+import { requireInternalSecret } from "@anteroom/shared/runtime/http/private-calls";
 import { parseInvocation, parseStrictJson } from "@anteroom/shared/wire/invocation";
 import { isUserServerAction, readUserServerArguments, type UserServerAction } from "@anteroom/shared/wire/user-server";
 import { type Context, Hono } from "hono";

@@ -1,6 +1,6 @@
-import { CallFailed } from "@anteroom/shared/runtime/private-calls";
+import { CallFailed } from "@anteroom/shared/runtime/http/private-calls";
+import { currentRequest } from "@anteroom/shared/runtime/http/request-scope";
 import { type RateLimit, runSteps, takingToken, tokensOfCaller } from "@anteroom/shared/runtime/rate-limits";
-import { currentRequest } from "@anteroom/shared/runtime/request-scope";
 import type { Contract } from "@anteroom/shared/wire/app/contract";
 import type { Reason } from "@anteroom/shared/wire/app/errors";
 import { contracts, type RouteContracts, type RouteName } from "@anteroom/shared/wire/app/routes";

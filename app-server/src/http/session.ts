@@ -1,4 +1,4 @@
-import { noteSubject } from "@anteroom/shared/runtime/request-scope";
+import { noteSubject } from "@anteroom/shared/runtime/http/request-scope";
 import type { Context } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { type Caller, findUserWithPermissions } from "../accounts/store.ts";

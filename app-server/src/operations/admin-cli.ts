@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { CallFailed, createPeer } from "@anteroom/shared/runtime/private-calls";
+import { CallFailed, createPeer } from "@anteroom/shared/runtime/http/private-calls";
 import { defaultPrivateHost } from "@anteroom/shared/runtime/settings";
 import { type ListedMail, mailStatuses } from "@anteroom/shared/wire/app/mail";
 import { type Language, languages } from "@anteroom/shared/wire/languages";

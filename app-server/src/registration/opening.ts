@@ -1,5 +1,5 @@
 import { randomId } from "@anteroom/shared/runtime/crypto";
-import { CallFailed } from "@anteroom/shared/runtime/private-calls";
+import { CallFailed } from "@anteroom/shared/runtime/http/private-calls";
 import { returnToken, takeToken } from "@anteroom/shared/runtime/rate-limits";
 import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import type { AppContext } from "../context.ts";

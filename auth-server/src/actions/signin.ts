@@ -1,6 +1,6 @@
 import { derivedId } from "@anteroom/shared/runtime/crypto";
+import { noteSubject } from "@anteroom/shared/runtime/http/request-scope";
 import { runSteps, takingToken } from "@anteroom/shared/runtime/rate-limits";
-import { noteSubject } from "@anteroom/shared/runtime/request-scope";
 import { formatTimestamp } from "@anteroom/shared/wire/email";
 import type { AuthResult, Signin as WireSignin } from "@anteroom/shared/wire/faroe";
 import type { User } from "@anteroom/shared/wire/user-server";

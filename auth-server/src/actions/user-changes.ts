@@ -1,4 +1,4 @@
-import { noteSubject } from "@anteroom/shared/runtime/request-scope";
+import { noteSubject } from "@anteroom/shared/runtime/http/request-scope";
 import { formatTimestamp } from "@anteroom/shared/wire/email";
 import { largestCounter, type User } from "@anteroom/shared/wire/user-server";
 import type { AuthContext } from "../context.ts";

@@ -1,8 +1,8 @@
 import type { AdjustableClock } from "@anteroom/shared/runtime/clock";
 import { randomId } from "@anteroom/shared/runtime/crypto";
-import { isBrokenOff } from "@anteroom/shared/runtime/listener";
-import { requireInternalSecret } from "@anteroom/shared/runtime/private-calls";
-import { currentRequest } from "@anteroom/shared/runtime/request-scope";
+import { isBrokenOff } from "@anteroom/shared/runtime/http/listener";
+import { requireInternalSecret } from "@anteroom/shared/runtime/http/private-calls";
+import { currentRequest } from "@anteroom/shared/runtime/http/request-scope";
 import { parseInvocation, parseStrictJson } from "@anteroom/shared/wire/invocation";
 import { type Context, type Handler, Hono, type MiddlewareHandler } from "hono";
 import type { AuthContext } from "../context.ts";

@@ -1,5 +1,5 @@
-import { networkOf } from "@anteroom/shared/runtime/client-address";
-import type { Cause, RequestScope } from "@anteroom/shared/runtime/request-scope";
+import { networkOf } from "@anteroom/shared/runtime/http/client-address";
+import type { Cause, RequestScope } from "@anteroom/shared/runtime/http/request-scope";
 import type { Subject } from "../limits/guesses.ts";
 
 /** Who makes a request, as limits see them. */

@@ -1,5 +1,5 @@
 import { randomId } from "@anteroom/shared/runtime/crypto";
-import { isUniqueViolation } from "@anteroom/shared/runtime/database";
+import { isUniqueViolation } from "@anteroom/shared/runtime/database/errors";
 import type { User } from "@anteroom/shared/wire/user-server";
 import { type Kysely, type Selectable, sql } from "kysely";
 import type { AuthDatabase, UserTable } from "../store/database.ts";

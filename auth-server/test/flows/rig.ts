@@ -1,4 +1,4 @@
-import { forwardingHeaders } from "@anteroom/shared/runtime/request-scope";
+import { forwardingHeaders } from "@anteroom/shared/runtime/http/request-scope";
 import { patiently } from "@anteroom/shared/testing/patience";
 import { type AuthAction, authActions } from "@anteroom/shared/wire/faroe";
 import type { User } from "@anteroom/shared/wire/user-server";

@@ -406,7 +406,7 @@ export const mutations: readonly Mutation[] = [
       `.where("full_at", ">", now + limit.capacity * limit.interval)`,
     ],
   ]),
-  ...shared("runtime/client-address.ts", "shared/test/client-address", [
+  ...shared("runtime/http/client-address.ts", "shared/test/client-address", [
     ["caller", "while (isTrusted(caller, trustedProxies)) {", "for (;;) {"],
     ["caller", "return networkAt(parsed.toString(), 64);", "return parsed.toString();"],
     [
@@ -417,7 +417,7 @@ export const mutations: readonly Mutation[] = [
     ],
     ["caller", "parsed.kind() === network.kind() && parsed.match(network, bits)", "parsed.kind() === network.kind()"],
   ]),
-  ...shared("runtime/private-calls.ts", "app-server/test/private-listener", [
+  ...shared("runtime/http/private-calls.ts", "app-server/test/private-listener", [
     ["permission", "expected.some((digest) => timingSafeEqual(given, digest))", 'authorization !== ""'],
   ]),
   ...app("http/serve.ts", "decisions", [
@@ -1054,7 +1054,7 @@ export const mutations: readonly Mutation[] = [
     ["limit", `kind: "codes",\n    capacity: 50_000`, `kind: "codes",\n    capacity: 50_001`],
     ["limit", `kind: "update_mails_by_user",\n    capacity: 5`, `kind: "update_mails_by_user",\n    capacity: 6`],
   ]),
-  ...shared("runtime/request-scope.ts", "shared/test/request-scope", [
+  ...shared("runtime/http/request-scope.ts", "shared/test/request-scope", [
     ["caller", "this.#speaksForOthers() ? trustIn(remote) : trustInNobody", "trustIn(remote)"],
     [
       "caller",

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Clock } from "@anteroom/shared/runtime/clock";
+import { currentRequest } from "@anteroom/shared/runtime/http/request-scope";
 import type { Log } from "@anteroom/shared/runtime/log";
-import { currentRequest } from "@anteroom/shared/runtime/request-scope";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Kysely, Transaction } from "kysely";
 import type { Credentials } from "../../credentials.ts";

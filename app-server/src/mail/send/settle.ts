@@ -1,4 +1,4 @@
-import { isOutage } from "@anteroom/shared/runtime/database";
+import { isOutage } from "@anteroom/shared/runtime/database/errors";
 import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import { oneLine } from "@anteroom/shared/wire/text";
 import { codeTypes } from "../kinds.ts";

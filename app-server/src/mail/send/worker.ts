@@ -1,4 +1,4 @@
-import { inNameOf } from "@anteroom/shared/runtime/request-scope";
+import { inNameOf } from "@anteroom/shared/runtime/http/request-scope";
 import { createBell } from "../../work.ts";
 import * as store from "../store.ts";
 import { everyDomain, takeAllowances } from "./pace.ts";

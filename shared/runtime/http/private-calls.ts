@@ -1,8 +1,8 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { MiddlewareHandler } from "hono";
+import type { SecurityEvents } from "../security-events.ts";
 import { Pool } from "./http-pool.ts";
 import { forwardingHeaders } from "./request-scope.ts";
-import type { SecurityEvents } from "./security-events.ts";
 
 /**
  * A call to the other server that brought no answer. `delivered` is "no" when the request certainly never reached it,

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { IncomingMessage } from "node:http";
+import { randomId } from "../crypto.ts";
 import { callerKey, type ProxyTrust, trustIn, trustInNobody } from "./client-address.ts";
-import { randomId } from "./crypto.ts";
 
 /**
  * Of a call to the other server that is not a visitor's own. `site`: an administrator or the app server causes it; its mails

@@ -1,5 +1,5 @@
 import ipaddr from "ipaddr.js";
-import type { Network } from "./settings.ts";
+import type { Network } from "../settings.ts";
 
 /** Whose word on the address they were called from is believed, and the one header in which they give it. */
 export interface ProxyTrust {

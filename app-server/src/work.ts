@@ -7,7 +7,9 @@ import type { AppDatabase } from "./database/tables.ts";
  */
 export const workChannel = "anteroom_work";
 
-export type Work = "mails" | "openings" | "batches" | "owed links";
+const everyWork = ["mails", "openings", "batches", "owed links"] as const;
+
+export type Work = (typeof everyWork)[number];
 
 export interface WorkBells {
   /** `ring` is called whenever there may be some of this work. */
@@ -29,8 +31,6 @@ export function createWorkBells(): WorkBells {
     ringAll: () => ringFor(() => true),
   };
 }
-
-const everyWork = ["mails", "openings", "batches", "owed links"] as const satisfies Work[];
 
 /** Lets every process look at everything, as when the clock was moved. */
 export async function tellOfAllWork(db: Kysely<AppDatabase>): Promise<void> {

@@ -131,6 +131,23 @@ test.concurrent("R30, S-42: the password is asked for again, its tries are count
   expect((await client.app.post("/account/change_email", { email: "a@example.com", password: "x" })).status).toBe(401);
 });
 
+test("R24: a change that was asked for with the password of before does not outlive a new one", async () => {
+  const { session } = await walk.activate("changing@example.com");
+  const asking = await stack.sql.begin(async (sql) => {
+    await sql`select from users where email = 'changing@example.com' for update`;
+    const reply = ask(session, "thief@example.com");
+    const isWaiting = async () =>
+      (await stack.sql`select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`)
+        .length;
+    await expect.poll(isWaiting).toBeGreaterThan(0);
+    await sql`update users set password_hash_counter = password_hash_counter + 1 where email = 'changing@example.com'`;
+    return { reply };
+  });
+  const reply = await asking.reply;
+  expect([reply.status, reply.body.code]).toEqual([409, "internal_conflict"]);
+  expect(await walk.mailsTo("thief@example.com")).toEqual([]);
+});
+
 test.concurrent("R30: Faroe's own action is not handed on, for it asks for no password before it mails; nor are ours beside it", async () => {
   const { session } = await walk.activate("direct@example.com");
   const actions = {

@@ -427,8 +427,3 @@ export type AuthError<A extends AuthAction> = Contracts[A]["errors"][number];
 
 /** What a rule returns. */
 export type AuthResult<A extends AuthAction> = { ok: true; values: AuthValues<A> } | { ok: false; error: AuthError<A> };
-
-/** What the auth server answers, with HTTP status 200. The id is for finding the call in the logs. */
-export type AuthResponse<A extends AuthAction> =
-  | { ok: true; action_invocation_id: string; values: AuthValues<A> }
-  | { ok: false; action_invocation_id: string; error_code: AuthError<A> | "internal_error" };

@@ -51,6 +51,8 @@ export async function requestEmailChange(
   const emailNorm = normalizeEmailAddress(email);
   const change = { userId: caller.userId, sessionId: sessionIdOf(session_token), email, emailNorm };
   if (emailNorm === normalizeEmailAddress(caller.email)) return refuse("address_unchanged");
+  // Before the password: whatever ends the session or changes the password from here on makes another one.
+  const standing = await store.readStanding(context.db, caller.userId);
   const wrong = await checkPassword(context, session_token, password);
   if (wrong) return refuseWith(wrong);
   const startedAt = Date.now();
@@ -58,7 +60,8 @@ export async function requestEmailChange(
   const blocked = await findBlock(context, change.email);
   if (blocked) return refuseWith(blocked);
   const expires_at = context.clock.now() + context.settings.policy.emailVerifyTtl;
-  if (!(await beginChange(context, change, expires_at))) return refused("invalid_session_token");
+  const begun = await beginChange(context, { ...change, standing }, expires_at);
+  if (!begun.ok) return begun;
   await answerAfter(requestAnswerAfter, startedAt);
   return { ok: true, values: { email: change.email, expires_at } };
 }
@@ -85,17 +88,22 @@ async function findBlock(context: AppContext, email_address: string) {
 }
 
 /**
- * False when the account is gone or closed meanwhile. The user's row is locked: of two changes asked for at once one is the
- * newer. For an address that somebody has nothing is mailed, and nobody knows the code.
+ * Refuses when the account is gone, closed or another meanwhile. The user's row is locked: of two changes asked for at once
+ * one is the newer. For an address that somebody has nothing is mailed, and nobody knows the code.
  */
-async function beginChange(context: AppContext, change: AskedChange, expiresAt: number): Promise<boolean> {
+async function beginChange(
+  context: AppContext,
+  change: AskedChange & { standing: string | undefined },
+  expiresAt: number,
+): Promise<Outcome<undefined, WrongPassword["reason"]>> {
   const code = randomCode(8);
-  return context.db.transaction().execute(async (trx) => {
+  return context.db.transaction().execute(async (trx): Promise<Outcome<undefined, WrongPassword["reason"]>> => {
     const user = await store.lockUser(trx, change.userId);
-    if (!user || user.disabled) return false;
+    if (!user || user.disabled) return refused("invalid_session_token");
+    if (user.standing !== change.standing) return refuse("internal_conflict");
     const link = newLink(context, change, { standing: user.standing, code, expiresAt });
     await links.insertChange(trx, link);
-    if (await store.findUser(trx, { email: link.email_norm })) return true;
+    if (await store.findUser(trx, { email: link.email_norm })) return begun;
     await context.mail.enqueue(trx, {
       type: "email_update_verification",
       email: link.email_norm,
@@ -104,9 +112,11 @@ async function beginChange(context: AppContext, change: AskedChange, expiresAt: 
       linkId: link.id,
       values: { displayName: nameOf(user) },
     });
-    return true;
+    return begun;
   });
 }
+
+const begun = { ok: true, values: undefined } as const;
 
 function newLink(
   { credentials, clock, processName }: AppContext,

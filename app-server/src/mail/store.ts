@@ -155,17 +155,32 @@ export async function findOutlook(db: Db, claim: Omit<Claim, "limit" | "perDomai
   return rows[0] as Outlook;
 }
 
+/** Processes that hold mails and have no connection. */
+export async function listMissing(db: Db): Promise<string[]> {
+  const rows = await db
+    .selectFrom("mails")
+    .select("claimed_by")
+    .distinct()
+    .where("claimed_by", "is not", null)
+    .where(hasEnded("claimed_by"))
+    .execute();
+  return rows.flatMap(({ claimed_by }) => claimed_by ?? []);
+}
+
 /**
  * Mails that nobody delivers, whatever they say, are nobody's again: those of processes that have ended, and those that this one
  * took without learning of it, because the database went away.
  */
-export async function releaseAbandoned(db: Db, held: { processName: string; underWay: string[] }): Promise<void> {
+export async function releaseAbandoned(
+  db: Db,
+  held: { processName: string; underWay: string[]; ended: string[] },
+): Promise<void> {
   const isForgotten = sql<boolean>`(claimed_by = ${held.processName} and id <> all (${held.underWay}::uuid[]))`;
   await db
     .updateTable("mails")
     .set({ claimed_by: null, interruptions: sql`interruptions + 1` })
     .where("claimed_by", "is not", null)
-    .where((eb) => eb.or([isForgotten, hasEnded("claimed_by")]))
+    .where((eb) => eb.or([isForgotten, sql<boolean>`claimed_by = any (${held.ended}::text[])`]))
     .execute();
 }
 

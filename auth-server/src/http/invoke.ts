@@ -82,7 +82,7 @@ const rules = {
   verify_user_password_reset_temporary_password: reset.verifyUserPasswordResetTemporaryPassword,
   set_user_password_reset_new_password: reset.setUserPasswordResetNewPassword,
   complete_user_password_reset: reset.completeUserPasswordReset,
-} satisfies { [A in AuthAction]?: Rule<A> };
+} satisfies { [A in AuthAction]: Rule<A> };
 
 export type ServedAction = keyof typeof rules;
 export const servedActions = Object.keys(rules) as ServedAction[];

@@ -87,18 +87,28 @@ async function keepListening(
   onListen: () => void,
 ): Promise<() => Promise<void>> {
   let isStopped = false;
+  /** Once it did, it tries for ever. */
+  let isListening = false;
   let current: postgres.Sql | undefined;
 
   async function open(): Promise<void> {
     const sql = connect(options, () => lose(sql), onNotify);
     current = sql;
-    await sql`listen ${sql(channel)}`;
+    try {
+      await sql`listen ${sql(channel)}`;
+    } catch (error) {
+      // A standby refuses it and keeps the connection.
+      if (isListening) lose(sql);
+      else await sql.end({ timeout: 0 });
+      throw error;
+    }
+    isListening = true;
     onListen();
   }
 
   /** Told once for each connection, whether it was lost or could not be made. */
   function lose(sql: postgres.Sql): void {
-    if (sql !== current || isStopped) return;
+    if (sql !== current || isStopped || !isListening) return;
     current = undefined;
     void sql.end({ timeout: 0 });
     setTimeout(() => void (isStopped || open().catch(() => undefined)), listenAgainAfter).unref();
@@ -130,6 +140,11 @@ function connect(
       application_name: options.applicationName,
       statement_timeout: 30_000,
       idle_in_transaction_session_timeout: 30_000,
+      // Of a host that is gone without a word, within half a minute: others wait for what it held.
+      tcp_keepalives_idle: 10,
+      tcp_keepalives_interval: 5,
+      tcp_keepalives_count: 4,
+      tcp_user_timeout: 30_000,
     },
     // Unix seconds and counts stay far below 2^53.
     types: { bigint: { to: 20, from: [20], parse: Number, serialize: String } },

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from "kysely";
 import { type Migration, Migrator } from "kysely/migration";
+import { isDeadlock } from "./errors.ts";
 
 /**
  * Runs the numbered migrations that are still missing; safe for several instances at once. Those of a newer version,
@@ -9,7 +10,10 @@ export async function migrateToLatest<T>(db: Kysely<T>, migrations: Record<strin
   const newer = (await listMigrated(db)).filter((name) => !Object.hasOwn(migrations, name));
   const all = { ...migrations, ...Object.fromEntries(newer.map((name) => [name, ofAnotherVersion])) };
   const provider = { getMigrations: async () => all };
-  const { error } = await new Migrator({ db, provider, allowUnorderedMigrations: true }).migrateToLatest();
+  const migrator = new Migrator({ db, provider, allowUnorderedMigrations: true });
+  let { error } = await migrator.migrateToLatest();
+  // A version at work may hold what a migration waits for, and wait for what it holds: nothing of it stands then.
+  for (let more = 3; more > 0 && isDeadlock(error); more--) ({ error } = await migrator.migrateToLatest());
   if (error) throw new Error("The database could not be migrated.", { cause: error });
 }
 

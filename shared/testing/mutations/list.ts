@@ -528,8 +528,14 @@ export const mutations: readonly Mutation[] = [
       "email-change#S-18: a member asks for five",
     ],
     [
+      "proof",
+      `if (user.standing !== change.standing) return refuse("internal_conflict");`,
+      "",
+      "email-change#R24: a change that was asked for with the password of before",
+    ],
+    [
       "ownership",
-      "if (await store.findUser(trx, { email: link.email_norm })) return true;",
+      "if (await store.findUser(trx, { email: link.email_norm })) return begun;",
       "",
       "email-change#K-18: somebody else's address",
     ],
@@ -544,7 +550,7 @@ export const mutations: readonly Mutation[] = [
     ],
   ]),
   ...shared("wire/app/session.ts", "app-server/test/email-change#R30: Faroe's own action", [
-    ["proof", `  "verify_user_password",\n`, ""],
+    ["proof", `  "list_sessions",\n`, `  "list_sessions",\n  "verify_user_password",\n`],
   ]),
   ...app("accounts/own-sessions.ts", "account#R29", [
     ["proof", "if (password === undefined && !isRecent)", "if (false)"],

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type AuthAction, authActions } from "../faroe.ts";
+import { type AuthAction, type FaroeAction, faroeActions } from "../faroe.ts";
 import { authValues, carriedOut } from "../faroe-answers.ts";
 import { done, time } from "./answers.ts";
 import type { Contracts } from "./contract.ts";
@@ -30,16 +30,16 @@ export type SessionInfo = z.output<typeof sessionInfo>;
  * sessions have routes of their own, which ask for the password first; so has whatever else asks for it.
  */
 const withheld: readonly string[] = [
-  "check_new_email_address",
   "create_signup",
-  "create_sibling_signup",
   "create_user_email_address_update",
   "delete_all_sessions",
-  "end_session",
-  "verify_user_password",
-] satisfies AuthAction[];
+] satisfies FaroeAction[];
 
-export const relayedActions = Object.keys(authActions).filter((action) => !withheld.includes(action)) as AuthAction[];
+/** Of what the auth server keeps for its private listener only what is named here. */
+export const relayedActions = [
+  ...(Object.keys(faroeActions) as FaroeAction[]).filter((action) => !withheld.includes(action)),
+  "list_sessions",
+] satisfies AuthAction[];
 
 const { session_token: _, ...shown } = authValues;
 

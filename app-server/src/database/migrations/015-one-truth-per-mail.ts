@@ -5,6 +5,8 @@ import { type Kysely, sql } from "kysely";
  * version it is of; and each job of the upkeep has a row, by which one process does it at a time.
  */
 export async function up(db: Kysely<unknown>): Promise<void> {
+  // In the order in which versions at work write them, so that neither waits for the other.
+  await sql`lock table registration_state, batch_items, owed_links, mails in access exclusive mode`.execute(db);
   await db.schema
     .alterTable("mails")
     // Versions before this one queue mails without it: nobody's code is to wait for that.

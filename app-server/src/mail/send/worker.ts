@@ -26,6 +26,9 @@ const lookAround = 250;
 /** Milliseconds between two looks at whether the others who have mails under way are alive. */
 const watch = 1_000;
 
+/** Milliseconds within which a process that lives has a connection again, once the database lets it. */
+const comesBackWithin = 2_000;
+
 /** Milliseconds after which a worker looks for mails although nobody has told it of any: notifications may be lost. */
 const sweep = 60_000;
 
@@ -46,6 +49,8 @@ interface Mind {
   readonly bell: ReturnType<typeof createBell>;
   /** When to look for mails of processes that have ended, and for some that this one has lost sight of. */
   rescueAt: number;
+  /** Processes that hold mails and had no connection when they were looked for, and since when. */
+  missing: Map<string, number>;
   /** Whether somebody waits for whom there was no room. */
   isRoomWanted: boolean;
 }
@@ -59,6 +64,7 @@ export function startWorker(parts: SettleParts): Worker {
     waiting: createWaitingList(),
     bell,
     rescueAt: 0,
+    missing: new Map(),
     isRoomWanted: false,
   };
   let isStopping = false;
@@ -108,10 +114,7 @@ async function look(parts: SettleParts, mind: Mind): Promise<number> {
   mind.isRoomWanted = limit <= 0;
   if (limit <= 0) return watch;
   if (waiting.isHeld(everyDomain)) return waiting.untilNext();
-  if (Date.now() >= mind.rescueAt) {
-    await store.releaseAbandoned(db, { processName, underWay: [...underWay.keys()] });
-    mind.rescueAt = Date.now() + sweep;
-  }
+  if (Date.now() >= mind.rescueAt) await rescue(parts, mind);
   const perDomain = mailsAtOncePerDomain;
   const claim = { processName, now: clock.now(), limit, perDomain, heldDomains: waiting.list() };
   const mails = await store.claimDue(db, claim);
@@ -122,6 +125,19 @@ async function look(parts: SettleParts, mind: Mind): Promise<number> {
   const untilNext = waiting.untilNext();
   const outlook = await store.findOutlook(db, { ...claim, heldDomains: waiting.list() });
   return plan(mind, outlook, { untilNext, now: clock.now() });
+}
+
+/**
+ * Frees the mails of processes that have ended: of those that had no connection for a moment. After an outage of the
+ * database a living one may come back a little later than others look, and with it what a relay has said already.
+ */
+async function rescue({ db, processName }: SettleParts, mind: Mind): Promise<void> {
+  const now = Date.now();
+  const missing = await store.listMissing(db);
+  mind.missing = new Map(missing.map((name) => [name, mind.missing.get(name) ?? now]));
+  const ended = missing.filter((name) => now - (mind.missing.get(name) ?? now) >= comesBackWithin);
+  await store.releaseAbandoned(db, { processName, underWay: [...mind.underWay.keys()], ended });
+  mind.rescueAt = now + (ended.length < missing.length ? watch : sweep);
 }
 
 function plan(

@@ -18,7 +18,7 @@ export const account = {
     other: (email: string) => `Somebody else has signed in in this browser. You see the account of ${email} now.`,
     gone: "Your account is deleted",
     goneLead:
-      "Everything about you is gone from here, and you are signed out everywhere. Thank you for having been with us.",
+      "Your account and your data are deleted, and you are signed out everywhere. Thank you for having been with us.",
     home: "Go to the start page",
   },
   names: {

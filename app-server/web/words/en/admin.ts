@@ -272,7 +272,7 @@ export const admin = {
   },
   log: {
     title: "Log of decisions",
-    lead: "Who did what, when and why. Nothing in it is ever changed or taken away.",
+    lead: "Who did what, when and why. Nobody can change it; entries go after a time that your operator has set.",
     search: "Search address or administrator",
     columns: { when: "When", who: "Who", what: "What", whom: "About", why: "Why" },
     actions: {

@@ -17,7 +17,7 @@ export const account: AccountWords = {
     other: (email: string) =>
       `In deze browser heeft iemand anders zich aangemeld. Je ziet nu het account van ${email}.`,
     gone: "Je account is verwijderd",
-    goneLead: "Alles over jou is hier weg, en je bent overal afgemeld. Bedankt dat je bij ons was.",
+    goneLead: "Je account en je gegevens zijn verwijderd, en je bent overal afgemeld. Bedankt dat je bij ons was.",
     home: "Naar de startpagina",
   },
   names: {

@@ -277,7 +277,7 @@ export const admin: AdminWords = {
   },
   log: {
     title: "Logboek van beslissingen",
-    lead: "Wie wat deed, wanneer en waarom. Er wordt nooit iets in veranderd of uit weggehaald.",
+    lead: "Wie wat deed, wanneer en waarom. Niemand kan er iets in veranderen; na een tijd die de beheerder van de server kiest, verdwijnt een regel.",
     search: "Zoek op adres of beheerder",
     columns: { when: "Wanneer", who: "Wie", what: "Wat", whom: "Over", why: "Waarom" },
     actions: {

@@ -1,7 +1,7 @@
 import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Language } from "@anteroom/shared/wire/languages";
 import { type Kysely, sql, type Transaction } from "kysely";
-import { selectAdministrators } from "../database/fragments.ts";
+import { permissionHolds, selectAdministrators } from "../database/fragments.ts";
 import type { AppDatabase, UserTable } from "../database/tables.ts";
 import { standingColumn } from "./link-store.ts";
 
@@ -19,11 +19,7 @@ export interface Caller {
 export async function findUserWithPermissions(db: Db, userId: string, now: number): Promise<Caller | undefined> {
   const rows = await db
     .selectFrom("users")
-    .leftJoin("permissions", (join) =>
-      join
-        .onRef("permissions.user_id", "=", "users.id")
-        .on((eb) => eb.or([eb("permissions.expires_at", "is", null), eb("permissions.expires_at", ">", now)])),
-    )
+    .leftJoin("permissions", (join) => join.onRef("permissions.user_id", "=", "users.id").on(permissionHolds(now)))
     .select(["users.id", "users.email", "users.firstname", "users.lastname", "permissions.permission"])
     .where("users.id", "=", userId)
     .where("users.disabled", "=", false)

@@ -1,7 +1,7 @@
 import type { ListedPerson } from "@anteroom/shared/wire/app/people";
 import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import { type Kysely, sql, type Transaction } from "kysely";
-import { searched } from "../database/fragments.ts";
+import { permissionHolds, searched } from "../database/fragments.ts";
 import type { AppDatabase } from "../database/tables.ts";
 import { newestMail } from "../mail/newest.ts";
 import { hasEnded, isLive } from "../registration/moves.ts";
@@ -33,7 +33,7 @@ export async function listPeople(db: Db, { search, after, limit, now }: PeopleFi
 
 const permissionsAt = (now: number) => sql<string[]>`array(
   select permission from permissions
-  where user_id = users.id and (expires_at is null or expires_at > ${now}) order by permission)`;
+  where user_id = users.id and ${permissionHolds(now)} order by permission)`;
 
 /** Name and language of whoever waits, was rejected lately or has an account under the address. */
 export async function findPerson(db: Db, email: EmailAddress) {

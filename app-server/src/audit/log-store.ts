@@ -9,7 +9,7 @@ import type { AppDatabase } from "../database/tables.ts";
 type Db = Kysely<AppDatabase> | Transaction<AppDatabase>;
 
 export interface NewDecision {
-  /** A user id, `cli` or `setup-link`. */
+  /** A user id, or the name of a program that decides (shared/wire/app/actors.ts). */
   actor: string;
   action: DecisionAction;
   /** The address of whom it is about. */

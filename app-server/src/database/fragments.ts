@@ -17,6 +17,10 @@ export function toPattern(part: string): string {
   return text && `%${text.replace(/[\\%_]/g, "\\$&")}%`;
 }
 
+/** Of a row of `permissions`: it has not run out. */
+export const permissionHolds = (now: number) =>
+  sql<boolean>`(permissions.expires_at is null or permissions.expires_at > ${now})`;
+
 /** Those who can act as administrators. */
 export const selectAdministrators = (db: Db, now: number) =>
   db
@@ -25,7 +29,7 @@ export const selectAdministrators = (db: Db, now: number) =>
     .select("users.id")
     .where("permissions.permission", "=", "admin")
     .where("users.disabled", "=", false)
-    .where((eb) => eb.or([eb("permissions.expires_at", "is", null), eb("permissions.expires_at", ">", now)]))
+    .where(permissionHolds(now))
     .orderBy("users.id");
 
 /** A person as mails and decisions know them: by their account, and by the registration it came from. */

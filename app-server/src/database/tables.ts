@@ -250,7 +250,7 @@ export interface AccountLinkTable {
 export interface DecisionTable {
   id: GeneratedAlways<number>;
   at: number;
-  /** A user id, `cli` or `setup-link`. */
+  /** A user id, or the name of a program that decides (shared/wire/app/actors.ts). */
   actor: string;
   /** As it was then, for accounts come and go. */
   actor_name: string | null;

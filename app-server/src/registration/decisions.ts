@@ -1,3 +1,4 @@
+import { isProgram } from "@anteroom/shared/wire/app/actors";
 import type { DecidedBefore, Reason } from "@anteroom/shared/wire/app/errors";
 import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Transaction } from "kysely";
@@ -69,10 +70,8 @@ function claimAcceptance(context: AppContext, email: EmailAddress, actor: string
 
 /** Whether another person has approved it. What programs have approved may be approved by anybody once more. */
 function isAnothers({ decidedBy, state }: store.Registration, actor: string): boolean {
-  return state !== "REQUESTED" && decidedBy !== null && decidedBy !== actor && !programs.includes(decidedBy);
+  return state !== "REQUESTED" && decidedBy !== null && decidedBy !== actor && !isProgram(decidedBy);
 }
-
-const programs = ["cli", "setup-link", "test"];
 
 /** Another administrator was quicker; their attempt may still fail, and then it is everybody's to decide again. */
 async function afterAnother(context: AppContext, row: store.Registration, actor: string): Promise<Accepted> {

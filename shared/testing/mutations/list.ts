@@ -436,6 +436,12 @@ export const mutations: readonly Mutation[] = [
       `sql<boolean>\`(user_id = \${id} or registration_id = \${registration_id} or true)\``,
       "people#S-F11: the next holder",
     ],
+    [
+      "permission",
+      `(permissions.expires_at is null or permissions.expires_at > \${now})`,
+      `(permissions.expires_at is null or \${now} > 0)`,
+      "administrators#D-11: permissions come and go",
+    ],
   ]),
   ...app("accounts/store.ts", "administrators", [
     [
@@ -450,12 +456,7 @@ export const mutations: readonly Mutation[] = [
       `sessions_counter + 1\` }).execute()`,
       "administration#R27: ending the sessions",
     ],
-    [
-      "permission",
-      `.onRef("permissions.user_id", "=", "users.id")\n        .on((eb) => eb.or([eb("permissions.expires_at", "is", null), eb("permissions.expires_at", ">", now)])),`,
-      `.onRef("permissions.user_id", "=", "users.id"),`,
-      "administrators#D-11: permissions come and go",
-    ],
+    ["permission", `.on(permissionHolds(now))`, "", "administrators#D-11: permissions come and go"],
     [
       "permission",
       `.where("users.id", "=", userId)\n    .where("users.disabled", "=", false)`,
@@ -597,14 +598,6 @@ export const mutations: readonly Mutation[] = [
       `if (administrators.length === 1) return refusalOf("last_administrator");`,
       "",
       "administration#R37, R39",
-    ],
-  ]),
-  ...app("administration/people-store.ts", "administration", [
-    [
-      "permission",
-      `(expires_at is null or expires_at > \${now})`,
-      `(expires_at is null or \${now} > 0)`,
-      "administrators#D-11: permissions come and go",
     ],
   ]),
   ...app("administration/setup-store.ts", "administrators#D-11: permissions come and go", [

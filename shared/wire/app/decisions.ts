@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { anActor } from "./actors.ts";
 import { doneWithMessage, language, next, time } from "./answers.ts";
 import type { Contracts } from "./contract.ts";
 import { addressField, afterField, limitField, opaqueField, reasonField, searchField } from "./fields.ts";
@@ -23,7 +24,7 @@ const listedRegistration = z
     accepted: z.boolean(),
     state: listedState,
     created_at: time,
-    decided_by: z.string().nullable().describe("A user id, `cli`, `setup-link`, or null while undecided."),
+    decided_by: z.string().nullable().describe(`${anActor} Null while undecided.`),
     decided_at: time.nullable(),
     reason: z.string().nullable(),
     mail: mailSummary.nullable().describe("What became of the newest mail about it."),

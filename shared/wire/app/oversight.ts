@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { anActor } from "./actors.ts";
 import { done, next, time } from "./answers.ts";
 import type { Contracts } from "./contract.ts";
 import { appErrorCodes } from "./errors.ts";
@@ -67,7 +68,7 @@ const loggedDecision = z
   .object({
     id: z.int(),
     at: time,
-    actor: z.string().describe("A user id, `cli` or `setup-link`."),
+    actor: z.string().describe(anActor),
     actor_name: z.string().nullable().describe("As it was then; null for those who are no person."),
     action: z.enum(decisionActions),
     subject: z.string().describe("The mail address of whom it was about."),

@@ -2,6 +2,7 @@ import { type SwitchableMailType, switchableMailTypes } from "@anteroom/shared/w
 import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Language } from "@anteroom/shared/wire/languages";
 import { type Kysely, sql, type Transaction } from "kysely";
+import { selectAdministrators } from "../../database/fragments.ts";
 import type { AppDatabase } from "../../database/tables.ts";
 import { mailKinds } from "../kinds.ts";
 
@@ -59,17 +60,11 @@ export async function isSwitchedOff(db: Db, email: EmailAddress, type: Switchabl
 /** The addresses of the administrators who asked to be told of new registrations. */
 export async function listApprovers(db: Db, now: number): Promise<string[]> {
   const type: SwitchableMailType = "approval_request";
-  const rows = await db
-    .selectFrom("mail_preferences as chosen")
-    .innerJoin("users", "users.id", "chosen.user_id")
-    .innerJoin("permissions", "permissions.user_id", "users.id")
+  const rows = await selectAdministrators(db, now)
+    .innerJoin("mail_preferences as chosen", "chosen.user_id", "users.id")
     .select("users.email")
     .where("chosen.type", "=", type)
     .where("chosen.is_on", "=", true)
-    .where("permissions.permission", "=", "admin")
-    .where((eb) => eb.or([eb("permissions.expires_at", "is", null), eb("permissions.expires_at", ">", now)]))
-    .where("users.disabled", "=", false)
-    .orderBy("users.id")
     .execute();
   return rows.map(({ email }) => email);
 }

@@ -82,7 +82,12 @@ async function writeDown(parts: SettleParts, row: store.ClaimedMail, outcome: De
   const isStored = await (isRefusal
     ? storeRefusal(parts, row.email_norm, settlement)
     : store.settleMail(parts.db, settlement));
-  if (isStored) report(parts, row, settlement);
+  if (isStored) return report(parts, row, settlement);
+  const { status } = settlement;
+  parts.log.warn(
+    { mail: row.id, type: row.type, status },
+    "what became of a mail is not kept: it is no longer this process's to settle",
+  );
 }
 
 /** Both or neither: a mail that is settled is looked at by nobody again, so its refusal would never be counted. */

@@ -1,3 +1,4 @@
+import type { Program } from "@anteroom/shared/wire/app/actors";
 import type { MailStatus } from "@anteroom/shared/wire/app/mail";
 import type { DecisionAction } from "@anteroom/shared/wire/app/oversight";
 import type { MailType } from "../../../src/mail/kinds.ts";
@@ -19,7 +20,10 @@ export const admin = {
   parts: { again: "Try again", more: "Show more", busy: "One moment…" },
   dialog: { close: "Close", cancel: "Cancel" },
   actors: {
-    automatic: { cli: "the command line", "setup-link": "a setup link" },
+    automatic: { cli: "the command line", "setup-link": "a setup link", test: "a test" } satisfies Record<
+      Program,
+      string
+    >,
     somebody: "somebody",
   },
   messages: { dismiss: "Dismiss this message" },

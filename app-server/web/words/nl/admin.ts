@@ -16,7 +16,7 @@ export const admin: AdminWords = {
   parts: { again: "Probeer opnieuw", more: "Toon meer", busy: "Een ogenblik…" },
   dialog: { close: "Sluiten", cancel: "Annuleren" },
   actors: {
-    automatic: { cli: "de opdrachtregel", "setup-link": "een installatielink" },
+    automatic: { cli: "de opdrachtregel", "setup-link": "een installatielink", test: "een test" },
     somebody: "iemand",
   },
   messages: { dismiss: "Verberg deze melding" },

@@ -17,10 +17,10 @@ export type Guess<T> =
   | { is: "refused"; refusal: Refusal<"rate_limited"> };
 
 /**
- * A guess at a mailed code, which `look` compares. It is paid for before it is looked at, so that guesses made at once
- * count too, and a right one begins the count anew. Who guesses wrong waits, longer each time, not whose code it is: each
- * caller, and each network, has a count for each address, and behind them is a bucket so large that a thousand do not
- * empty it.
+ * A guess at a mailed code, which `look` compares. It is counted before it is compared, so that guesses made at once
+ * count too; a right one sets the count back. Whoever guesses wrong has to wait, longer each time. The owner of the code
+ * does not: each caller and each network has a count of its own for each address. Behind these counts stands one bucket
+ * for all callers together, too large for a thousand callers to empty.
  */
 export async function guessCode<T>(
   context: AppContext,

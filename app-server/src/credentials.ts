@@ -37,6 +37,6 @@ export function createCredentials(secret: Uint8Array) {
     unsealAuthToken: (linkId: string, sealed: Uint8Array) => openSealed(authTokenKey, sealed, linkId) ?? noToken,
     /** That the password of a session was shown at a time. */
     proofOf: (sessionId: string, at: number) => encodeBase64urlNoPadding(hmacSha256(proofKey, `${sessionId}\0${at}`)),
-    codeMac: (tokenKeyName: string, code: string) => hmacSha256(codeKey, `${tokenKeyName}\0${code}`),
+    codeMac: (subject: string, code: string) => hmacSha256(codeKey, `${subject}\0${code}`),
   };
 }

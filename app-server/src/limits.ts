@@ -3,7 +3,7 @@ import type { Bucket, RateLimit } from "@anteroom/shared/runtime/rate-limits";
 
 /** Every bucket of this server. docs/security.md shows this table. */
 export const limits = {
-  requestsPerAddress: {
+  requestsPerCaller: {
     kind: "ip_registration",
     capacity: 10,
     interval: 360,
@@ -12,7 +12,7 @@ export const limits = {
     paidBy: "caller",
     harms: "the caller",
   },
-  lookupsPerAddress: {
+  lookupsPerCaller: {
     kind: "ip_lookup",
     capacity: 30,
     interval: 2,
@@ -77,7 +77,7 @@ export const limits = {
     paidBy: "anybody",
     harms: "nobody: a hint is a courtesy",
   },
-  setupsPerAddress: {
+  setupsPerCaller: {
     kind: "ip_setup",
     capacity: 10,
     interval: 360,

@@ -22,7 +22,7 @@ import { createMailQueue, type PostOffice } from "./mail/send/queue.ts";
 import { createCommands } from "./operations/commands.ts";
 import { startJobs } from "./operations/jobs.ts";
 import { createMetrics } from "./operations/metrics.ts";
-import { isInUse, renewTokenHashes } from "./registration/token-hashes.ts";
+import { isInUse, renewTokenHashes } from "./registration/token-store.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import { createWorkBells, workChannel } from "./work.ts";
 
@@ -58,7 +58,10 @@ export async function startAppServer(environment: Environment): Promise<AppServe
   if (status === "former") log.error(formerSecret);
   const settings = Object.freeze({ ...given, secret });
   const credentials = createCredentials(secret);
-  if (isAnother) await renewTokenHashes(database.db, credentials);
+  if (isAnother)
+    await renewTokenHashes(database.db, (registrationId) =>
+      credentials.hashToken(credentials.registrationToken(registrationId)),
+    );
   const metrics = createMetrics(database.db, clock);
   const bells = createWorkBells();
   const mail = createMailQueue({ settings, db: database.db, clock, credentials, log, metrics, processName, bells });

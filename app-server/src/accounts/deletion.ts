@@ -5,7 +5,7 @@ import type { AppContext } from "../context.ts";
 import type { Person } from "../database/fragments.ts";
 import type { AppDatabase } from "../database/tables.ts";
 import { forgetMails } from "../mail/admin-store.ts";
-import { deleteCodes } from "../mail/codes.ts";
+import { deleteCodes } from "../mail/code-store.ts";
 import { refusalOf } from "../outcome.ts";
 import { deletePasswordLinks } from "./link-store.ts";
 import * as store from "./store.ts";

@@ -6,8 +6,8 @@ import { formatTimestamp } from "@anteroom/shared/wire/email";
 import { type EmailAddress, normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Transaction } from "kysely";
 import {
-  answerAfter,
   checkPassword,
+  holdAnswer,
   refused,
   sessionIdOf,
   takeStep,
@@ -62,7 +62,7 @@ export async function requestEmailChange(
   const expires_at = context.clock.now() + context.settings.policy.emailVerifyTtl;
   const begun = await beginChange(context, { ...change, standing }, expires_at);
   if (!begun.ok) return begun;
-  await answerAfter(requestAnswerAfter, startedAt);
+  await holdAnswer(requestAnswerAfter, startedAt);
   return { ok: true, values: { email: change.email, expires_at } };
 }
 

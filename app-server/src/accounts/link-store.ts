@@ -1,6 +1,6 @@
 import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import { type Kysely, type Selectable, sql, type Transaction } from "kysely";
-import { hasEnded } from "../database/leases.ts";
+import { hasProcessEnded } from "../database/leases.ts";
 import type { AccountLinkTable, AppDatabase } from "../database/tables.ts";
 
 /** The statements on links that members get by mail (password-links.ts, email-change.ts). */
@@ -22,7 +22,7 @@ export type NewChange = NewLink &
 /** Spelled out so that PostgreSQL recognises the condition of the index. */
 const isUnderWay = sql<boolean>`not is_open`;
 
-/** Seconds after which a link whose mail was asked for without an end stands in nobody's way any more. */
+/** How many seconds a link may wait for its mail to be asked for. After that a new link may be made in its place. */
 const longestAsking = 30;
 
 /**
@@ -35,7 +35,7 @@ export async function claimLink(db: Db, link: NewLink): Promise<boolean> {
     .where("kind", "=", link.kind)
     .where("email_norm", "=", link.email_norm)
     .where(isUnderWay)
-    .where((eb) => eb.or([eb("created_at", "<=", link.created_at - longestAsking), hasEnded("opened_by")]))
+    .where((eb) => eb.or([eb("created_at", "<=", link.created_at - longestAsking), hasProcessEnded("opened_by")]))
     .execute();
   const result = await db
     .insertInto("account_links")
@@ -207,6 +207,28 @@ export async function purgeLinks(db: Db, now: number): Promise<void> {
     .deleteFrom("account_links")
     .where("expires_at", "<=", now - renewableFor)
     .execute();
+}
+
+/**
+ * A link for a new password that nobody has to ask for: the owner's password was guessed at too often. Such a mail takes
+ * a call to the auth server, which is waiting for us when it tells, so the link is owed in a row until it was sent.
+ */
+export async function oweLink(trx: Transaction<AppDatabase>, email: EmailAddress, now: number): Promise<void> {
+  await trx
+    .insertInto("owed_links")
+    .values({ email, owed_at: now })
+    .onConflict((conflict) => conflict.column("email").doNothing())
+    .execute();
+}
+
+/** The addresses that have waited longest for theirs. */
+export async function listOwedLinks(db: Db, limit: number): Promise<EmailAddress[]> {
+  const rows = await db.selectFrom("owed_links").select("email").orderBy("owed_at").limit(limit).execute();
+  return rows.map(({ email }) => email);
+}
+
+export async function settleOwedLink(db: Db, email: EmailAddress): Promise<void> {
+  await db.deleteFrom("owed_links").where("email", "=", email).execute();
 }
 
 /** What a change of address hangs on: when one of these counters has moved, it has ended. */

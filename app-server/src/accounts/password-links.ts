@@ -2,14 +2,7 @@ import { equalInConstantTime, randomId } from "@anteroom/shared/runtime/crypto";
 import { type Cause, currentRequest } from "@anteroom/shared/runtime/http/request-scope";
 import { type EmailAddress, normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { AuthError } from "@anteroom/shared/wire/faroe";
-import {
-  answerAfter,
-  endLeftSession,
-  type ReasonOf,
-  refused,
-  takeStep,
-  whyRefused,
-} from "../auth-server/as-visitor.ts";
+import { endLeftSession, holdAnswer, type ReasonOf, refused, takeStep, whyRefused } from "../auth-server/as-visitor.ts";
 import { guessCode } from "../code-guesses.ts";
 import type { AppContext } from "../context.ts";
 import {
@@ -46,7 +39,7 @@ export async function requestPasswordLink(
   const address = "email" in to ? to.email : (await findExpired(context, to.token))?.email;
   const refusal =
     address === undefined ? refusalOf("link_not_valid") : await sendPasswordLink(context, address, "link");
-  await answerAfter(linkAnswerAfter, startedAt);
+  await holdAnswer(linkAnswerAfter, startedAt);
   // The caller's own requests are counted before (limits.linksPerCaller). When others had many mails sent, the link that
   // was mailed last works; whether there is one is nobody's to know.
   return refusal?.reason === "rate_limited" ? undefined : refusal;
@@ -187,7 +180,7 @@ async function showTypedCode(context: AppContext, email: EmailAddress, code: str
     return refusal?.reason === "auth_server_unavailable" ? (refuseWith(refusal) satisfies Shown) : undefined;
   });
   if (guess.is === "right" && guess.value.ok) return guess.value;
-  await answerAfter(linkAnswerAfter, startedAt);
+  await holdAnswer(linkAnswerAfter, startedAt);
   if (guess.is === "right") return guess.value;
   return guess.is === "refused" ? refuseWith(guess.refusal) : refuse("incorrect_code/address");
 }

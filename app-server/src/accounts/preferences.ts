@@ -2,7 +2,7 @@ import { type SwitchableMailType, switchableMailTypes } from "@anteroom/shared/w
 import type { Language } from "@anteroom/shared/wire/languages";
 import type { AppContext } from "../context.ts";
 import { mailKinds } from "../mail/kinds.ts";
-import { findPreferences, storeMailPreference } from "../mail/opt-out/preferences.ts";
+import { findPreferences, storeMailPreference } from "../mail/opt-out/preference-store.ts";
 import { type Caller, storeLanguage } from "./store.ts";
 
 export interface ShownPreferences {

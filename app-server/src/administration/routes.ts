@@ -13,7 +13,7 @@ function changeOf({ body, caller }: Pick<Call<"POST /admin/add_permission/">, "b
 export const adminRoutes: readonly Route[] = [
   defineRoute("POST /auth/setup_administrator", {
     access: "anyone",
-    limit: limits.setupsPerAddress,
+    limit: limits.setupsPerCaller,
     handle: async ({ http, app, body: { setup_token, ...request } }) =>
       done(await setUpAdministrator(app, setup_token, { ...request, language: readPreferredLanguage(http) })),
   }),

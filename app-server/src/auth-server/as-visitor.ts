@@ -20,7 +20,7 @@ export async function takeStep<A extends AuthAction>(
   return answer.ok ? answer : { ok: false, error: answer.error_code as AuthError<A> };
 }
 
-/** What members are told of a refusal. Codes that are not here no member can cause: they are a fault of ours. */
+/** What members are told when the auth server refuses. Any code that is missing here is a fault of ours, not of the member. */
 const reasons = {
   busy: "auth_server_unavailable",
   internal_error: "auth_server_unavailable",
@@ -98,6 +98,6 @@ export function sessionIdOf(sessionToken: string): string {
 }
 
 /** Lets `milliseconds` pass since `startedAt`: how long something took tells nobody what it found. */
-export async function answerAfter(milliseconds: number, startedAt: number): Promise<void> {
+export async function holdAnswer(milliseconds: number, startedAt: number): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, startedAt + milliseconds - Date.now())));
 }

@@ -3,7 +3,7 @@ import { type Cause, forwardingHeaders } from "@anteroom/shared/runtime/http/req
 import { z } from "zod";
 
 /** An answer of the auth server. `error` is one of Faroe's codes, or `unknown_action` from one that lacks the action. */
-export type AuthResult<T> = { ok: true; values: T } | { ok: false; error: string };
+export type Invoked<T> = { ok: true; values: T } | { ok: false; error: string };
 
 export type AuthServer = ReturnType<typeof createAuthServer>;
 
@@ -43,7 +43,7 @@ function createCalls(peer: Peer) {
     args: Record<string, string>,
     values: z.ZodType<T>,
     cause?: Cause,
-  ): Promise<AuthResult<T>> {
+  ): Promise<Invoked<T>> {
     const response = await post(action, args, cause);
     if (response.status === 400) return { ok: false, error: "unknown_action" };
     const result = resultSchema.safeParse(response.body);
@@ -53,7 +53,7 @@ function createCalls(peer: Peer) {
   }
 
   /** An `internal_error` is an outage, and nothing that a caller could be told as a refusal. */
-  async function ask<T>(...call: Parameters<typeof invoke<T>>): Promise<AuthResult<T>> {
+  async function ask<T>(...call: Parameters<typeof invoke<T>>): Promise<Invoked<T>> {
     const result = await invoke(...call);
     if (!result.ok && result.error === "internal_error") throw unexpected(call[0], result.error);
     return result;

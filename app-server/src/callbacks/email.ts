@@ -1,13 +1,12 @@
 import { type EmailRequest, formatTimestamp, isEmailType } from "@anteroom/shared/wire/email";
 import { type EmailAddress, normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Transaction } from "kysely";
-import { takeLink } from "../accounts/link-store.ts";
-import { oweLink } from "../accounts/owed-links.ts";
+import { oweLink, takeLink } from "../accounts/link-store.ts";
 import { findUser } from "../accounts/store.ts";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database/tables.ts";
 import { isSwitchable, mailKinds } from "../mail/kinds.ts";
-import { isSwitchedOff } from "../mail/opt-out/preferences.ts";
+import { isSwitchedOff } from "../mail/opt-out/preference-store.ts";
 import { markMailed } from "../registration/opening-store.ts";
 
 /** Reads the body of `POST /email`. Texts and a time; unknown members are ignored. */

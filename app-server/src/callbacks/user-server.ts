@@ -9,7 +9,7 @@ import * as store from "../accounts/store.ts";
 import { endSetupLinks } from "../administration/setup-store.ts";
 import type { AppContext } from "../context.ts";
 import type { UserTable } from "../database/tables.ts";
-import { deleteCode } from "../mail/codes.ts";
+import { deleteCode } from "../mail/code-store.ts";
 import { endForAccount, endSignupOf } from "../registration/ending.ts";
 import { deleteRegistration } from "../registration/ending-store.ts";
 import { lockByEmail } from "../registration/store.ts";

@@ -8,12 +8,12 @@ import { type RawBuilder, sql } from "kysely";
  */
 
 /** Whether the process that a column names has ended. The living are read once in a statement, and only if somebody asks. */
-export function hasEnded(column: string): RawBuilder<boolean> {
+export function hasProcessEnded(column: string): RawBuilder<boolean> {
   return sql<boolean>`${sql.ref(column)} <> all (array(
     select application_name from pg_stat_activity where application_name is not null))`;
 }
 
 /** Whether this process may take a row: one that nobody holds, that it holds already, or whose holder has ended. */
 export function isFreeFor(processName: string, column: string): RawBuilder<boolean> {
-  return sql<boolean>`(${sql.ref(column)} is null or ${sql.ref(column)} = ${processName} or ${hasEnded(column)})`;
+  return sql<boolean>`(${sql.ref(column)} is null or ${sql.ref(column)} = ${processName} or ${hasProcessEnded(column)})`;
 }

@@ -1,18 +1,14 @@
 import { equalInConstantTime } from "@anteroom/shared/runtime/crypto";
 import type { EmailAddress } from "@anteroom/shared/wire/email-address";
-import type { Kysely } from "kysely";
 import type { AppContext } from "../context.ts";
-import type { AppDatabase, TokenTable } from "../database/tables.ts";
+import type { TokenTable } from "../database/tables.ts";
+import { findCodeMac, keyOf } from "./code-store.ts";
 import type { MailType } from "./kinds.ts";
 
-/** As long as the auth server accepts codes by default of whose end it tells nothing. */
+/** How many seconds a code is kept whose end the auth server does not tell: as long as it takes such a code by default. */
 const codeTtl = 20 * 60;
 
-function keyOf(type: MailType, email: EmailAddress): string {
-  return `${type}:${email}`;
-}
-
-/** What is kept of a mailed code: the newest per kind and address. It is readable under TEST_MODE only. */
+/** What is kept of a mailed code. The code itself is there under TEST_MODE only. */
 export function codeRow(
   { credentials, settings }: Pick<AppContext, "credentials" | "settings">,
   mail: { type: MailType; email: EmailAddress; code: string; codeExpiresAt: number | undefined },
@@ -29,41 +25,12 @@ export function codeRow(
 }
 
 /** Whether this is the newest code of a sign-up that was mailed to the address, and not too old. */
-export async function isMailedCode(context: AppContext, email: EmailAddress, code: string): Promise<boolean> {
-  const key = keyOf("signup_verification", email);
-  const row = await context.db
-    .selectFrom("tokens")
-    .select("code_mac")
-    .where("key", "=", key)
-    .where("expires_at", ">", context.clock.now())
-    .executeTakeFirst();
-  const mac = context.credentials.codeMac(key, code);
-  return equalInConstantTime(mac, row?.code_mac ?? Buffer.alloc(mac.length));
-}
-
-/** Forgets the codes of an address that were mailed for one purpose. */
-export async function deleteCode(db: Kysely<AppDatabase>, type: MailType, email: EmailAddress): Promise<void> {
-  await db.deleteFrom("tokens").where("key", "=", keyOf(type, email)).execute();
-}
-
-/** For tests and automation: reads a code back and removes it. */
-export async function takeCode(
-  db: Kysely<AppDatabase>,
-  type: MailType,
+export async function isMailedCode(
+  { db, credentials, clock }: AppContext,
   email: EmailAddress,
-): Promise<string | undefined> {
-  const row = await db.deleteFrom("tokens").where("key", "=", keyOf(type, email)).returning("code").executeTakeFirst();
-  return row?.code ?? undefined;
-}
-
-export async function purgeCodes(db: Kysely<AppDatabase>, now: number): Promise<void> {
-  await db.deleteFrom("tokens").where("expires_at", "<=", now).execute();
-}
-
-/** All codes of an address, for whatever they were mailed. */
-export async function deleteCodes(db: Kysely<AppDatabase>, email: EmailAddress): Promise<void> {
-  await db
-    .deleteFrom("tokens")
-    .where("key", "like", `%:${email.replace(/[\\%_]/g, "\\$&")}`)
-    .execute();
+  code: string,
+): Promise<boolean> {
+  const kept = await findCodeMac(db, "signup_verification", email, clock.now());
+  const mac = credentials.codeMac(keyOf("signup_verification", email), code);
+  return equalInConstantTime(mac, kept ?? Buffer.alloc(mac.length));
 }

@@ -1,5 +1,5 @@
 import { type Kysely, type Selectable, sql, type Transaction } from "kysely";
-import { hasEnded } from "../database/leases.ts";
+import { hasProcessEnded } from "../database/leases.ts";
 import type { AppDatabase, MailTable, TokenTable } from "../database/tables.ts";
 import type { DeliveryOutcome } from "./request.ts";
 import { isSuppressed } from "./suppression-store.ts";
@@ -162,7 +162,7 @@ export async function listMissing(db: Db): Promise<string[]> {
     .select("claimed_by")
     .distinct()
     .where("claimed_by", "is not", null)
-    .where(hasEnded("claimed_by"))
+    .where(hasProcessEnded("claimed_by"))
     .execute();
   return rows.flatMap(({ claimed_by }) => claimed_by ?? []);
 }

@@ -11,7 +11,7 @@ export interface Job {
   name: string;
   /** Milliseconds from one run to the next, if nobody tells of work and the run itself asks for none sooner. */
   every: number;
-  /** What it is told of, and for how many milliseconds it then lets those go on who have begun it. */
+  /** Whose bell it hears, and how many milliseconds later it looks: whoever rang is at work already, and is to finish first. */
   work?: Work;
   delay?: number;
   /** Each process does its part at the same time: what it takes is marked in the rows. */

@@ -5,7 +5,7 @@ import { purgeBatches } from "../administration/batch-store.ts";
 import { purgeSetupLinks } from "../administration/setup-store.ts";
 import { purgeDecisions } from "../audit/log-store.ts";
 import type { AppContext } from "../context.ts";
-import { purgeCodes } from "../mail/codes.ts";
+import { purgeCodes } from "../mail/code-store.ts";
 import { giveUpDeadly, purgeMails } from "../mail/store.ts";
 import { purgeSuppressions } from "../mail/suppression-store.ts";
 import { expireRegistrations } from "../registration/ending-store.ts";

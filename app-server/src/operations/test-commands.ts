@@ -4,11 +4,11 @@ import { isEmailType } from "@anteroom/shared/wire/email";
 import { type EmailAddress, normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import { sql } from "kysely";
 import { z } from "zod";
-import { isAnyOwed } from "../accounts/owed-links.ts";
+import { listOwedLinks } from "../accounts/link-store.ts";
 import { findAdministrator } from "../accounts/permission-store.ts";
 import { emptyDecisions } from "../audit/log-store.ts";
 import type { AppContext } from "../context.ts";
-import { takeCode } from "../mail/codes.ts";
+import { takeCode } from "../mail/code-store.ts";
 import { makeDue } from "../mail/store.ts";
 import { renewOpening } from "../registration/opening.ts";
 import { preapprove } from "../registration/preapproval.ts";
@@ -76,7 +76,8 @@ async function catchUp(context: AppContext): Promise<void> {
 /** Links are sent as soon as they are owed, if they can be. */
 async function waitForOwedLinks({ db }: AppContext): Promise<void> {
   const giveUpAt = Date.now() + 3_000;
-  while ((await isAnyOwed(db)) && Date.now() < giveUpAt) await new Promise((resolve) => setTimeout(resolve, 20));
+  while ((await listOwedLinks(db, 1)).length > 0 && Date.now() < giveUpAt)
+    await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 /** An approved registration without a sign-up: whoever opens one for the address may complete it. */

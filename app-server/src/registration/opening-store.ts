@@ -1,6 +1,6 @@
 import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import { type Kysely, sql, type Transaction } from "kysely";
-import { hasEnded } from "../database/leases.ts";
+import { hasProcessEnded } from "../database/leases.ts";
 import type { AppDatabase } from "../database/tables.ts";
 import { openingLease } from "../policy/timing.ts";
 import { isLive, move, moveAndNote, movedColumns, moveIf, noteMove } from "./moves.ts";
@@ -143,7 +143,7 @@ export async function findNextDue(db: Db): Promise<number | null> {
  * for some seconds, so fresh leases are left alone.
  */
 const isAbandoned = (now: number, takeoverBefore: number) =>
-  sql<boolean>`(opening_until <= ${now} or (opening_until <= ${takeoverBefore} and ${hasEnded("opening_by")}))`;
+  sql<boolean>`(opening_until <= ${now} or (opening_until <= ${takeoverBefore} and ${hasProcessEnded("opening_by")}))`;
 
 /**
  * Lapsed and no mail: the call never got anywhere. ACCEPTING → REQUESTED. The attempt's id and time and whose it was

@@ -13,7 +13,7 @@ import { listRegistrations } from "./store.ts";
 export const registrationRoutes: readonly Route[] = [
   defineRoute("POST /auth/request_registration", {
     access: "anyone",
-    limit: limits.requestsPerAddress,
+    limit: limits.requestsPerCaller,
     handle: async ({ http, app, body: { request_key: requestKey, ...body } }) => {
       const language = body.language ?? readPreferredLanguage(http);
       return done(await rules.requestRegistration(app, { ...body, language, requestKey }));
@@ -26,7 +26,7 @@ export const registrationRoutes: readonly Route[] = [
   }),
   defineRoute("POST /auth/lookup_registration", {
     access: "anyone",
-    limit: limits.lookupsPerAddress,
+    limit: limits.lookupsPerCaller,
     handle: ({ app, body }) => rules.lookupRegistration(app, body.email, body.code),
   }),
   defineRoute("POST /auth/renew_signup", {

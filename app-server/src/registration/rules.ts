@@ -10,7 +10,7 @@ import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database/tables.ts";
 import { limits } from "../limits.ts";
 import { isMailedCode } from "../mail/codes.ts";
-import { listApprovers } from "../mail/opt-out/preferences.ts";
+import { listApprovers } from "../mail/opt-out/preference-store.ts";
 import type { MailRequest } from "../mail/request.ts";
 import { type Outcome, type Refusal, refusalOf, refuse, refuseWith, tooManyRequests } from "../outcome.ts";
 import { cannotOpen } from "./decisions.ts";

@@ -628,17 +628,19 @@ export const mutations: readonly Mutation[] = [
       "administrators#`admin` is neither",
     ],
   ]),
-  ...app("mail/codes.ts", "lookup", [
+  ...app("mail/code-store.ts", "lookup", [
     [
       "expiry",
-      `.where("key", "=", key)\n    .where("expires_at", ">", context.clock.now())`,
-      `.where("key", "=", key)`,
+      `.where("key", "=", keyOf(type, email))\n    .where("expires_at", ">", now)`,
+      `.where("key", "=", keyOf(type, email))`,
       "lookup#D-55: a code is found until",
     ],
+  ]),
+  ...app("mail/codes.ts", "lookup", [
     [
       "proof",
-      "return equalInConstantTime(mac, row?.code_mac ?? Buffer.alloc(mac.length));",
-      "return row !== undefined;",
+      "return equalInConstantTime(mac, kept ?? Buffer.alloc(mac.length));",
+      "return kept !== undefined;",
       "people#S-F10: after the approval",
     ],
   ]),

@@ -3,7 +3,7 @@ import { answerRefusal } from "../../http/errors.ts";
 import { readPreferredLanguage } from "../../http/language.ts";
 import { type Call, defineRoute, type Route } from "../../http/serve.ts";
 import { refusalOf } from "../../outcome.ts";
-import { findPreferences, storeMailPreference } from "./preferences.ts";
+import { findPreferences, storeMailPreference } from "./preference-store.ts";
 import { createUnsubscribeLinks, type Unsubscription } from "./unsubscribe.ts";
 import { renderUnsubscribePage, type UnsubscribeState, unsubscribePagePolicy } from "./unsubscribe-page.ts";
 

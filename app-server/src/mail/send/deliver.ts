@@ -102,8 +102,8 @@ function createSmtpDelivery(settings: Settings, smtp: SmtpSettings): Delivery {
         return await transport.sendMail(message());
       } catch (error) {
         const isAlive = Date.now() - lastAccepted < 3 * smtp.timeout;
-        const hasEnded = endings.take(mailId) || isEnding(error);
-        if (rest <= 1 || limits.hasBegun() || limits.signal.aborted || !isAlive || !hasEnded) throw error;
+        const isEndingOfOurs = endings.take(mailId) || isEnding(error);
+        if (rest <= 1 || limits.hasBegun() || limits.signal.aborted || !isAlive || !isEndingOfOurs) throw error;
       }
   }
 

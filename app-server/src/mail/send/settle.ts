@@ -6,7 +6,7 @@ import type { DeliveryOutcome } from "../request.ts";
 import * as store from "../store.ts";
 import { countBounce, takeRefusalsBack } from "../suppression-store.ts";
 import { type CodeSeal, toDueMail } from "./due-mail.ts";
-import { returnAllowance } from "./pace.ts";
+import { returnAllowance } from "./pace-store.ts";
 import type { MailQueueParts, PostOffice } from "./queue.ts";
 import type { Refusals } from "./refusals.ts";
 import { nextTry } from "./schedule.ts";

@@ -1,7 +1,7 @@
 import { inNameOf } from "@anteroom/shared/runtime/http/request-scope";
 import { createBell } from "../../work.ts";
 import * as store from "../store.ts";
-import { everyDomain, takeAllowances } from "./pace.ts";
+import { everyDomain, takeAllowances } from "./pace-store.ts";
 import { type SettleParts, settle } from "./settle.ts";
 
 /** Mails under way at once, not counting slow ones, and all of them: some more than delivery keeps connections. */

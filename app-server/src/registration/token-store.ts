@@ -1,5 +1,4 @@
 import { type Kysely, sql } from "kysely";
-import type { Credentials } from "../credentials.ts";
 import type { AppDatabase } from "../database/tables.ts";
 
 /** Rows changed in one statement. */
@@ -9,7 +8,10 @@ const batch = 1_000;
  * Registration tokens are derived from the server's secret. When that is another than before, the tokens that mails will
  * carry are others too, and it is these that have to be known.
  */
-export async function renewTokenHashes(db: Kysely<AppDatabase>, credentials: Credentials): Promise<void> {
+export async function renewTokenHashes(
+  db: Kysely<AppDatabase>,
+  hashOfTokenOf: (registrationId: string) => Buffer,
+): Promise<void> {
   for (let last = ""; ; ) {
     const rows = await db
       .selectFrom("registration_state")
@@ -20,7 +22,7 @@ export async function renewTokenHashes(db: Kysely<AppDatabase>, credentials: Cre
       .execute();
     if (rows.length === 0) return;
     const ids = rows.map(({ id }) => id);
-    const hashes = ids.map((id) => credentials.hashToken(credentials.registrationToken(id)).toString("hex"));
+    const hashes = ids.map((id) => hashOfTokenOf(id).toString("hex"));
     await sql`update registration_state as state set token_hash = decode(made.hash, 'hex')
       from unnest(${ids}::text[], ${hashes}::text[]) as made (id, hash) where state.id = made.id`.execute(db);
     last = ids.at(-1) as string;

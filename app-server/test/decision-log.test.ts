@@ -3,6 +3,7 @@ import type { LoggedDecision } from "@anteroom/shared/wire/app/oversight";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Client, createClient } from "./support/client.ts";
 import { type Stack, startStack } from "./support/stack.ts";
+import { waitUntil } from "./support/wait.ts";
 import { createWalk, type Walk } from "./support/walk.ts";
 
 let stack: Stack;
@@ -50,6 +51,9 @@ test("R41: every decision about a registration is logged with who, what, when an
     subject: email,
     reason: "Not a member.",
     detail: null,
+    // Taken away, with all that was kept of it.
+    person: null,
+    batch: null,
   });
   for (const { at } of rows) expect(at - startedAt).toBeLessThan(patiently(20));
 });
@@ -189,6 +193,36 @@ test("the log is read in pages, newest first, and searched by who decided and ab
   const byCommand = (await read("?search=cli")).rows.map(({ actor }) => actor);
   expect(new Set(byCommand)).toEqual(new Set(["cli"]));
   expect((await client.app.get("/admin/decisions/?after=x", walk.admin)).status).toBe(422);
+});
+
+test("M9: the log is filtered by action, person and time; a batch is one entry that opens, however many it decided", async () => {
+  const emails = ["one", "two", "three"].map((name) => `${name}@batch.example`);
+  for (const email of emails) await client.register(email, { firstname: "Björk", lastname: "Lovelace" });
+  const { body } = await post("decide_many", { decision: "reject", emails, reason: "=1+1" });
+  await waitUntil(
+    async () => (await client.app.get(`/admin/batches/?id=${body.batch_id}`, walk.admin)).body,
+    ({ finished_at }) => finished_at !== null,
+  );
+  await post("reopen_registration", { email: "two@batch.example" });
+  const [reopened, folded] = (await read("?batches=folded")).rows;
+  expect(folded).toMatchObject({ action: "reject", batch: { id: body.batch_id, count: 3 } });
+  expect(reopened).toMatchObject({ action: "reopen", batch: null, person: { firstname: "Björk" } });
+  const opened = (await read(`?batch=${body.batch_id}`)).rows;
+  expect(opened.map(({ subject }) => subject).sort()).toEqual(emails.toSorted());
+
+  const about = `?about=${reopened?.person?.id}`;
+  expect((await read(about)).rows.map(({ action }) => action)).toEqual(["reopen", "reject"]);
+  expect((await read(`${about}&action=reject`)).rows).toHaveLength(1);
+  const { at = 0 } = reopened ?? {};
+  expect((await read(`${about}&since=${at + 1}`)).rows).toEqual([]);
+  expect((await read(`${about}&until=${at + 1}`)).rows).toHaveLength(2);
+
+  const { status, headers, body: text } = await client.app.get(`/admin/decisions/export/${about}`, walk.admin);
+  expect([status, headers.get("content-type")]).toEqual([200, "text/csv; charset=utf-8"]);
+  const lines = text.split("\r\n");
+  expect(lines[0]).toBe('"when","who","what","detail","address","name","reason","batch"');
+  expect(lines[2]).toContain(`"Test Administrator","reject","","two@batch.example","Björk Lovelace","'=1+1"`);
+  expect(lines).toHaveLength(4);
 });
 
 test("reset under TEST_MODE empties the log and the batches", async () => {

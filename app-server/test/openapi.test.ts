@@ -51,7 +51,7 @@ test("int 1: every reference leads somewhere, and no schema allows everything", 
 test("int 1: queries, the cookie and what a body needs are described as the server has them", async () => {
   const { paths } = (await client.app.get("/openapi.json")).body;
   const query = (path: string, method: string) => paths[path][method].parameters.map(({ name }: Any) => name);
-  expect(query("/admin/mails/", "get")).toEqual(["status", "email", "after", "limit"]);
+  expect(query("/admin/mails/", "get")).toEqual(["status", "email", "search", "about", "after", "limit"]);
   expect(query("/admin/list_newusers/", "get")).toEqual(["state"]);
   expect(query("/mail/unsubscribe", "post")).toEqual(["token"]);
   expect(paths["/auth/session_info/"].get.security).toEqual([{ session: [] }, {}]);

@@ -342,3 +342,67 @@ test("acc F21: a mail that could not be asked for is no answer to the next press
   expect((await renew()).status).toBe(200);
   expect(await walk.mailsTo("not-mailed@example.com")).toHaveLength(2);
 });
+
+test("M17: a person has a page of facts by the id of the account or of the request: permissions, who approved, decisions, mails", async () => {
+  const address = "seen@example.com";
+  const seen = await walk.activate(address);
+  await byAdmin("add_permission", { user_id: seen.userId, permission: "member" });
+  await byAdmin("add_permission", { user_id: seen.userId, permission: "editor" });
+  await client.register("asking@example.com");
+  const [asking] = await stack.sql`select id from registration_state where email = 'asking@example.com'`;
+  const facts = (id: string) => client.app.get(`/admin/person/?id=${id}`, walk.admin);
+  const { body } = await facts(seen.userId);
+  expect(body).toMatchObject({ user_id: seen.userId, email: address, state: null, disabled: false });
+  expect(body.approved).toMatchObject({ by_name: "Test Administrator" });
+  expect(body.permissions).toMatchObject([
+    { permission: "editor", granted_by_name: "Test Administrator", expires_at: null },
+    { permission: "member", expires_at: body.permissions[1].granted_at + 365 * 86_400 },
+  ]);
+  expect(body.known_permissions).toEqual(["editor", "member"]);
+  const [{ registration_id = "" } = {}] = await stack.sql`select registration_id from users where id = ${seen.userId}`;
+  expect((await facts(registration_id)).body).toEqual(body);
+  expect((await facts(asking?.id)).body).toMatchObject({ user_id: null, state: "REQUESTED", permissions: [] });
+  expect((await facts("nobody")).status).toBe(404);
+
+  const decisions = await client.app.get(`/admin/decisions/?about=${seen.userId}`, walk.admin);
+  expect(decisions.body.rows.map(({ action }: { action: string }) => action)).toEqual([
+    "grant_permission",
+    "grant_permission",
+    "accept",
+  ]);
+  const mails = await client.app.get(`/admin/mails/?about=${seen.userId}`, walk.admin);
+  expect(typesOf(mails.body)).toEqual(["account_ready", "signup_verification"]);
+});
+
+test("M17: people are counted, filtered and handed out as a table that spreadsheets carry nothing out of", async () => {
+  const evil = await walk.activate("evil@example.com");
+  await stack.sql`update users set firstname = '=cmd|x', lastname = 'say "hi", all' where id = ${evil.userId}`;
+  await byAdmin("disable_user", { user_id: evil.userId });
+  const list = async (query: string) => (await client.app.get(`/admin/people/${query}`, walk.admin)).body;
+  const closed = await list("?only=closed");
+  expect(closed).toMatchObject({ total: closed.rows.length });
+  expect(closed.rows.every(({ disabled }: { disabled: boolean }) => disabled)).toBe(true);
+  const administrators = await list("?only=administrators");
+  expect(administrators.rows.length).toBeGreaterThan(0);
+  for (const { permissions } of administrators.rows) expect(permissions).toContain("admin");
+  const first = await list("?limit=1");
+  expect(first.total).toBeGreaterThan(2);
+  expect((await list(`?limit=1&after=${first.next}`)).total).toBeNull();
+  const { body: text } = await client.app.get("/admin/people/export/?search=evil@", walk.admin);
+  const [head, row, ...rest] = text.split("\r\n");
+  expect(head).toBe('"id","address","firstname","lastname","permissions","closed","since"');
+  expect(row).toContain(`"evil@example.com","'=cmd|x","say ""hi"", all","","yes"`);
+  expect(rest).toEqual([""]);
+  expect((await client.app.get("/admin/people/export/")).status).toBe(401);
+});
+
+test("M11: mails are found by a part of their address, and counted per state", async () => {
+  await walk.activate("findable@example.com");
+  const { body } = await client.app.get("/admin/mails/?search=FINDABLE&status=accepted&limit=1", walk.admin);
+  expect(body).toMatchObject({ mails: [{ email: "findable@example.com" }], counts: { accepted: 2, failed: 0 } });
+  const next = await client.app.get(
+    `/admin/mails/?search=findable&status=accepted&limit=1&after=${body.next}`,
+    walk.admin,
+  );
+  expect([next.body.mails.length, next.body.counts]).toEqual([1, null]);
+});

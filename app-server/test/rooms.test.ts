@@ -105,10 +105,13 @@ test("arrows go down: of two rooms on one floor only features know each other, a
   expect(uninvited).toEqual([]);
 });
 
+/** One file for each change of the tables, for ever. */
+const grows = "database/migrations";
+
 test("each room is named on a floor, and none has more than 14 files", () => {
   const rooms = Map.groupBy(graph.keys(), (file) => file.split("/").slice(0, -1).join("/"));
   expect([...rooms.keys()].filter((room) => floorOf(`${room}/`) === -1)).toEqual([]);
-  expect([...rooms].filter(([, files]) => files.length > 14).map(([room]) => room)).toEqual([]);
+  expect([...rooms].filter(([room, files]) => room !== grows && files.length > 14).map(([room]) => room)).toEqual([]);
 });
 
 /** Which room's statements write a table. Those of the kernel are written by what both servers share. */

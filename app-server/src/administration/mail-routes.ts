@@ -1,4 +1,5 @@
 import { mailStatuses, mostListed } from "@anteroom/shared/wire/app/mail";
+import { toPattern } from "../database/fragments.ts";
 import { defineRoute, done, type Route } from "../http/serve.ts";
 import * as store from "../mail/admin-store.ts";
 import { listSuppressions } from "../mail/suppression-store.ts";
@@ -9,15 +10,14 @@ import * as rules from "./mails.ts";
 export const mailRoutes: readonly Route[] = [
   defineRoute("GET /admin/mails/", {
     access: "admin",
-    handle: async ({ app, query: { status, email, after, limit } }) => {
-      const mails = await store.listMails(app.db, {
-        statuses: status ? [status] : mailStatuses,
-        email,
-        after,
-        limit,
-      });
+    handle: async ({ app, query: { status, email, search, about, after, limit } }) => {
+      const filter = { email, search: toPattern(search), about };
+      const [mails, counts] = await Promise.all([
+        store.listMails(app.db, { ...filter, statuses: status ? [status] : mailStatuses }, { after, limit }),
+        after ? null : store.countMails(app.db, filter),
+      ]);
       const last = mails.length === limit ? mails.at(-1) : undefined;
-      return { ok: true, values: { mails, next: last ? `${last.created_at}_${last.id}` : null } };
+      return { ok: true, values: { mails, next: last ? `${last.created_at}_${last.id}` : null, counts } };
     },
   }),
   defineRoute("POST /admin/mails/replay/", {

@@ -1,11 +1,38 @@
-import { listDecisions } from "../audit/log-store.ts";
+import type { LoggedDecision } from "@anteroom/shared/wire/app/oversight";
+import { type LogFilter, listDecisions } from "../audit/log-store.ts";
 import { toPattern } from "../database/fragments.ts";
-import { defineRoute, type Route } from "../http/serve.ts";
+import { allRows, answerTable, dateCell, exportedAtOnce } from "../http/csv.ts";
+import { type Call, defineRoute, type Route } from "../http/serve.ts";
 import { refuse } from "../outcome.ts";
 import { findBatch, listBatches } from "./batch-store.ts";
 import { requestBatch } from "./batches.ts";
 import { readOverview } from "./overview-store.ts";
 import { previewMail } from "./preview.ts";
+
+function logFilterOf({
+  search,
+  action,
+  about,
+  batch,
+  since,
+  until,
+}: Call<"GET /admin/decisions/export/">["query"]): LogFilter {
+  return { search: toPattern(search), action, about, batch, since, until };
+}
+
+const logTable = {
+  name: "log",
+  columns: {
+    when: ({ at }: LoggedDecision) => dateCell(at),
+    who: ({ actor, actor_name }: LoggedDecision) => actor_name ?? actor,
+    what: ({ action }: LoggedDecision) => action,
+    detail: ({ detail }: LoggedDecision) => detail,
+    address: ({ subject }: LoggedDecision) => subject,
+    name: ({ person }: LoggedDecision) => person && `${person.firstname} ${person.lastname}`.trim(),
+    reason: ({ reason }: LoggedDecision) => reason,
+    batch: ({ batch }: LoggedDecision) => batch?.id ?? null,
+  },
+};
 
 /** For administrators: many decisions at once, what was decided, and how things go. */
 export const oversightRoutes: readonly Route[] = [
@@ -28,10 +55,22 @@ export const oversightRoutes: readonly Route[] = [
   }),
   defineRoute("GET /admin/decisions/", {
     access: "admin",
-    handle: async ({ app, query: { search, after, limit } }) => {
-      const rows = await listDecisions(app.db, { search: toPattern(search), before: after, limit });
+    handle: async ({ app, query: { after, limit, batches, ...asked } }) => {
+      const rows = await listDecisions(app.db, logFilterOf(asked), { before: after, limit, batches });
       const last = rows.length === limit ? rows.at(-1) : undefined;
       return { ok: true, values: { rows, next: last ? String(last.id) : null } };
+    },
+  }),
+  defineRoute("GET /admin/decisions/export/", {
+    access: "admin",
+    handle: async ({ http, app, query }) => {
+      const page = (last?: LoggedDecision) =>
+        ({ before: last?.id, limit: exportedAtOnce, batches: "in full" }) as const;
+      return answerTable(
+        http,
+        logTable,
+        allRows((last) => listDecisions(app.db, logFilterOf(query), page(last))),
+      );
     },
   }),
   defineRoute("GET /admin/overview/", {

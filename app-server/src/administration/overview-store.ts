@@ -1,7 +1,7 @@
-import { type MailStatus, mailStatuses } from "@anteroom/shared/wire/app/mail";
 import type { Overview } from "@anteroom/shared/wire/app/oversight";
 import { type Kysely, sql } from "kysely";
 import type { AppDatabase } from "../database/tables.ts";
+import { countMails } from "../mail/admin-store.ts";
 import { isIn } from "../registration/moves.ts";
 import { endedStates, liveStates, waitingStates } from "../registration/states.ts";
 
@@ -66,17 +66,4 @@ async function findWaiting(db: Db): Promise<Overview["waiting"]> {
     .select([sql<number>`count(*)::int`.as("count"), sql<number | null>`min(created_at)`.as("oldest_at")])
     .where(isIn(waitingStates))
     .executeTakeFirstOrThrow();
-}
-
-async function countMails(db: Db): Promise<Overview["mails"]> {
-  const rows = await db
-    .selectFrom("mails")
-    .select(["status", sql<number>`count(*)::int`.as("count")])
-    .groupBy("status")
-    .execute();
-  const counts = new Map(rows.map(({ status, count }) => [status, count]));
-  return Object.fromEntries(mailStatuses.map((status) => [status, counts.get(status) ?? 0])) as Record<
-    MailStatus,
-    number
-  >;
 }

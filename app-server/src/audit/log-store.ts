@@ -1,7 +1,7 @@
 import type { DecisionAction, LoggedDecision } from "@anteroom/shared/wire/app/oversight";
 import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import { type Kysely, type RawBuilder, sql, type Transaction } from "kysely";
-import { isAbout, type Person } from "../database/fragments.ts";
+import { isAbout, isAboutId, type Person } from "../database/fragments.ts";
 import type { AppDatabase } from "../database/tables.ts";
 
 /** The log of decisions. Its entries are written in the transaction, or the statement, of what they record. */
@@ -48,10 +48,16 @@ export async function logDecision(db: Transaction<AppDatabase>, decision: NewDec
 export const noteDecision = (action: "accept" | "reject", source: string, condition = sql<boolean>`true`) =>
   sql<
     Record<string, never>
-  >`(insert into decisions (at, actor, actor_name, action, subject, reason, registration_id, requested_at)
+  >`(insert into decisions (at, actor, actor_name, action, subject, reason, registration_id, requested_at, batch_id)
     select coalesce(decided_at, extract(epoch from now())::bigint), coalesce(decided_by, 'cli'), ${nameOfUser(sql`decided_by`)}, ${sql.lit(action)}, email, reason,
-      id, created_at
-    from ${sql.table(source)} where ${condition})`;
+      id, created_at, ${batchOf(action)}
+    from ${sql.table(source)} decided where ${condition})`;
+
+/** Which of its actor's batches the decision is made for, if for one: it waits there until it is made. */
+const batchOf = (action: "accept" | "reject") =>
+  sql<string | null>`(select batches.id from batch_items join batches on batches.id = batch_id
+    where batch_items.email = ${sql.ref("decided.email")} and state = 'waiting' and actor = decided.decided_by
+      and decision = ${sql.lit(action)} limit 1)`;
 
 export const decidedColumns = ["id", "email", "decided_by", "decided_at", "reason", "created_at"] as const;
 
@@ -84,18 +90,60 @@ export async function findAcceptance(db: Db, subject: EmailAddress) {
     .executeTakeFirst();
 }
 
-/** Newest first. `search` is a part of the subject or of who decided. */
+export interface LogFilter {
+  /** A pattern for LIKE: a part of the address or of who decided. */
+  search: string;
+  action: DecisionAction | undefined;
+  /** The id of whom it is about: a user's or a registration's. */
+  about: string | undefined;
+  batch: string | undefined;
+  /** From then on, and before then. */
+  since: number | undefined;
+  until: number | undefined;
+}
+
+/** Newest first. */
 export async function listDecisions(
   db: Db,
-  { search, before, limit }: { search: string; before: number | undefined; limit: number },
+  filter: LogFilter,
+  { before, limit, batches }: { before: number | undefined; limit: number; batches: "folded" | "in full" },
 ): Promise<LoggedDecision[]> {
+  let query = selectLog(db, filter);
+  if (before !== undefined) query = query.where("decisions.id", "<", before);
+  if (batches === "folded") query = query.where(isLastOfBatch(filter.until));
+  return query.orderBy("decisions.id", "desc").limit(limit).execute();
+}
+
+function selectLog(db: Db, { search, action, about, batch, since, until }: LogFilter) {
   let query = db
     .selectFrom("decisions")
-    .select(["id", "at", "actor", "actor_name", "action", "subject", "reason", "detail"]);
+    .select(["decisions.id", "at", "actor", "actor_name", "action", "subject", "reason", "detail"])
+    .select([person.as("person"), wholeBatch.as("batch")]);
   if (search) query = query.where(sql`lower(subject || ' ' || coalesce(actor_name, actor))`, "like", search);
-  if (before !== undefined) query = query.where("id", "<", before);
-  return query.orderBy("id", "desc").limit(limit).execute();
+  if (action) query = query.where("action", "=", action);
+  if (about !== undefined) query = query.where(isAboutId(about));
+  if (batch !== undefined) query = query.where("batch_id", "=", batch);
+  if (since !== undefined) query = query.where("at", ">=", since);
+  if (until !== undefined) query = query.where("at", "<", until);
+  return query;
 }
+
+/** Who it was about, as they are known now; null when nothing is kept of them. */
+const person = sql<LoggedDecision["person"]>`coalesce(
+  (select json_build_object('id', id, 'firstname', firstname, 'lastname', lastname) from users
+    where id = decisions.user_id),
+  (select json_build_object('id', id, 'firstname', firstname, 'lastname', lastname) from users
+    where registration_id = decisions.registration_id limit 1),
+  (select json_build_object('id', registration_id, 'firstname', firstname, 'lastname', lastname) from newusers
+    where registration_id = decisions.registration_id))`;
+
+const wholeBatch = sql<LoggedDecision["batch"]>`(case when batch_id is null then null else json_build_object(
+  'id', batch_id, 'count', (select count(*) from decisions other where other.batch_id = decisions.batch_id)) end)`;
+
+/** One entry stands for its batch: the last, of those before a time. */
+const isLastOfBatch = (until: number | undefined) =>
+  sql<boolean>`(batch_id is null or decisions.id = (select max(last.id) from decisions last
+    where last.batch_id = decisions.batch_id and last.at < ${until ?? Number.MAX_SAFE_INTEGER}))`;
 
 /** The database keeps what is younger than 90 days by its own clock, so that is not even tried. */
 export async function purgeDecisions(db: Db, before: number): Promise<void> {

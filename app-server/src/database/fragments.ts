@@ -35,5 +35,10 @@ export const selectAdministrators = (db: Db, now: number) =>
 /** A person as mails and decisions know them: by their account, and by the registration it came from. */
 export type Person = Pick<UserTable, "id" | "registration_id">;
 
+/** The same for whoever an id names: a user's, or that of the registration an account came from or will come from. */
+export const isAboutId = (id: string) =>
+  sql<boolean>`(user_id in (select id from users where ${id} in (id, registration_id))
+    or registration_id in (${id}, (select registration_id from users where id = ${id})) or user_id = ${id})`;
+
 export const isAbout = ({ id, registration_id }: Person) =>
   sql<boolean>`(user_id = ${id} or registration_id = ${registration_id})`;

@@ -265,6 +265,8 @@ export interface DecisionTable {
   registration_id: string | null;
   /** When the registration was made that this is about. */
   requested_at: number | null;
+  /** Of many that were decided together. */
+  batch_id: string | null;
 }
 
 /** Decisions to be made one after the other, asked for together. */

@@ -75,6 +75,7 @@ function bodyOf(body: z.ZodObject, either: readonly string[] | undefined, compon
 
 function answerOf({ contract }: Route, components: Record<string, Schema>): { content: Record<string, unknown> } {
   const { answer } = contract;
+  if (answer === "table") return { content: { "text/csv": { schema: { type: "string" } } } };
   if (answer === "page") return { content: { "text/html": { schema: { type: "string" } } } };
   return { content: json(schemaOf(answer, "output", components)) };
 }

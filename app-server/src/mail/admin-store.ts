@@ -1,7 +1,13 @@
-import type { InboundOutcome, ListedInboundMail, ListedMail, MailStatus } from "@anteroom/shared/wire/app/mail";
+import {
+  type InboundOutcome,
+  type ListedInboundMail,
+  type ListedMail,
+  type MailStatus,
+  mailStatuses,
+} from "@anteroom/shared/wire/app/mail";
 import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import { type Insertable, type Kysely, sql, type Transaction } from "kysely";
-import { isAbout, type Person } from "../database/fragments.ts";
+import { isAbout, isAboutId, type Person } from "../database/fragments.ts";
 import type { AppDatabase, InboundMailTable } from "../database/tables.ts";
 import type { MailType } from "./kinds.ts";
 import type { StoredMail } from "./store.ts";
@@ -30,21 +36,45 @@ const shownColumns = [
 
 export interface MailFilter {
   statuses: readonly MailStatus[];
-  email: EmailAddress | undefined;
+  email?: EmailAddress | undefined;
+  /** A pattern for LIKE: a part of the address. */
+  search?: string;
+  /** The id of whose they are: a user's or a registration's. */
+  about?: string | undefined;
+}
+
+export interface MailPage {
   /** Only mails that come after this one in the list. */
   after: { createdAt: number; id: string } | undefined;
   limit: number;
 }
 
 /** Newest first. */
-export async function listMails(db: Db, { statuses, email, after, limit }: MailFilter): Promise<ListedMail[]> {
-  let query = db
-    .selectFrom("mails")
-    .select(shownColumns)
-    .where("status", "in", [...statuses]);
-  if (email !== undefined) query = query.where("email_norm", "=", email);
+export async function listMails(db: Db, filter: MailFilter, { after, limit }: MailPage): Promise<ListedMail[]> {
+  let query = selectMails(db, filter).select(shownColumns);
   if (after) query = query.where(sql<boolean>`(created_at, id) < (${after.createdAt}, ${after.id}::uuid)`);
   return query.orderBy("created_at", "desc").orderBy("id", "desc").limit(limit).execute();
+}
+
+function selectMails(db: Db, { statuses, email, search, about }: MailFilter) {
+  let query = db.selectFrom("mails").where("status", "in", [...statuses]);
+  if (email !== undefined) query = query.where("email_norm", "=", email);
+  if (search) query = query.where("email_norm", "like", sql<EmailAddress>`${search}`);
+  return about === undefined ? query : query.where(isAboutId(about));
+}
+
+/** How many there are per status, whichever of them is looked at. */
+export async function countMails(
+  db: Db,
+  filter: Omit<MailFilter, "statuses"> = {},
+): Promise<Record<MailStatus, number>> {
+  const rows = await selectMails(db, { ...filter, statuses: mailStatuses })
+    .select(["status", sql<number>`count(*)::int`.as("count")])
+    .groupBy("status")
+    .execute();
+  const counts = new Map(rows.map(({ status, count }) => [status, count]));
+  const entries = mailStatuses.map((status) => [status, counts.get(status) ?? 0]);
+  return Object.fromEntries(entries) as Record<MailStatus, number>;
 }
 
 /** All of one person's, whatever address they went to; newest first. */

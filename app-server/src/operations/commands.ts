@@ -58,12 +58,11 @@ function mailCommands(context: AppContext): Commands {
     list_mails: command(
       z.object({ email: addressArgument.optional(), status: z.enum(mailStatuses).optional() }),
       async ({ email, status }) => ({
-        mails: await listMails(context.db, {
-          statuses: status ? [status] : mailStatuses,
-          email,
-          after: undefined,
-          limit: 1_000,
-        }),
+        mails: await listMails(
+          context.db,
+          { statuses: status ? [status] : mailStatuses, email },
+          { after: undefined, limit: 1_000 },
+        ),
       }),
     ),
     replay_mail: command(z.object({ id: z.string() }), async ({ id }) =>

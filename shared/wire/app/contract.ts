@@ -10,7 +10,8 @@ export interface Contract {
   readonly either?: readonly string[];
   /** What may follow `?`; what is not named here is ignored. */
   readonly query?: z.ZodObject;
-  readonly answer: z.ZodType | "page";
+  /** `page`: HTML. `table`: a file for spreadsheets (CSV). */
+  readonly answer: z.ZodType | "page" | "table";
   /**
    * What it may refuse with, beside what follows from how it is served: whether it asks for a session, has a body, is limited
    * per caller, and that either server may be out of order.

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { done, doneWithMessage, next, time } from "./answers.ts";
 import type { Contracts } from "./contract.ts";
-import { addressField, limitUpTo, opaqueField } from "./fields.ts";
+import { addressField, limitUpTo, opaqueField, searchField } from "./fields.ts";
 
 /** For administrators who want to know what became of a mail, and for readers who want no more of a kind. */
 
@@ -124,14 +124,23 @@ const unsubscribeQuery = z.object({ token: z.string().default("") });
 export const mailContracts = {
   "GET /admin/mails/": {
     summary:
-      "Mails and what became of each, newest first; with `status=failed` the ones given up. `after`: the `next` of the page before.",
+      "Mails and what became of each, newest first; with `status=failed` the ones given up. `search`: a part of the address; `about`: the id of a person. `after`: the `next` of the page before.",
     query: z.object({
       status: z.enum(mailStatuses, `Use one of ${mailStatuses.join(", ")}.`).optional(),
       email: addressField.optional(),
+      search: searchField,
+      about: opaqueField.optional(),
       after: cursorField.optional(),
       limit: limitUpTo(mostListed),
     }),
-    answer: z.object({ mails: z.array(listedMail), next }),
+    answer: z.object({
+      mails: z.array(listedMail),
+      next,
+      counts: z
+        .record(mailStatus, z.int())
+        .nullable()
+        .describe("How many there are per status, with the first page; null with the others."),
+    }),
   },
   "POST /admin/mails/replay/": {
     summary: "Send a mail again that failed or came back: the one with `id`, or all with `all: true`.",

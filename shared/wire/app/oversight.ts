@@ -74,10 +74,29 @@ const loggedDecision = z
     subject: z.string().describe("The mail address of whom it was about."),
     reason: z.string().nullable(),
     detail: z.string().nullable().describe("The permission, or the kind of mail."),
+    person: z
+      .object({ id: z.string(), firstname: z.string(), lastname: z.string() })
+      .nullable()
+      .describe("Who that is now, with the id for /admin/person/; null when nothing is kept of them."),
+    batch: z
+      .object({ id: z.string(), count: z.int() })
+      .nullable()
+      .describe("The batch it was decided in, and how many decisions that made."),
   })
   .meta({ id: "Decision" });
 
 export type LoggedDecision = z.output<typeof loggedDecision>;
+
+const moment = z.coerce.number<string>("Use unix seconds.").int().min(0).max(99_999_999_999).optional();
+
+const logFilter = z.object({
+  search: searchField,
+  action: z.enum(decisionActions, `Use one of ${decisionActions.join(", ")}.`).optional(),
+  about: opaqueField.optional(),
+  batch: opaqueField.optional(),
+  since: moment,
+  until: moment,
+});
 
 const overview = z.object({
   days: z
@@ -124,13 +143,19 @@ export const oversightContracts = {
     errors: ["batch_not_found"],
   },
   "GET /admin/decisions/": {
-    summary: "The log of decisions, newest first. `search`: a part of the address decided about or of who decided.",
-    query: z.object({
-      search: searchField,
+    summary:
+      "The log of decisions, newest first. `search`: a part of the address decided about or of who decided; `about`: the id of a person; `batches=folded`: one entry for each batch, the last.",
+    query: logFilter.extend({
+      batches: z.enum(["folded", "in full"], "Use folded or in full.").default("in full"),
       after: z.coerce.number<string>("Use what `next` was before.").int().positive().optional(),
       limit: limitField,
     }),
     answer: z.object({ rows: z.array(loggedDecision), next }),
+  },
+  "GET /admin/decisions/export/": {
+    summary: "The same as a table for spreadsheets (CSV), all of it.",
+    query: logFilter,
+    answer: "table",
   },
   "GET /admin/overview/": {
     summary: "Registrations, decisions, waiting and mails of the last 30 days in numbers.",

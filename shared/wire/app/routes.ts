@@ -25,7 +25,7 @@ export type RouteContracts = typeof contracts;
 export type RouteName = keyof RouteContracts;
 
 /** Those that answer programs. */
-export type AppRoute = { [R in RouteName]: RouteContracts[R]["answer"] extends "page" ? never : R }[RouteName];
+export type AppRoute = { [R in RouteName]: RouteContracts[R]["answer"] extends string ? never : R }[RouteName];
 
 /** Per route what is sent, as the body or in the query, and what comes back when all is well. */
 export type AppRoutes = {

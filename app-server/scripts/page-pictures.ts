@@ -151,7 +151,7 @@ const anonymous: Scene[] = [
       await it.open("/account/register");
       await it.fill({ firstname: "Ada", lastname: "Lovelace", email: `${"a".repeat(60)}@${"b".repeat(60)}.example` });
       await it.press("Send my request");
-      await it.reads("This is not an e-mail address we can use.");
+      await it.reads("This is not an email address we can use.");
     },
   },
   {
@@ -257,7 +257,7 @@ const anonymous: Scene[] = [
       await it.open("/account/login");
       await it.fill({ email: "ada@example.com", password: "not the right one" });
       await it.press("Sign in");
-      await it.reads("Address or password is not right");
+      await it.reads("The address or password is wrong");
     },
   },
   {
@@ -285,7 +285,7 @@ const anonymous: Scene[] = [
       await it.open("/account/recover");
       await it.fill({ email: "ada@example.com" });
       await it.press("Send me a link");
-      await it.sees("Look into your mailbox");
+      await it.sees("Check your email");
     },
   },
   {
@@ -317,7 +317,7 @@ const anonymous: Scene[] = [
       const older = await ask();
       await ask();
       await it.open(older);
-      await it.sees("There is a newer mail");
+      await it.sees("There is a newer email");
     },
   },
   {
@@ -390,11 +390,11 @@ const asMember: Scene[] = [
     play: async (it) => {
       await it.open("/account");
       await it.page.locator("#mails [name=signin_notification]").uncheck();
-      await it.press("Save my choices");
+      await it.page.locator("#mails").getByRole("button", { name: "Save" }).click();
       await it.page.locator("#mails .inset").waitFor();
       await it.page.locator("#mails .inset [name=password]").fill("not the right one");
       await it.page.locator("#mails .inset button[type=submit]").click();
-      await it.reads("This password is not right.");
+      await it.reads("This password is wrong.");
     },
   },
   {
@@ -417,7 +417,7 @@ const asMember: Scene[] = [
         };
         await route.fulfill({ json: { user: { ...user, ...other } } });
       });
-      await it.press("Save my names");
+      await it.press("Save");
       await it.reads("Somebody else has signed in");
     },
   },

@@ -111,7 +111,7 @@ test("dev mailbox: it can be searched and used without a mouse", async () => {
     await page.keyboard.type("grace reset");
     await page.locator("#count", { hasText: /^1 mail/ }).waitFor();
     await page.keyboard.press("ArrowDown");
-    await page.getByRole("heading", { name: /temporary password/i }).waitFor();
+    await page.getByRole("heading", { name: /new password/i }).waitFor();
     expect(await page.locator(".row:focus").getAttribute("aria-current")).toBe("true");
     await page.keyboard.press("/");
     await page.keyboard.type(" nowhere");

@@ -340,7 +340,7 @@ test("from the home page to an account and out again with Tab, Enter and Space a
   await visitor.sees("Welcome");
   await type("lastname", " King");
   await keyboard.press("Enter");
-  await visitor.reads("Your names are saved.");
+  await visitor.reads("Your name is saved.");
   await choose("Choose a new password", "Space");
   await type("current", goodPassword);
   await type("password", "seven quiet boats at dawn");

@@ -152,7 +152,7 @@ test("G5, D-39, M-16: a scanner that opens every link of every mail twenty times
   await visitor.open("/account/signup");
   await visitor.fill({ email: "waits@example.com", code: "ABCD2345" });
   await visitor.press("Go on");
-  await visitor.reads("No sign-up waits for this address and code.");
+  await visitor.reads("No request waits for this address and code.");
   await visitor.fill({ code });
   await visitor.press("Go on");
   await visitor.fill({ password: goodPassword });

@@ -55,7 +55,7 @@ test("acc F3: a tab that shows Alice changes, takes and ends nothing of Bob's, a
   const deeds: ((visitor: Visitor) => Promise<unknown>)[] = [
     async (visitor) => {
       await visitor.fill({ firstname: "Alice", lastname: "Liddell" });
-      await visitor.press("Save my names");
+      await visitor.press("Save");
     },
     (visitor) => visitor.press("Save my data as a file"),
     async ({ page }) => {
@@ -145,7 +145,7 @@ async function prove({ page }: Visitor, within: string, action: string): Promise
   expect(await password.evaluate((field) => field.matches(":focus"))).toBe(true);
   await password.fill(wrongPassword);
   await box.getByRole("button", { name: action }).click();
-  await box.getByText("This password is not right.").waitFor();
+  await box.getByText("This password is wrong.").waitFor();
   await password.fill(goodPassword);
   await box.getByRole("button", { name: action }).click();
   await box.waitFor({ state: "detached" });
@@ -164,7 +164,7 @@ test("R29: who signed in some time ago shows the password on the page before oth
     .first()
     .click();
   await prove(visitor, "#sessions", "Sign out there");
-  await list.getByText("Signed out there.").waitFor();
+  await list.getByText("That session has ended.").waitFor();
   await expect.poll(() => list.locator("li").count()).toBe(4);
   await list.getByRole("button", { name: "Sign out everywhere else" }).click();
   await list.getByRole("button", { name: "Leave it" }).click();
@@ -183,8 +183,8 @@ test("S-F15: the page asks for the password before notices of sign-ins are switc
   await visitor.open("/account");
   const notices = visitor.page.locator("#mails [name=signin_notification]");
   await notices.uncheck();
-  await visitor.press("Save my choices");
-  await prove(visitor, "#mails", "Save my choices");
+  await visitor.page.locator("#mails").getByRole("button", { name: "Save" }).click();
+  await prove(visitor, "#mails", "Save");
   await visitor.reads("Your choices are saved.");
   await visitor.page.reload();
   await notices.waitFor();

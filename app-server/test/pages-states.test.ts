@@ -92,7 +92,7 @@ test("G6: a code that ran out is renewed with one click; the new one works, the 
   expect(newCode).not.toBe(code);
   await visitor.fill({ code, password: goodPassword });
   await visitor.press("Activate my account");
-  await visitor.reads("This code is not right.");
+  await visitor.reads("This code is wrong.");
   await visitor.page.reload();
   await visitor.fill({ code: newCode, password: goodPassword });
   await visitor.press("Activate my account");
@@ -231,9 +231,9 @@ test("a request can be withdrawn; what was rejected, withdrawn or never there sa
   await visitor.page.locator("form button").click();
   await visitor.sees("Your request is withdrawn");
   await visitor.page.reload();
-  await visitor.sees("This link leads nowhere any more");
+  await visitor.sees("This link no longer works");
   await visitor.open("/account/signup?token=made-up");
-  await visitor.sees("This link leads nowhere any more");
+  await visitor.sees("This link no longer works");
   await visitor.press("Ask for an account");
   await visitor.sees("Ask for an account");
 
@@ -241,7 +241,7 @@ test("a request can be withdrawn; what was rejected, withdrawn or never there sa
   await refused.sees("Je aanvraag wacht op een beslissing");
   await site.walk.decide("reject_user", "refused@example.com", { reason: "Niet gevonden." });
   await refused.returnToTab();
-  await refused.sees("Je aanvraag is niet aangenomen");
+  await refused.sees("Je aanvraag is afgewezen");
   await refused.leave();
   await visitor.leave(["404 /auth/registration_status"]);
 });
@@ -327,7 +327,7 @@ test("signing in, registering and recovering say what is wrong, and do not tell 
   await visitor.open("/account/register");
   await visitor.fill({ firstname: "Ada", lastname: "Lovelace", email: `${"a".repeat(60)}@${"b".repeat(60)}.example` });
   await visitor.press("Send my request");
-  await visitor.reads("This is not an e-mail address we can use.");
+  await visitor.reads("This is not an email address we can use.");
   await visitor.leave(["404 /nowhere", "422 /auth/request_registration"]);
 });
 
@@ -363,7 +363,7 @@ test("one’s data is a file, and an account is deleted with its password, for g
     await visitor.press("Delete my account for good");
   };
   await remove("not my password at all");
-  await visitor.reads("This password is not right.");
+  await visitor.reads("This password is wrong.");
   await remove(goodPassword);
   await visitor.sees("Your account is deleted");
   await visitor.page.getByRole("link", { name: "Sign up" }).waitFor();
@@ -403,7 +403,7 @@ test("a server that does not answer is said, nothing is lost, and pages go on by
   await newcomer.fill({ firstname: "Ada", lastname: "Lovelace", email: "newcomer@example.com" });
   await site.stack.servers.auth.kill();
   await member.open("/account");
-  await member.sees("We cannot look just now");
+  await member.sees("We can’t load this right now");
   await member.reads("Signing in and signing up are not available just now.");
   await site.stack.servers.app.kill();
   await newcomer.press("Send my request");

@@ -73,9 +73,9 @@ test("D-1, D-3, D-4, D-5, D-39, D-47, D-48, E-10, E-11: from the home page to an
 
   await second.fill({ password: goodPassword });
   await second.press("Activate my account");
-  await second.sees("This link leads nowhere any more");
+  await second.sees("This link no longer works");
   await second.open(link);
-  await second.sees("This link leads nowhere any more");
+  await second.sees("This link no longer works");
   await second.press("Sign in");
   await second.fill({ email: address, password: goodPassword });
   await second.press("Sign in");
@@ -99,7 +99,7 @@ test("D-49, D-50, D-51, D-53: without the link, address and code lead to the for
   await visitor.sees("Activate your account");
   await visitor.fill({ email: "grace@example.com", code: "ABCD2345" });
   await visitor.press("Go on");
-  await visitor.reads("No sign-up waits for this address and code.");
+  await visitor.reads("No request waits for this address and code.");
   await visitor.fill({ email: "Grace@Example.com", code: code.toLowerCase() });
   await visitor.press("Go on");
   await visitor.page.locator("[name=password]").waitFor();
@@ -128,11 +128,11 @@ test("E-12, K-20, K-21, M-18, M-22: a forgotten password is replaced by link; ev
   await visitor.open("/account/login");
   await visitor.fill({ email: address, password: "something else entirely" });
   await visitor.press("Sign in");
-  await visitor.reads("Address or password is not right.");
+  await visitor.reads("The address or password is wrong.");
   await visitor.press("Forgot your password?");
   await visitor.fill({ email: address });
   await visitor.press("Send me a link");
-  await visitor.sees("Look into your mailbox");
+  await visitor.sees("Check your email");
   const { link } = await newestMail(address, "password_reset");
   await visitor.open(link);
   await visitor.sees("Your new password");
@@ -157,20 +157,20 @@ test("E-18, E-19, K-14, K-16, K-17: names are in the header at once, a new addre
   await visitor.open("/account");
   await visitor.sees("Your account");
   await visitor.fill({ firstname: "Augusta", lastname: "King" });
-  await visitor.press("Save my names");
-  await visitor.reads("Your names are saved.");
+  await visitor.press("Save");
+  await visitor.reads("Your name is saved.");
   expect(await headerOf(visitor)).toEqual(["Augusta King", "Sign out"]);
 
   const form = visitor.page.locator("#address");
   await form.getByText("Use another address").click();
-  await form.getByText("Make sure that you can read mail at the new address").waitFor();
+  await form.getByText("Make sure that you can read email at the new address").waitFor();
   await form.locator("[name=email]").fill("moved@example.com");
   await form.locator("[name=password]").fill("not my password at all");
   await form.getByRole("button", { name: "Send the link" }).click();
-  await form.getByText("This password is not right.").waitFor();
+  await form.getByText("This password is wrong.").waitFor();
   await form.locator("[name=password]").fill(goodPassword);
   await form.getByRole("button", { name: "Send the link" }).click();
-  await form.getByText("A mail is on its way to moved@example.com").waitFor();
+  await form.getByText("An email is on its way to moved@example.com").waitFor();
   await form.getByText("You sign in with mover@example.com").waitFor();
 
   const { link } = await newestMail("moved@example.com", "email_update_verification");
@@ -205,12 +205,12 @@ test("E-20, K-13, K-25: the password is changed with the old one once and the ne
   await change(goodPassword, newPassword, "seven quiet goats at dawn");
   await form.getByText("The two passwords are not the same.").waitFor();
   await change("not my password at all", newPassword, newPassword);
-  await form.getByText("This password is not right.").waitFor();
+  await form.getByText("This password is wrong.").waitFor();
   expect(await site.client.signIn(address, goodPassword)).toEqual(expect.any(String));
   await change(goodPassword, newPassword, newPassword);
   await form.getByText("Your password is changed").waitFor();
   await form.getByRole("button", { name: "Send me a link to change it" }).click();
-  await form.getByText(`A mail with a link is on its way to ${address}.`).waitFor();
+  await form.getByText(`An email with a link is on its way to ${address}.`).waitFor();
   expect((await newestMail(address, "password_reset")).link).toContain("/account/recover?token=");
   await visitor.leave();
   await elsewhere.page.reload();
@@ -229,9 +229,9 @@ test("sessions are listed with their device; the other one is ended, and its pag
   const list = visitor.page.locator("#sessions");
   await list.getByRole("heading", { name: "Safari on iPhone" }).waitFor();
   await list.getByRole("button", { name: /^Sign out: Safari on iPhone/ }).click();
-  await list.getByText("Signed out there.").waitFor();
+  await list.getByText("That session has ended.").waitFor();
   await phone.fill({ firstname: "Somebody" });
-  await phone.press("Save my names");
+  await phone.press("Save");
   await phone.sees("Sign in");
   await phone.reads("Sign in to go on");
   await phone.leave(["401 /account/profile"]);

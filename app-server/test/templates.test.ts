@@ -138,7 +138,7 @@ describe("the built-in templates", () => {
       }
       expect(mail.html).toContain(`<html lang="${language}">`);
       for (const shown of [mail.text, wordsOf(mail.html)])
-        expect(shown).toMatch(language === "nl" ? /Je krijgt deze mail omdat/ : /You get this mail because/);
+        expect(shown).toMatch(language === "nl" ? /Je krijgt deze mail omdat/ : /You get this email because/);
     },
   );
 
@@ -182,8 +182,8 @@ describe("the built-in templates", () => {
     expect(`${bare.text}${bare.html}`).not.toContain("http");
   });
 
-  test("D-22: the Dutch subject of the sign-up is the original's", async () => {
-    expect((await compose(dueMail("signup_verification", "nl"))).subject).toBe("Activeer je Dodeka account");
+  test("D-22: the Dutch subject of the sign-up is the original’s, spelt as one word", async () => {
+    expect((await compose(dueMail("signup_verification", "nl"))).subject).toBe("Activeer je Dodeka-account");
   });
 
   const withContact = composerWith({
@@ -316,7 +316,7 @@ describe("G19: the operator's own templates", () => {
     let now = performance.now();
     vi.spyOn(performance, "now").mockImplementation(() => now);
     const subjects = async () => [(await ours.compose(reset())).subject, (await ours.compose(reset("nl"))).subject];
-    expect(await subjects()).toEqual(["First", "Je tijdelijke wachtwoord voor Dodeka"]);
+    expect(await subjects()).toEqual(["First", "Kies een nieuw wachtwoord voor Dodeka"]);
     await writeInto(own, {
       "password_reset/en.txt": "Second\n{{ code }}",
       "password_reset/nl.txt": "Tweede\n{{ code }}",
@@ -326,10 +326,10 @@ describe("G19: the operator's own templates", () => {
     expect(await subjects()).toEqual(["Second", "Tweede"]);
     await rm(join(own, "password_reset"), { recursive: true });
     now += 1_001;
-    expect((await subjects())[0]).toBe("Your temporary password for Dodeka");
+    expect((await subjects())[0]).toBe("Choose a new password for Dodeka");
     await rm(own, { recursive: true });
     now += 1_001;
-    expect((await subjects())[0]).toBe("Your temporary password for Dodeka");
+    expect((await subjects())[0]).toBe("Choose a new password for Dodeka");
   });
 
   test.each([
@@ -348,12 +348,12 @@ describe("G19: the operator's own templates", () => {
   test("a language whose file is empty or missing gives way to the site's, then to English", async () => {
     const own = await overridesOf({ "password_reset/en.html": "" });
     const dutch = composerWith({ BACKEND_TEMPLATES_DIR: own, BACKEND_LANGUAGE: "nl" });
-    expect((await dutch.compose(reset("en"))).subject).toBe("Je tijdelijke wachtwoord voor Dodeka");
+    expect((await dutch.compose(reset("en"))).subject).toBe("Kies een nieuw wachtwoord voor Dodeka");
     const english = composerWith({
       BACKEND_TEMPLATES_DIR: await overridesOf({ "password_reset/nl.txt": "" }),
       BACKEND_LANGUAGE: "nl",
     });
-    expect((await english.compose(reset("nl"))).subject).toBe("Your temporary password for Dodeka");
+    expect((await english.compose(reset("nl"))).subject).toBe("Choose a new password for Dodeka");
   });
 
   test("templates reach no files outside of the two folders", async () => {

@@ -162,8 +162,8 @@ const kinds = {
     choice: {
       unchosen: "off",
       occasion: {
-        en: "when somebody registers and waits for an administrator",
-        nl: "als iemand zich aanmeldt en op een beheerder wacht",
+        en: "when somebody asks for an account and waits for a decision",
+        nl: "als iemand een account aanvraagt en op een beslissing wacht",
       },
     },
     audience: "admin",

@@ -16,7 +16,7 @@ interface Wording {
 }
 
 const mandatory: Record<Language, string> = {
-  en: "Mails about the safety of your account, such as a changed password, come in any case.",
+  en: "Emails about the safety of your account, such as a changed password, always come.",
   nl: "Mails over de veiligheid van je account, zoals bij een gewijzigd wachtwoord, krijg je altijd.",
 };
 
@@ -26,30 +26,30 @@ const switchOn = { en: "Switch on again", nl: "Weer inschakelen" };
 const wordings: Record<Language, Record<UnsubscribeState, Wording>> = {
   en: {
     on: {
-      title: "Switch these mails off?",
-      text: (occasion) => `You get a mail ${occasion}. Nothing changes until you press the button.`,
+      title: "Switch these emails off?",
+      text: (occasion) => `You get an email ${occasion}. Nothing changes until you press the button.`,
       button: { preference: "off", label: switchOff.en },
     },
     switchedOff: {
       title: "Switched off",
       text: (occasion) =>
-        `You no longer get a mail ${occasion}. Changed your mind? Switch it on again, here or in your account.`,
+        `You no longer get an email ${occasion}. Changed your mind? Switch it on again, here or in your account.`,
       button: { preference: "on", label: switchOn.en },
     },
     off: {
-      title: "These mails are off",
-      text: (occasion) => `You get no mail ${occasion}. You can switch it on again, here or in your account.`,
+      title: "These emails are off",
+      text: (occasion) => `You get no email ${occasion}. You can switch it on again, here or in your account.`,
       button: { preference: "on", label: switchOn.en },
     },
     switchedOn: {
       title: "Switched on",
-      text: (occasion) => `You get a mail again ${occasion}.`,
+      text: (occasion) => `You get an email again ${occasion}.`,
       button: { preference: "off", label: switchOff.en },
     },
     notValid: {
       title: "This link does not work",
       text: () =>
-        "It is incomplete, or was changed on its way. Open it from the mail once more, or choose your mails in your account.",
+        "It is incomplete, or was changed on its way. Open it from the email once more, or choose your emails in your account.",
     },
   },
   nl: {

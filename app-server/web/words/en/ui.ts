@@ -15,7 +15,7 @@ export const ui = {
     missing: "There is no such page",
     missingMore: "The address may be mistyped, or the page has moved.",
     home: "Go to the start page",
-    unreachable: "We cannot look just now",
+    unreachable: "We can’t load this right now",
     again: "Try again",
   },
   form: { busy: "One moment…" },
@@ -32,7 +32,7 @@ export const ui = {
     password: "Your password",
     cancel: "Leave it",
   },
-  broken: { title: "This page stopped working", lead: "Nothing you had saved is lost.", again: "Load it again" },
+  broken: { title: "This page stopped working", lead: "Nothing you had saved is lost.", again: "Load the page again" },
   /** Rounded up, so that nobody comes back too early. */
   tooMany: (seconds: number) => `Too many tries in a short time. Wait ${waitOf(seconds)}, then try again.`,
 } as const;

@@ -3,7 +3,7 @@ import type { RecoverWords } from "../en/recover.ts";
 export const recover: RecoverWords = {
   title: "Kies een nieuw wachtwoord",
   lead: "Geef het adres van je account. Als er een is, gaat er een mail met een link naartoe.",
-  over: "Deze link is verlopen of al gebruikt. Vraag hier een nieuwe.",
+  over: "Deze link is verlopen of al gebruikt. Vraag hier een nieuwe aan.",
   newer: "Er is een nieuwere mail",
   newerLead: "Daarin staat een eigen link, en die werkt. Open de nieuwste mail die je kreeg.",
   expired: "Deze link is verlopen",
@@ -16,13 +16,13 @@ export const recover: RecoverWords = {
   sentTitle: "Kijk in je mailbox",
   sentLead: (address: string) =>
     `Als er een account met het adres ${address} is, is een mail met een link daarheen onderweg. Je kunt hem op elk apparaat openen.`,
-  sentMore: "Na een paar minuten nog geen mail? Kijk in je map voor spam, en of het adres klopt.",
-  typed: "Typ liever de code uit de mail",
+  sentMore: "Na een paar minuten nog geen mail? Kijk in je spammap, en of het adres klopt.",
+  typed: "Liever de code uit de mail intypen",
   code: "Code uit de mail",
   newTitle: "Je nieuwe wachtwoord",
-  newLead: (address: string) => `Kies het voor ${address}. Daarna ben je overal afgemeld.`,
+  newLead: (address: string) => `Kies het voor ${address}. Daarna ben je overal uitgelogd.`,
   password: "Nieuw wachtwoord",
   set: "Stel het wachtwoord in",
-  again: "Vraag een andere link",
-  back: "Terug naar aanmelden",
+  again: "Vraag een andere link aan",
+  back: "Terug naar inloggen",
 };

@@ -4,9 +4,9 @@ export const ui: UiWords = {
   shell: {
     skip: "Naar de inhoud",
     main: "Hoofdmenu",
-    signUp: "Registreren",
-    signIn: "Aanmelden",
-    signOut: "Afmelden",
+    signUp: "Account aanvragen",
+    signIn: "Inloggen",
+    signOut: "Uitloggen",
     administration: "Beheer",
     language: "Taal",
   },
@@ -15,7 +15,7 @@ export const ui: UiWords = {
     missing: "Deze pagina bestaat niet",
     missingMore: "Misschien is het adres verkeerd getypt, of is de pagina verhuisd.",
     home: "Naar de startpagina",
-    unreachable: "We kunnen nu even niet kijken",
+    unreachable: "Dit kan nu even niet worden geladen",
     again: "Probeer het opnieuw",
   },
   form: { busy: "Een ogenblik…" },
@@ -28,14 +28,14 @@ export const ui: UiWords = {
     steps: ["heel makkelijk te raden", "makkelijk te raden", "beter, nog niet goed", "goed", "heel goed"],
   },
   askPassword: {
-    why: "Je hebt je een tijd geleden aangemeld. Vul je wachtwoord in, zodat we weten dat jij het bent.",
+    why: "Je hebt een tijd geleden ingelogd. Vul je wachtwoord in, zodat we weten dat jij het bent.",
     password: "Je wachtwoord",
     cancel: "Laat maar",
   },
   broken: {
     title: "Deze pagina doet het niet meer",
     lead: "Niets van wat je had opgeslagen is verloren.",
-    again: "Laad haar opnieuw",
+    again: "Laad de pagina opnieuw",
   },
   tooMany: (seconds: number) => `Te veel pogingen in korte tijd. Wacht ${waitOf(seconds)} en probeer het dan opnieuw.`,
 };

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 
 /** docs/vocabulary.md against the sources that it speaks of. */
 const root = new URL("../../", import.meta.url).pathname;
-const [, words = "", places = ""] = readFileSync(`${root}docs/vocabulary.md`, "utf8").split(/^## .*$/m);
+const [, words = "", places = "", said = ""] = readFileSync(`${root}docs/vocabulary.md`, "utf8").split(/^## .*$/m);
 
 const folders = [
   "app-server/src",
@@ -76,5 +76,41 @@ test("a word with one place is said nowhere else", () => {
     expect(files, word).not.toEqual([]);
     return files.filter((path) => !only.some((place) => path.startsWith(place))).map((path) => `${path}: ${word}`);
   });
+  expect(found).toEqual([]);
+});
+
+/** The texts of pages and emails in one language: without names of entries, types and what is filled in. */
+function textsIn(language: "en" | "nl"): { path: string; text: string }[] {
+  const files = ["app-server/web/words", "app-server/templates"].flatMap((folder) =>
+    readdirSync(root + folder, { recursive: true, encoding: "utf8" }).map((path) => `${folder}/${path}`),
+  );
+  const isOf = new RegExp(`/${language}/\\w+\\.ts$|/${language}\\.(txt|html)$`);
+  return files
+    .filter((path) => isOf.test(path))
+    .map((path) => ({ path, text: textOf(path, readFileSync(root + path, "utf8")).toLowerCase() }));
+}
+
+function textOf(path: string, file: string): string {
+  if (!path.endsWith(".ts")) return file.replace(/\{\{.*?\}\}|\{%(?!.*label:).*?%\}/g, " ");
+  const strings = file.replace(/^import .*$/gm, "").match(/"(?:[^"\\]|\\.)*"|`[^`]*`/g) ?? [];
+  return strings.join("\n").replace(/\$\{[^}]*\}/g, " ");
+}
+
+const spoken = rowsOf(said).map(([, english = "", dutch = "", notEnglish, notDutch]) => ({
+  en: { word: english, not: quoted(notEnglish) },
+  nl: { word: dutch, not: quoted(notDutch) },
+}));
+
+test.each(["en", "nl"] as const)("pages and emails in %s say one word for one thing", (language) => {
+  const texts = textsIn(language);
+  expect(texts.length).toBeGreaterThan(30);
+  expect(spoken.length).toBeGreaterThan(5);
+  const found = spoken.flatMap(({ [language]: { word, not } }) =>
+    not.flatMap((wrong) =>
+      texts
+        .filter(({ text }) => new RegExp(`\\b${wrong}\\b`).test(text))
+        .map(({ path }) => `${path}: ${wrong}, which is: ${word}`),
+    ),
+  );
   expect(found).toEqual([]);
 });

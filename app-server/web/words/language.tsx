@@ -61,15 +61,25 @@ export function useWords<Words>(room: InEach<Words>): Words {
   return room[useLanguage().language];
 }
 
-/** Dates, times, numbers and spans as the language writes them. Times are unix seconds. */
+/** Where nobody says otherwise. Intl takes plain `en` for the English of the United States. */
+const usualRegion = { en: "en-GB", nl: "nl-NL" } as const satisfies Record<Language, string>;
+
+/** The language of the page as it is written where the reader lives, by what their browser asks for. */
+export function localeOf(language: Language): string {
+  const isWithRegion = (tag: string) => tag.toLowerCase().startsWith(`${language}-`);
+  return navigator.languages.find(isWithRegion) ?? usualRegion[language];
+}
+
+/** Dates, times, numbers and spans as the reader writes them. Times are unix seconds. */
 export function useFormats() {
   const { language } = useLanguage();
   return useMemo(() => {
-    const date = new Intl.DateTimeFormat(language, { dateStyle: "medium" });
-    const dateTime = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
-    const time = new Intl.DateTimeFormat(language, { timeStyle: "short" });
-    const number = new Intl.NumberFormat(language);
-    const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
+    const locale = localeOf(language);
+    const date = new Intl.DateTimeFormat(locale, { dateStyle: "medium" });
+    const dateTime = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+    const time = new Intl.DateTimeFormat(locale, { timeStyle: "short" });
+    const number = new Intl.NumberFormat(locale);
+    const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
     return {
       date: (time: number) => date.format(time * 1000),
       dateTime: (time: number) => dateTime.format(time * 1000),

@@ -5,7 +5,7 @@ import { type ReactNode, useMemo } from "react";
 import { Link } from "wouter";
 import { Page } from "../../ui/page.tsx";
 import { adminWords } from "../../words/admin.ts";
-import { useFormats, useLanguage, useWords } from "../../words/language.tsx";
+import { localeOf, useFormats, useLanguage, useWords } from "../../words/language.tsx";
 import { Loaded } from "../parts.tsx";
 import { overviewQuery } from "../queries.ts";
 import { Chart } from "./chart.tsx";
@@ -113,7 +113,7 @@ function PerDay({ days }: { days: readonly Day[] }) {
 function useDates(days: readonly Day[]): string[] {
   const { language } = useLanguage();
   return useMemo(() => {
-    const format = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", timeZone: "UTC" });
+    const format = new Intl.DateTimeFormat(localeOf(language), { day: "numeric", month: "short", timeZone: "UTC" });
     return days.map(({ date }) => format.format(Date.parse(date)));
   }, [days, language]);
 }

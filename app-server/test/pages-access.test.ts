@@ -352,3 +352,54 @@ test("from the home page to an account and out again with Tab, Enter and Space a
   await visitor.sees(/^Welcome to/);
   await visitor.leave();
 });
+
+test("low: pages say what they are before a script runs; robots, manifest and the address for a new password are there", async () => {
+  const { app } = site.stack.urls;
+  const read = async (path: string) => (await fetch(app + path, { headers: { accept: "text/html" } })).text();
+  for (const [path, title] of [
+    ["/", "Welcome"],
+    ["/account/login", "Sign in"],
+    ["/account/register", "Ask for an account"],
+  ]) {
+    const html = await read(path ?? "");
+    expect(html).toMatch(new RegExp(`<title>${title} – `));
+    expect(html).toContain('<meta name="description" content="');
+    for (const name of ["title", "description", "image"])
+      expect(html).toContain(`<meta property="og:${name}" content="`);
+    expect(html).not.toContain("noindex");
+  }
+  for (const path of ["/account", "/account/signup", "/admin", "/admin/people", "/setup", "/nowhere"])
+    expect(await read(path), path).toContain('<meta name="robots" content="noindex">');
+  const robots = await fetch(`${app}/robots.txt`);
+  expect([robots.headers.get("content-type"), await robots.text()]).toEqual([
+    expect.stringContaining("text/plain"),
+    expect.stringContaining("Disallow: /admin\n"),
+  ]);
+  const manifest = await fetch(`${app}/manifest.webmanifest`);
+  expect(manifest.headers.get("content-type")).toContain("application/manifest+json");
+  const { icons } = (await manifest.json()) as { icons: { src: string }[] };
+  for (const src of [...icons.map((icon) => icon.src), "/web/icon-180.png"]) {
+    const icon = await fetch(app + src);
+    expect([src, icon.status, icon.headers.get("content-type")]).toEqual([src, 200, expect.stringContaining("image/")]);
+  }
+  const change = await fetch(`${app}/.well-known/change-password`, { redirect: "manual" });
+  expect([change.status, change.headers.get("location")]).toEqual([302, "/account#password"]);
+});
+
+test("looks: header, content and footer begin on one line, at any width; dates are those of the reader's region", async () => {
+  const visitor = await site.visitAs("grid@example.com", [], { locale: "en-GB" });
+  for (const [address, width] of [
+    ["/", 1280],
+    ["/account", 1920],
+    ["/account", 390],
+  ] as const) {
+    await visitor.page.setViewportSize({ width, height: 800 });
+    await visitor.open(address);
+    const edges = await visitor.page.evaluate<number[]>(
+      `[".brand", "h1", ".languages"].map((part) => Math.round(document.querySelector(part).getBoundingClientRect().left))`,
+    );
+    expect(new Set(edges).size, `${address} at ${width}: ${edges}`).toBe(1);
+  }
+  expect(await visitor.page.locator("#sessions li").first().innerText()).toMatch(/signed in \d{1,2} \w+ \d{4}/);
+  await visitor.leave();
+});

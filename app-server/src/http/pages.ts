@@ -5,6 +5,7 @@ import { brotliCompress, constants, gzip } from "node:zlib";
 import { type Context, Hono } from "hono";
 import { escapeHtml } from "../html.ts";
 import type { Settings } from "../settings.ts";
+import { headOf, manifestOf, robots, type Site } from "./page-heads.ts";
 
 /** Every address that shows a page. What it shows is decided in the browser. */
 export const pagePaths = [
@@ -31,6 +32,7 @@ const contentSecurityPolicy = [
   "style-src 'self'",
   "img-src 'self' data:",
   "connect-src 'self'",
+  "manifest-src 'self'",
   "form-action 'self'",
   "base-uri 'none'",
   "frame-ancestors 'none'",
@@ -40,6 +42,7 @@ const types: Record<string, string> = {
   js: "text/javascript; charset=utf-8",
   css: "text/css; charset=utf-8",
   svg: "image/svg+xml",
+  png: "image/png",
 };
 
 interface Asset {
@@ -50,7 +53,8 @@ interface Asset {
 }
 
 interface Pages {
-  html: string;
+  /** By their path; what has none is not found. */
+  html: (path?: string) => string;
   assets: Map<string, Asset>;
 }
 
@@ -66,13 +70,16 @@ export function createPages(settings: Settings): Hono {
     return loading;
   };
 
-  const show = async (http: Context, status: 200 | 404) => {
+  const show = async (http: Context, path?: string) => {
     const pages = await load().catch(() => undefined);
     if (!pages) return http.text("The pages are not built yet: run `npm run build -w app-server`.", 503);
-    return http.html(pages.html, status, { "content-security-policy": contentSecurityPolicy });
+    return http.html(pages.html(path), path === undefined ? 404 : 200, {
+      "content-security-policy": contentSecurityPolicy,
+    });
   };
 
-  for (const path of pagePaths) app.get(path, (http) => show(http, 200));
+  for (const path of pagePaths) app.get(path, (http) => show(http, path));
+  tellMachines(app, settings.siteName);
 
   app.get("/web/:name{.+}", async (http) => {
     const asset = (await load().catch(() => undefined))?.assets.get(http.req.param("name"));
@@ -89,11 +96,22 @@ export function createPages(settings: Settings): Hono {
   });
 
   // Whoever reads the answer in a browser is told on a page.
-  app.get("*", (http, next) => (http.req.header("accept")?.includes("text/html") ? show(http, 404) : next()));
+  app.get("*", (http, next) => (http.req.header("accept")?.includes("text/html") ? show(http) : next()));
   return app;
 }
 
-async function loadPages({ siteName, language }: Settings): Promise<Pages> {
+/** What browsers and search engines ask for at addresses of their own. */
+function tellMachines(app: Hono, siteName: string): void {
+  const cached = { "cache-control": "public, max-age=3600" };
+  app.get("/robots.txt", (http) => http.text(robots, 200, cached));
+  app.get("/manifest.webmanifest", (http) =>
+    http.json(manifestOf(siteName), 200, { ...cached, "content-type": "application/manifest+json" }),
+  );
+  // https://www.w3.org/TR/change-password-url/
+  app.get("/.well-known/change-password", (http) => http.redirect("/account#password", 302));
+}
+
+async function loadPages({ siteName, language, frontendOrigin }: Settings): Promise<Pages> {
   const html = await readFile(join(dist, "index.html"), "utf8");
   const files = (await readdir(dist, { recursive: true, withFileTypes: true })).filter(
     (entry) => entry.isFile() && types[extensionOf(entry.name)],
@@ -104,7 +122,8 @@ async function loadPages({ siteName, language }: Settings): Promise<Pages> {
       return [path.slice(dist.length + 1).replaceAll("\\", "/"), await loadAsset(path)];
     }),
   );
-  return { html: configure(html, { site: siteName, language }), assets: new Map(assets) };
+  const site: Site = { name: siteName, language, origin: frontendOrigin };
+  return { html: (path) => configure(html, site, path), assets: new Map(assets) };
 }
 
 async function loadAsset(path: string): Promise<Asset> {
@@ -117,12 +136,12 @@ async function loadAsset(path: string): Promise<Asset> {
 }
 
 /** What the pages need to know before they ask for anything. */
-function configure(html: string, configuration: { site: string; language: string }): string {
-  const content = escapeHtml(JSON.stringify(configuration));
+function configure(html: string, site: Site, path?: string): string {
+  const content = escapeHtml(JSON.stringify({ site: site.name, language: site.language }));
   return html
     .replace('<meta name="anteroom" content="">', () => `<meta name="anteroom" content="${content}">`)
-    .replace("<title>Anteroom</title>", () => `<title>${escapeHtml(configuration.site)}</title>`)
-    .replace('<html lang="en">', `<html lang="${configuration.language}">`);
+    .replace("<title>Anteroom</title>", () => headOf(path, site))
+    .replace('<html lang="en">', `<html lang="${site.language}">`);
 }
 
 function extensionOf(name: string): string {

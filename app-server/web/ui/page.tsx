@@ -18,17 +18,20 @@ interface PageProps {
   width?: "narrow" | "wide";
 }
 
+let isAnythingShown = false;
+
 /**
  * One page, or one state of it. A new title becomes the document's and gets the focus, so that a screen reader says
  * where one is and the keyboard goes on from there.
  */
 export function Page({ title, lead, above, children, width = "narrow" }: PageProps) {
   const heading = useRef<HTMLHeadingElement>(null);
-  const isFirst = useRef(document.activeElement === document.body && document.title === site.site);
+  const isFirst = useRef(document.activeElement === document.body && !isAnythingShown);
   useEffect(() => {
     document.title = `${title} – ${site.site}`;
     if (!isFirst.current) heading.current?.focus();
     isFirst.current = false;
+    isAnythingShown = true;
   }, [title]);
   return (
     <div className={`page page-${width}`}>

@@ -7,7 +7,7 @@ export function Progress({ at }: { at: 0 | 1 | 2 }) {
   return (
     <ol className="progress" aria-label={text.label}>
       {text.steps.map((step, index) => (
-        <li key={step} className={index <= at ? "reached" : ""} {...(index === at ? { "aria-current": "step" } : {})}>
+        <li key={step} className={index < at ? "done" : ""} {...(index === at ? { "aria-current": "step" } : {})}>
           {index < at && <span className="hidden">{text.done}</span>}
           {step}
         </li>

@@ -114,6 +114,28 @@ test("G11: the queue can be filtered and searched by parts of names and addresse
     expect((await get(`/admin/registrations/?${query}`)).status, query).toBe(422);
 });
 
+test("M13: people are found without accents, in whatever order and case the words are, among those who wait and those who have an account", async () => {
+  await client.register("nguyen@example.com", { firstname: "Chloé", lastname: "Nguyễn" });
+  const { userId } = await walk.activate("anna@example.com");
+  await stack.sql`update users set firstname = 'Anna', lastname = 'de Vries-Søndergård' where id = ${userId}`;
+  const waiting = async (search: string) =>
+    (await queue(`?search=${encodeURIComponent(search)}`)).rows.map(({ email }) => email);
+  const withAccount = async (search: string) =>
+    (await get(`/admin/people/?search=${encodeURIComponent(search)}`)).body.rows.map(
+      (row: { user_id: string }) => row.user_id,
+    );
+  for (const search of ["nguyen", "CHLOE", "nguyễn chloé", "@example.com chlo ngu"])
+    expect(await waiting(search), search).toEqual(["nguyen@example.com"]);
+  expect(await waiting("nguyen anna")).toEqual([]);
+  for (const search of ["vries anna", "sondergard", "SØNDERGÅRD anna@"])
+    expect(await withAccount(search), search).toEqual([userId]);
+  const forms = ["Straße Æther Œuvre Þór", "Łódź Đặng Ħal ıssız", "ÅNGSTRÖM ﬁ Йод Ελλάς"];
+  for (const form of forms) {
+    await stack.sql`update newusers set lastname = ${form} where email = 'nguyen@example.com'`;
+    expect(await waiting(`${form.toUpperCase()} chloe`), form).toEqual(["nguyen@example.com"]);
+  }
+});
+
 test("G11: people of the same name and earlier decisions about the address are visible", async () => {
   const twins = { firstname: "Twin", lastname: "Sister" };
   await client.register("twin.one@example.com", twins);

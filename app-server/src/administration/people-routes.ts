@@ -1,7 +1,6 @@
 import type { ListedPerson } from "@anteroom/shared/wire/app/people";
 import * as rules from "../accounts/people-decisions.ts";
 import type { AppContext } from "../context.ts";
-import { toPattern } from "../database/fragments.ts";
 import { allRows, answerTable, dateCell, exportedAtOnce } from "../http/csv.ts";
 import { type Call, defineRoute, done, type Route } from "../http/serve.ts";
 import { refuse } from "../outcome.ts";
@@ -21,7 +20,7 @@ const peopleTable = {
 };
 
 function filterOf(app: AppContext, { search, only }: Call<"GET /admin/people/export/">["query"]): PeopleFilter {
-  return { search: toPattern(search), only, now: app.clock.now() };
+  return { search, only, now: app.clock.now() };
 }
 
 /** For administrators who look after accounts. */

@@ -2,7 +2,7 @@ import type { HeldPermission, ListedPerson, PeopleKind, PersonFacts } from "@ant
 import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import { type Kysely, sql, type Transaction } from "kysely";
 import { nameOfUser } from "../audit/log-store.ts";
-import { permissionHolds, searched, selectAdministrators } from "../database/fragments.ts";
+import { isFound, permissionHolds, selectAdministrators } from "../database/fragments.ts";
 import type { AppDatabase } from "../database/tables.ts";
 import { newestMail } from "../mail/newest.ts";
 import { hasEnded, isLive } from "../registration/moves.ts";
@@ -10,7 +10,7 @@ import { hasEnded, isLive } from "../registration/moves.ts";
 type Db = Kysely<AppDatabase> | Transaction<AppDatabase>;
 
 export interface PeopleFilter {
-  /** A pattern for LIKE, in lower case; empty for everybody. */
+  /** Words; empty for everybody. */
   search: string;
   only: PeopleKind | undefined;
   now: number;
@@ -43,7 +43,7 @@ export async function countPeople(db: Db, filter: PeopleFilter): Promise<number>
 
 function selectPeople(db: Db, { search, only, now }: PeopleFilter) {
   let people = db.selectFrom("users");
-  if (search) people = people.where(searched("users"), "like", search);
+  if (search) people = people.where(isFound("users", search));
   if (only === "closed") people = people.where("disabled", "=", true);
   if (only === "administrators") people = people.where("users.id", "in", selectAdministrators(db, now).clearOrderBy());
   return people;

@@ -5,10 +5,28 @@ import type { AppDatabase, UserTable } from "./tables.ts";
 
 type Db = Kysely<AppDatabase> | Transaction<AppDatabase>;
 
-/** Names and address of a row of `newusers` or `users`, as its index for searching has them. */
-export const searched = (table: "newusers" | "users") => {
-  const column = (name: string) => sql.ref(`${table}.${name}`);
-  return sql<string>`lower(${column("email")} || ' ' || ${column("firstname")} || ' ' || ${column("lastname")})`;
+/**
+ * Whether a row is one that is looked for: each word is a part of its names or address, in any order, whatever its case and
+ * accents. Every row for no words.
+ */
+export function isFound(table: "newusers" | "users", search: string) {
+  const words = [...new Set(toSearchForm(search).split(/\s+/))].filter(Boolean);
+  const isPart = (word: string) => sql`${sql.ref(`${table}.searched`)} like ${toPattern(word)}`;
+  return words.length === 0 ? sql<boolean>`true` : sql<boolean>`(${sql.join(words.map(isPart), sql` and `)})`;
+}
+
+/** As the function `search_form` of the database has it (migrations/016): there for what is looked at, here for what for. */
+function toSearchForm(text: string): string {
+  const bare = text
+    .normalize("NFKD")
+    .replace(/[\u0300-\u036f]/g, "")
+    .toLowerCase();
+  return bare.replace(/[ßæœþøłđðħŧı]/g, (letter) => typedAs[letter] ?? letter).trim();
+}
+
+const typedAs: Record<string, string> = {
+  ...{ ß: "ss", æ: "ae", œ: "oe", þ: "th" },
+  ...{ ø: "o", ł: "l", đ: "d", ð: "d", ħ: "h", ŧ: "t", ı: "i" },
 };
 
 /** A pattern for LIKE that finds texts with this part, whatever it consists of. Empty for nothing to look for. */

@@ -90,6 +90,8 @@ export interface NewUserTable {
   /** Null: the site's. */
   language: Language | null;
   created_at: number;
+  /** Names and address as they are searched; made by the database. */
+  searched: GeneratedAlways<string>;
 }
 
 /** The newest code mailed per kind and address. */
@@ -124,6 +126,8 @@ export interface UserTable {
   /** Null: the site's. */
   language: Language | null;
   created_at: number;
+  /** Names and address as they are searched; made by the database. */
+  searched: GeneratedAlways<string>;
 }
 
 export interface PermissionTable {

@@ -7,7 +7,7 @@ import type {
 import type { Language } from "@anteroom/shared/wire/languages";
 import { type Kysely, sql } from "kysely";
 import { nameOfUser } from "../audit/log-store.ts";
-import { searched } from "../database/fragments.ts";
+import { isFound } from "../database/fragments.ts";
 import type { AppDatabase } from "../database/tables.ts";
 import { newestMail } from "../mail/newest.ts";
 import { isIn } from "./moves.ts";
@@ -23,7 +23,7 @@ const shownAlternatives = 5;
 
 export interface QueueFilter {
   states: readonly ListedRegistration["state"][];
-  /** A pattern for LIKE, in lower case; empty for everybody. */
+  /** Words; empty for everybody. */
   search: string;
   /** Only registrations that come after this one. */
   after: { createdAt: number; id: string } | undefined;
@@ -75,7 +75,7 @@ function pageOf(db: Db, { states, search, after, limit }: Omit<QueueFilter, "sit
           ])
           .whereRef("registration_state.state", "=", "wanted.state")
           .$narrowType<{ state: ListedRegistration["state"] }>();
-        if (search) query = query.where(searched("newusers"), "like", search);
+        if (search) query = query.where(isFound("newusers", search));
         if (after)
           query = query.where(
             sql<boolean>`(registration_state.created_at, registration_state.id) > (${after.createdAt}, ${after.id})`,

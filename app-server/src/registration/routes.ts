@@ -1,5 +1,4 @@
 import { listedStates } from "@anteroom/shared/wire/app/decisions";
-import { toPattern } from "../database/fragments.ts";
 import { readPreferredLanguage } from "../http/language.ts";
 import { defineRoute, done, type Route } from "../http/serve.ts";
 import { limits } from "../limits.ts";
@@ -54,7 +53,7 @@ export const decisionRoutes: readonly Route[] = [
     handle: async ({ app, query: { state: states, search, after, limit } }) => {
       const siteLanguage = app.settings.language;
       const [rows, counts] = await Promise.all([
-        queue.listQueue(app.db, { states, search: toPattern(search), after, limit, siteLanguage }),
+        queue.listQueue(app.db, { states, search, after, limit, siteLanguage }),
         queue.countStates(app.db, listedStates),
       ]);
       const last = rows.length === limit ? rows.at(-1) : undefined;

@@ -12,6 +12,7 @@ import * as linkRequests from "./012-link-requests.ts";
 import * as guesses from "./013-guesses.ts";
 import * as facts from "./014-facts.ts";
 import * as oneTruthPerMail from "./015-one-truth-per-mail.ts";
+import * as search from "./016-search.ts";
 import * as logOfBatches from "./018-log-of-batches.ts";
 
 /** Listed by hand, in order; a migration that has been released is never changed. */
@@ -29,5 +30,6 @@ export const migrations: Record<string, Migration> = {
   "013-guesses": guesses,
   "014-facts": facts,
   "015-one-truth-per-mail": oneTruthPerMail,
+  "016-search": search,
   "018-log-of-batches": logOfBatches,
 };

@@ -31,6 +31,13 @@ export function refuse<R extends Reason>(reason: R, more: More = {}): Refused<R>
   return { ok: false, refusal: refusalOf(reason, more) };
 }
 
+/** `error` is the source document's text, which names every field that the route needs. */
+export function missingFields(missing: readonly string[], needed = missing): Refused<"missing_field"> {
+  const errors = missing.map((field) => ({ field, message: "This is needed." }));
+  const error = `Missing ${needed.join(" or ")}`;
+  return refuse("missing_field", { values: { fields: missing.join(" and ") }, members: { error, errors } });
+}
+
 export function refuseWith<R extends Reason>(refusal: Refusal<R>): Refused<R> {
   return { ok: false, refusal };
 }

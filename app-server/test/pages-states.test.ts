@@ -7,7 +7,8 @@ import { goodPassword } from "./support/walk.ts";
 let site: Site;
 
 beforeAll(async () => {
-  site = await startSite();
+  const question = { BACKEND_MESSAGE: "optional", BACKEND_MESSAGE_QUESTION: "Whom do you know here?" };
+  site = await startSite({ env: question });
 });
 
 afterAll(() => site?.stop());
@@ -47,6 +48,25 @@ test("S-15, R32, R34: tokens and codes are neither in the address nor in storage
   const printed = site.stack.servers.app.output() + site.stack.servers.auth.output();
   for (const secret of [waiting, token, code]) expect(printed).not.toContain(secret);
   await visitor.leave();
+});
+
+test("H8: who decides reads what was written beside the name; as text, whatever it is", async () => {
+  const visitor = await site.visit();
+  await visitor.open("/account/register");
+  const written = "Ada and Grace.\n<img src=x onerror=alert(1)> \u202ecba";
+  await visitor.fill({ firstname: "Charles", email: "writes@example.com", message: written });
+  await visitor.reads("Whom do you know here?");
+  await visitor.press("Send my request");
+  await visitor.sees("Your request is waiting for a decision");
+  await visitor.leave();
+  const admin = await site.visitAs("reads@example.com", ["admin"]);
+  await admin.open("/admin");
+  const message = admin.page
+    .locator("article, li, .row", { hasText: "writes@example.com" })
+    .locator("blockquote")
+    .first();
+  expect(await message.textContent()).toBe("Ada and Grace.\n<img src=x onerror=alert(1)> cba");
+  await admin.leave();
 });
 
 test("R33: a page of another origin changes nothing, though the browser would send the cookie along", async () => {

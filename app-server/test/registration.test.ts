@@ -218,7 +218,7 @@ test("S-49: ids are random; neither ids nor tokens say anything about the person
 test("D-7: with the compatible switch a known address is told so, as the Dodeka backend did, and nothing is kept", async () => {
   await client.register("waiting@example.com");
   const user = (await stack.sql`select email from users limit 1`)[0]?.email;
-  await restartApp("dodeka_400");
+  await restartApp({ BACKEND_DUPLICATE_REPLY: "dodeka_400" });
   const before = await countRows();
   for (const [email, table] of [
     ["waiting@example.com", "newuser"],
@@ -228,11 +228,38 @@ test("D-7: with the compatible switch a known address is told so, as the Dodeka 
     expect([reply.status, reply.body.error]).toEqual([400, `User with e-mail already exists in ${table} table`]);
   }
   expect(await countRows()).toBe(before);
-  await restartApp("neutral");
+  await restartApp({ BACKEND_DUPLICATE_REPLY: "neutral" });
 });
 
-async function restartApp(duplicateReply: string): Promise<void> {
-  stack.env.BACKEND_DUPLICATE_REPLY = duplicateReply;
+test("H8: a message to those who decide is kept where it is asked for, needed where it must be, and gone with the request", async () => {
+  const waiting = async () => {
+    const { body } = await client.app.get("/admin/registrations/?search=writes", walk.admin);
+    return body.rows.map((row: { email: string; message: string }) => [row.email, row.message]);
+  };
+  await request({ email: "writes0@example.com", message: "Nobody asked." });
+  await restartApp({ BACKEND_MESSAGE: "required" });
+  const refused = await request({ email: "writes1@example.com", message: " \u200b\n " });
+  expect([refused.status, refused.body.code, refused.body.errors[0].field]).toEqual([400, "missing_field", "message"]);
+  expect((await request({ email: "writes1@example.com", message: "x".repeat(2_001) })).status).toBe(422);
+  expect((await request({ email: "writes1@example.com", message: "a\u0000b" })).status).toBe(422);
+  const { body } = await request({ email: "writes1@example.com", message: "  I know Ada.\nAnd <b>Grace</b>.  " });
+  await request({ email: "writes1@example.com", message: "So do I." });
+  expect(await waiting()).toEqual([
+    ["writes0@example.com", null],
+    ["writes1@example.com", "I know Ada.\nAnd <b>Grace</b>."],
+  ]);
+  const { rows } = (await client.app.get("/admin/registrations/?search=writes1", walk.admin)).body;
+  expect(rows[0].alternatives).toEqual([expect.objectContaining({ message: "So do I." })]);
+  const withdrawn = await client.app.post("/auth/withdraw_registration", {
+    registration_token: body.registration_token,
+  });
+  expect(withdrawn.status).toBe(200);
+  expect(await stack.sql`select 1 from newusers where message like 'I know%'`).toHaveLength(0);
+  await restartApp({ BACKEND_MESSAGE: "off" });
+});
+
+async function restartApp(settings: Record<string, string>): Promise<void> {
+  Object.assign(stack.env, settings);
   await stack.servers.app.stop();
   await stack.servers.app.start();
 }

@@ -89,6 +89,8 @@ export interface NewUserTable {
   accepted: Generated<boolean>;
   /** Null: the site's. */
   language: Language | null;
+  /** What they wrote to those who decide. Null: nothing, or nobody asked. */
+  message: string | null;
   created_at: number;
   /** Names and address as they are searched; made by the database. */
   searched: GeneratedAlways<string>;

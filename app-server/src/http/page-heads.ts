@@ -36,6 +36,8 @@ export interface Site {
   name: string;
   language: Language;
   origin: string;
+  /** The form that registers asks for a message; an empty question stands for the pages' own. */
+  message?: { isNeeded: boolean; question: string };
 }
 
 /** `path` is undefined where there is no page. */

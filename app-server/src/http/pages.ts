@@ -111,7 +111,7 @@ function tellMachines(app: Hono, siteName: string): void {
   app.get("/.well-known/change-password", (http) => http.redirect("/account#password", 302));
 }
 
-async function loadPages({ siteName, language, frontendOrigin }: Settings): Promise<Pages> {
+async function loadPages({ siteName, language, frontendOrigin, policy }: Settings): Promise<Pages> {
   const html = await readFile(join(dist, "index.html"), "utf8");
   const files = (await readdir(dist, { recursive: true, withFileTypes: true })).filter(
     (entry) => entry.isFile() && types[extensionOf(entry.name)],
@@ -122,7 +122,7 @@ async function loadPages({ siteName, language, frontendOrigin }: Settings): Prom
       return [path.slice(dist.length + 1).replaceAll("\\", "/"), await loadAsset(path)];
     }),
   );
-  const site: Site = { name: siteName, language, origin: frontendOrigin };
+  const site: Site = { name: siteName, language, origin: frontendOrigin, ...messageOf(policy) };
   return { html: (path) => configure(html, site, path), assets: new Map(assets) };
 }
 
@@ -135,9 +135,14 @@ async function loadAsset(path: string): Promise<Asset> {
   return { type: types[extensionOf(path)] ?? "application/octet-stream", plain, br, gzip: zipped };
 }
 
+/** Whether the form that registers asks for a message to those who decide, and by which question. */
+function messageOf({ message, messageQuestion }: Settings["policy"]) {
+  return message === "off" ? {} : { message: { isNeeded: message === "required", question: messageQuestion } };
+}
+
 /** What the pages need to know before they ask for anything. */
 function configure(html: string, site: Site, path?: string): string {
-  const content = escapeHtml(JSON.stringify({ site: site.name, language: site.language }));
+  const content = escapeHtml(JSON.stringify({ site: site.name, language: site.language, message: site.message }));
   return html
     .replace('<meta name="anteroom" content="">', () => `<meta name="anteroom" content="${content}">`)
     .replace("<title>Anteroom</title>", () => headOf(path, site))

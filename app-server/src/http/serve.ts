@@ -10,9 +10,9 @@ import type { Caller } from "../accounts/store.ts";
 import type { Session } from "../auth-server/client.ts";
 import type { AppContext } from "../context.ts";
 import {
+  missingFields,
   type Outcome,
   type Refusal,
-  type Refused,
   refusalOf,
   refuse,
   refuseWith,
@@ -186,13 +186,6 @@ async function readBody(http: Context, { contract }: Route): Promise<Outcome<unk
   if (missing.length > 0) return missingFields(missing, required);
   if (either.length > 0 && either.every(isMissing)) return missingFields([either.join(" or ")], either);
   return check(schema, json);
-}
-
-/** `error` is the source document's text, which names every field that the route needs. */
-function missingFields(missing: readonly string[], needed: readonly string[]): Refused<"missing_field"> {
-  const errors = missing.map((field) => ({ field, message: "This is needed." }));
-  const error = `Missing ${needed.join(" or ")}`;
-  return refuse("missing_field", { values: { fields: missing.join(" and ") }, members: { error, errors } });
 }
 
 function check(schema: z.ZodObject, given: Record<string, unknown>): Outcome<unknown, "invalid_field"> {

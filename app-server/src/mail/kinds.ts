@@ -9,6 +9,10 @@ const examples = {
   lastname: "Babbage",
   email: "charles@example.com",
   newEmail: "ada@new.example",
+  message: {
+    en: "Grace Hopper told me about you. I would like to help with the archive.",
+    nl: "Grace Hopper vertelde me over jullie. Ik wil graag met het archief helpen.",
+  },
   by: "Grace Hopper",
   timestamp: "January 2, 2026 15:04:05",
   until: "January 3, 2026 15:04",
@@ -157,7 +161,7 @@ const kinds = {
   approval_request: {
     priority: 0,
     must: ["email", "link", "unsubscribeUrl"],
-    may: ["firstname", "lastname"],
+    may: ["firstname", "lastname", "message"],
     page: "/admin",
     choice: {
       unchosen: "off",

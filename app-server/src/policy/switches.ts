@@ -70,6 +70,22 @@ export const switches = {
     decides: "`neutral` tells nobody whether an address is known; `dodeka_400` says it, as the Dodeka backend did",
     obeyed: "here",
   },
+  message: {
+    name: "BACKEND_MESSAGE",
+    type: "choice",
+    choices: ["off", "optional", "required"],
+    default: "off",
+    decides:
+      "whether people may, or must, write a message to those who decide: up to 2000 characters, shown in the queue",
+    obeyed: "here",
+  },
+  messageQuestion: {
+    name: "BACKEND_MESSAGE_QUESTION",
+    type: "text",
+    default: "",
+    decides: "what they are asked for with it, on the page that registers; else why they want to join",
+    obeyed: "here",
+  },
   permissionTtl: {
     name: "BACKEND_PERMISSION_TTL",
     type: "duration",

@@ -66,6 +66,7 @@ function pageOf(db: Db, { states, search, after, limit }: Omit<QueueFilter, "sit
             "newusers.firstname",
             "newusers.lastname",
             "newusers.language",
+            "newusers.message",
             sql<boolean>`registration_state.approved_at is not null`.as("accepted"),
             "registration_state.state",
             "registration_state.created_at",
@@ -119,7 +120,7 @@ const requests = sql<number>`(1 + (case when page.state = 'REQUESTED' then (
 
 const alternatives = sql<AlternativeRequest[]>`(
   select coalesce(json_agg(further order by created_at, registration_id), '[]') from (
-    select registration_id, newusers.firstname, newusers.lastname, newusers.created_at
+    select registration_id, newusers.firstname, newusers.lastname, newusers.message, newusers.created_at
     from registration_state further join newusers on newusers.registration_id = further.id
     where page.state = 'REQUESTED' and further.email = page.email and further.state = 'DECOY'
     order by newusers.created_at, newusers.registration_id limit ${sql.lit(shownAlternatives)}

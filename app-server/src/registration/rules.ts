@@ -12,7 +12,15 @@ import { limits } from "../limits.ts";
 import { isMailedCode } from "../mail/codes.ts";
 import { listApprovers } from "../mail/opt-out/preference-store.ts";
 import type { MailRequest } from "../mail/request.ts";
-import { type Outcome, type Refusal, refusalOf, refuse, refuseWith, tooManyRequests } from "../outcome.ts";
+import {
+  missingFields,
+  type Outcome,
+  type Refusal,
+  refusalOf,
+  refuse,
+  refuseWith,
+  tooManyRequests,
+} from "../outcome.ts";
 import { cannotOpen } from "./decisions.ts";
 import { withdraw } from "./ending.ts";
 import { renewOpening, sendCodeOnce } from "./opening.ts";
@@ -25,6 +33,8 @@ export interface RegistrationRequest {
   lastname: string;
   /** Undefined: the site's. */
   language?: Language | undefined;
+  /** To those who decide. */
+  message?: string | undefined;
   /** Random, the client's own: a request that is repeated with it is the same request. */
   requestKey?: string | undefined;
 }
@@ -46,9 +56,12 @@ const answerAfterPerApprover = 5;
  */
 export async function requestRegistration(
   context: AppContext,
-  person: RegistrationRequest,
-): Promise<Outcome<{ message: string; registration_token: string }, "already_registered">> {
+  { message: written, ...request }: RegistrationRequest,
+): Promise<Outcome<{ message: string; registration_token: string }, "already_registered" | "missing_field">> {
   const startedAt = Date.now();
+  const asking = context.settings.policy.message;
+  if (asking === "required" && !written) return missingFields(["message"]);
+  const person = { ...request, message: asking === "off" ? undefined : written };
   const approvers = await listApprovers(context.db, context.clock.now());
   const outcome = await context.db.transaction().execute((trx) => register(context, trx, person, approvers));
   const answerAt = startedAt + answerAfter + answerAfterPerApprover * approvers.length;
@@ -102,12 +115,12 @@ function hint({ email }: RegistrationRequest, isClosed: unknown): MailRequest {
 
 function approvalRequests(
   approvers: readonly string[],
-  { email, firstname, lastname }: RegistrationRequest,
+  { email, firstname, lastname, message }: RegistrationRequest,
 ): MailRequest[] {
   return approvers.map((approver) => ({
     type: "approval_request",
     email: approver,
-    values: { email, firstname, lastname },
+    values: { email, firstname, lastname, ...(message ? { message } : {}) },
   }));
 }
 

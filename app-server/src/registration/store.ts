@@ -78,6 +78,8 @@ interface Applicant {
   firstname: string;
   lastname: string;
   language?: Language | undefined;
+  /** To those who decide. */
+  message?: string | undefined;
 }
 
 /**
@@ -86,7 +88,8 @@ interface Applicant {
  */
 export async function insertRequest(db: Db, row: NewRegistration, applicant: Applicant): Promise<boolean> {
   const { firstname, lastname, language = null } = applicant;
-  const columns = { email: row.email, firstname, lastname, language, accepted: row.approved_at !== undefined };
+  const message = applicant.message || null;
+  const columns = { email: row.email, firstname, lastname, language, message, accepted: row.approved_at !== undefined };
   const inserted = await db
     .with("made", (with_) =>
       with_
@@ -96,7 +99,7 @@ export async function insertRequest(db: Db, row: NewRegistration, applicant: App
         .returning(["id", "created_at"]),
     )
     .insertInto("newusers")
-    .columns(["registration_id", "created_at", "email", "firstname", "lastname", "language", "accepted"])
+    .columns(["registration_id", "created_at", "email", "firstname", "lastname", "language", "message", "accepted"])
     .expression((eb) =>
       eb
         .selectFrom("made")
@@ -106,6 +109,7 @@ export async function insertRequest(db: Db, row: NewRegistration, applicant: App
           sql<string>`${columns.firstname}::text`.as("firstname"),
           sql<string>`${columns.lastname}::text`.as("lastname"),
           sql<Language | null>`${columns.language}::text`.as("language"),
+          sql<string | null>`${columns.message}::text`.as("message"),
           sql<boolean>`${columns.accepted}::boolean`.as("accepted"),
         ]),
     )

@@ -97,19 +97,58 @@ export function FailureNote({ failure }: { failure: Failure }) {
   return <p className="note note-bad">{isAboutTime ? tooMany(failure.retryAfter ?? 0) : message}</p>;
 }
 
-interface FieldProps extends Omit<InputHTMLAttributes<HTMLInputElement>, "value" | "onChange"> {
+interface LabelledProps {
   label: string;
   name: string;
-  value: string;
-  onValue: (value: string) => void;
   hint?: ReactNode;
   failure?: Failure | undefined;
   /** Inside the frame, behind the input. */
   inside?: ReactNode;
 }
 
+interface FieldProps extends LabelledProps, Omit<InputHTMLAttributes<HTMLInputElement>, "name" | "value" | "onChange"> {
+  value: string;
+  onValue: (value: string) => void;
+}
+
 /** One labelled input, with its hint and what is wrong with it. */
 export function Field({ label, name, value, onValue, hint, failure, inside, ...input }: FieldProps) {
+  return (
+    <Labelled {...{ label, name, hint, failure, inside }}>
+      {(about) => <input {...input} {...about} value={value} onChange={(event) => onValue(event.target.value)} />}
+    </Labelled>
+  );
+}
+
+type LinesProps = LabelledProps & Pick<FieldProps, "value" | "onValue" | "required" | "maxLength">;
+
+/** The same for several lines. */
+export function LinesField({ label, name, value, onValue, hint, failure, ...input }: LinesProps) {
+  return (
+    <Labelled {...{ label, name, hint, failure }}>
+      {(about) => (
+        <textarea {...input} {...about} rows={3} value={value} onChange={(event) => onValue(event.target.value)} />
+      )}
+    </Labelled>
+  );
+}
+
+/** What an input is to have, by which its label and what is said of it are found. */
+interface About {
+  id: string;
+  name: string;
+  "aria-invalid": boolean;
+  "aria-describedby"?: string;
+}
+
+function Labelled({
+  label,
+  name,
+  hint,
+  failure,
+  inside,
+  children,
+}: LabelledProps & { children: (about: About) => ReactNode }) {
   const id = useId();
   const message = useWords(errorWords);
   const isWrong = failure?.field === name;
@@ -118,15 +157,7 @@ export function Field({ label, name, value, onValue, hint, failure, inside, ...i
     <div className={isWrong ? "field field-wrong" : "field"}>
       <label htmlFor={id}>{label}</label>
       <div className="field-frame">
-        <input
-          {...input}
-          id={id}
-          name={name}
-          value={value}
-          onChange={(event) => onValue(event.target.value)}
-          aria-invalid={isWrong}
-          {...(described ? { "aria-describedby": described } : {})}
-        />
+        {children({ id, name, "aria-invalid": isWrong, ...(described ? { "aria-describedby": described } : {}) })}
         {inside}
       </div>
       {isWrong && (

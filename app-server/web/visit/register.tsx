@@ -1,7 +1,8 @@
 import { useState } from "react";
 import { Link, useLocation } from "wouter";
 import { app } from "../api/client.ts";
-import { type Failure, Form, failureOf, useSubmission } from "../ui/form.tsx";
+import { site } from "../api/site.ts";
+import { type Failure, Form, failureOf, LinesField, useSubmission } from "../ui/form.tsx";
 import { Page } from "../ui/page.tsx";
 import { useLanguage, useWords } from "../words/language.tsx";
 import { visitWords } from "../words/visit.ts";
@@ -13,15 +14,21 @@ export function RegisterPage() {
   const { language } = useLanguage();
   const [, navigate] = useLocation();
   const [person, setPerson] = useState(nobody);
+  const [message, setMessage] = useState("");
   // The same request has the same key, however often it is sent: its answer may get lost.
   const [requestKey, setRequestKey] = useState(newRequestKey);
   const change = (given: Parameters<typeof setPerson>[0]) => {
     setPerson(given);
     setRequestKey(newRequestKey());
   };
+  const changeMessage = (given: string) => {
+    setMessage(given);
+    setRequestKey(newRequestKey());
+  };
   const submission = useSubmission(async (): Promise<Failure | undefined> => {
     const result = await app("POST /auth/request_registration", {
       ...person,
+      ...(site.message ? { message } : {}),
       language,
       request_key: requestKey,
     });
@@ -33,6 +40,18 @@ export function RegisterPage() {
     <Page title={text.title} lead={text.lead} above={<Progress at={0} />}>
       <Form submission={submission} action={text.send}>
         <PersonFields person={person} onPerson={change} failure={submission.failure} addressHint={text.emailHint} />
+        {site.message && (
+          <LinesField
+            label={site.message.question || text.message}
+            name="message"
+            value={message}
+            onValue={changeMessage}
+            hint={text.messageHint(site.message.isNeeded)}
+            failure={submission.failure}
+            maxLength={2_000}
+            required={site.message.isNeeded}
+          />
+        )}
       </Form>
       <p className="aside">
         {text.already} <Link href="/account/login">{text.signIn}</Link>

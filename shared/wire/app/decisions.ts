@@ -45,6 +45,7 @@ const alternativeRequest = z.object({
   registration_id: z.string(),
   firstname: z.string(),
   lastname: z.string(),
+  message: z.string().nullable(),
   created_at: time,
 });
 
@@ -56,6 +57,7 @@ const queuedRegistration = listedRegistration
     id: z.string(),
     decided_by_name: z.string().nullable(),
     language: language.describe("What mails to this person are written in."),
+    message: z.string().nullable().describe("What they wrote to those who decide: lines of a stranger's, unchecked."),
     earlier: z
       .array(earlierRegistration)
       .describe("How earlier registrations of the address ended, and rejections that were reopened; newest first."),

@@ -98,6 +98,11 @@ export const reasonField = text(2_000)
   .refine((value) => !unprintable.test(value), "Leave out control characters.")
   .transform((value) => value.replace(/(?![\u200c\u200d])\p{Cf}/gu, ""));
 
+/** A few lines of a stranger's: what nobody could see is nothing. */
+export const messageField = reasonField
+  .refine((value) => value.isWellFormed(), notUnicode)
+  .transform((value) => (isBlank(value) ? "" : value.trim()));
+
 export const permissionField = text(64).regex(
   /^[a-z][a-z0-9_:-]*$/,
   "Use lower-case letters, digits, and _ : - after the first letter.",

@@ -5,6 +5,7 @@ import {
   addressField,
   codeField,
   languageField,
+  messageField,
   nameField,
   newAddressField,
   opaqueField,
@@ -37,10 +38,13 @@ export const registrationContracts = {
       email: newAddressField,
       ...names,
       language: languageField.optional(),
+      message: messageField
+        .default("")
+        .describe("To those who decide. Not kept where `BACKEND_MESSAGE` is `off`, needed where it is `required`."),
       request_key: requestKeyField.optional(),
     }),
     answer: registered,
-    errors: ["already_registered"],
+    errors: ["already_registered", "missing_field"],
   },
   "POST /auth/registration_status": {
     summary: "Where a registration stands. With the mailed code, a sign-up token is given out in any case.",

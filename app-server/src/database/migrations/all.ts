@@ -14,6 +14,7 @@ import * as facts from "./014-facts.ts";
 import * as oneTruthPerMail from "./015-one-truth-per-mail.ts";
 import * as search from "./016-search.ts";
 import * as logOfBatches from "./018-log-of-batches.ts";
+import * as messageOfARequest from "./019-message-of-a-request.ts";
 
 /** Listed by hand, in order; a migration that has been released is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -32,4 +33,5 @@ export const migrations: Record<string, Migration> = {
   "015-one-truth-per-mail": oneTruthPerMail,
   "016-search": search,
   "018-log-of-batches": logOfBatches,
+  "019-message-of-a-request": messageOfARequest,
 };

@@ -30,6 +30,7 @@ const cleaners: Readonly<Record<ValueKey | "site" | "recipient", (value: string,
   recipient: cleanAddress,
   timestamp: (value, language) => localTimestamp(cleanName(value), language),
   until: (value, language) => localTimestamp(cleanName(value), language),
+  message: cleanMessage,
   reason: (value) => oneLine(value, 2_000),
   site: (value) => oneLine(value, 100),
 };
@@ -57,9 +58,18 @@ const mailAddress = /^[<("'“]?[\w.+-]+@[\w-]+(\.[\w-]+)+[>)"'”,;:.!?]?$/;
  * addresses stay: some people's display name is theirs, and at worst they open an empty mail.
  */
 function cleanName(value: string): string {
-  const breakLinks = (word: string) =>
+  return oneLine(breakLinks(oneLine(value, 100)), 120);
+}
+
+/** The same of a stranger's message. Whoever wants all of it reads it in the queue. */
+function cleanMessage(value: string): string {
+  return oneLine(breakLinks(oneLine(value, 500)), 600);
+}
+
+function breakLinks(line: string): string {
+  const breakWord = (word: string) =>
     mailAddress.test(word) ? word : word.replace(/:(?=\/)|[.。．｡](?=[\p{L}\p{N}])/gu, "$& ");
-  return oneLine(oneLine(value, 100).split(" ").map(breakLinks).join(" "), 120);
+  return line.split(" ").map(breakWord).join(" ");
 }
 
 function cleanAddress(value: string): string {

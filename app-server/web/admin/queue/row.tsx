@@ -56,6 +56,7 @@ export function RowContent({ row, isSelected, isBusy, actions }: RowProps) {
           <span>{text.languages[row.language]}</span>
           <Warnings row={row} />
         </div>
+        <Message of={row} />
         {row.alternatives.length > 0 && <Alternatives row={row} isBusy={isBusy} approve={actions.approve} />}
         {list !== "waiting" && <Decided row={row} list={list} />}
         {row.mail && list !== "waiting" && (
@@ -69,6 +70,11 @@ export function RowContent({ row, isSelected, isBusy, actions }: RowProps) {
       </div>
     </div>
   );
+}
+
+/** What somebody wrote to those who decide: a stranger's words, in the lines that they have. */
+function Message({ of: { message } }: { of: Pick<QueueRow, "message"> }) {
+  return message && <blockquote className="row-message">{message}</blockquote>;
 }
 
 /** What somebody should see before deciding. */
@@ -97,6 +103,7 @@ function Alternatives({ row, isBusy, approve }: Pick<RowProps, "row" | "isBusy">
         {row.alternatives.map((other) => (
           <li key={other.registration_id}>
             <Name of={{ ...other, email: row.email }} /> <Ago time={other.created_at} />
+            <Message of={other} />
             <ActionButton
               label={text.approveAs(nameOf({ ...other, email: row.email }))}
               isBusy={isBusy}

@@ -20,6 +20,9 @@ export const visit = {
     title: "Ask for an account",
     lead: "An administrator looks at your request. You choose a password afterwards.",
     emailHint: "This is where your code is sent, and what you sign in with.",
+    message: "Why would you like to join?",
+    messageHint: (isNeeded: boolean) =>
+      `Only those who decide read it. ${isNeeded ? "" : "You may leave it empty. "}Up to 2000 characters.`,
     send: "Send my request",
     already: "You have an account already?",
     signIn: "Sign in",

@@ -20,6 +20,9 @@ export const visit: VisitWords = {
     title: "Vraag een account aan",
     lead: "Een beheerder bekijkt je aanvraag. Je wachtwoord kies je daarna.",
     emailHint: "Hierheen gaat je code, en hiermee log je in.",
+    message: "Waarom wil je erbij?",
+    messageHint: (isNeeded: boolean) =>
+      `Alleen wie erover beslist leest dit. ${isNeeded ? "" : "Invullen hoeft niet. "}Hoogstens 2000 tekens.`,
     send: "Verstuur mijn aanvraag",
     already: "Heb je al een account?",
     signIn: "Log in",

@@ -205,12 +205,49 @@ test("D-59: mistakes at the command line are told in one line and change nothing
     const { code, err } = await admin(...args);
     expect([code, err], args.join(" ")).toEqual([2, expect.stringContaining("Usage: npm run admin")]);
   }
+  expect((await admin("acept", "x@example.com")).err).toMatch(
+    /^There is no command acept\. Did you mean accept\?\n.*\n$/,
+  );
+  expect((await admin("accept")).err).toMatch(/^accept needs an ADDRESS\.\n.*\n$/);
+  expect((await admin("list", "--jsn")).err).toMatch(/^There is no option --jsn\.\n/);
   const unknown = await admin("accept", "nobody@example.com");
   expect([unknown.code, unknown.err]).toEqual([1, "Email nobody@example.com not found in newuser table\n"]);
   const wrong = await run(process.execPath, [program, "list"], { INTERNAL_SECRET: "x".repeat(40) });
   expect([wrong.code, wrong.err]).toEqual([1, "The app server does not know this INTERNAL_SECRET.\n"]);
+  const none = await run(process.execPath, [program, "list"], { INTERNAL_SECRET: "", ANTEROOM_DATA_DIR: "/nowhere" });
+  expect([none.code, none.err]).toEqual([1, expect.stringContaining("There is no secrets.json in /nowhere.")]);
   const away = await run(process.execPath, [program, "list"], { BACKEND_PRIVATE_PORT: "1" });
   expect([away.code, away.err]).toEqual([1, expect.stringContaining("cannot be reached")]);
+});
+
+test("M19: --json is the answer for programs, errors too; lists come a page at a time; the help explains states and exit codes", async () => {
+  for (const name of ["page-1", "page-2", "page-3"]) await client.register(`${name}@example.com`);
+  const emails: string[] = [];
+  for (let after: string[] = [], pages = 0; pages < 50; pages++) {
+    const { code, out } = await admin("list", "--json", "--limit", "2", ...after);
+    const { registrations, next } = JSON.parse(out);
+    expect([code, registrations.length <= 2]).toEqual([0, true]);
+    emails.push(...registrations.map(({ email }: { email: string }) => email));
+    if (next === undefined) break;
+    after = ["--after", next];
+  }
+  expect(emails).toEqual([...new Set(emails)]);
+  expect(emails).toEqual(expect.arrayContaining(["page-1@example.com", "page-2@example.com", "page-3@example.com"]));
+  expect((await admin("list", "--limit", "1")).out).toMatch(/\nThere are more: --after \S+\n$/);
+  const unknown = await admin("accept", "nobody@example.com", "--json");
+  expect([unknown.code, JSON.parse(unknown.out)]).toEqual([
+    1,
+    expect.objectContaining({ error: "Email nobody@example.com not found in newuser table" }),
+  ]);
+  const mistyped = await admin("acept", "--json");
+  expect([mistyped.code, JSON.parse(mistyped.out), mistyped.err]).toEqual([
+    2,
+    { error: "There is no command acept. Did you mean accept?" },
+    "",
+  ]);
+  const help = await admin("--help");
+  expect([help.code, help.out]).toEqual([0, expect.stringContaining("REQUESTED (waits for a decision)")]);
+  expect(help.out).toContain("Exit codes: 0 done, 1 refused or not reachable, 2 not understood.");
 });
 
 const change = (what: "add" | "remove", user_id: unknown, permission: unknown, session = walk.admin) =>

@@ -2,103 +2,78 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { CallFailed, createPeer } from "@anteroom/shared/runtime/http/private-calls";
 import { defaultPrivateHost } from "@anteroom/shared/runtime/settings";
-import { type ListedMail, mailStatuses } from "@anteroom/shared/wire/app/mail";
+import type { ListedMail } from "@anteroom/shared/wire/app/mail";
 import { type Language, languages } from "@anteroom/shared/wire/languages";
+import { cliCommands, cliOptions, findMistake, usage } from "./cli-usage.ts";
 
-const usage = `Usage: npm run admin -- COMMAND [ADDRESS]
-
-  setup-link               print a one-time link that makes its holder an administrator (1 h)
-  list                     show the registrations that wait, were approved or rejected
-  accept ADDRESS           approve a registration and mail the code
-  reject ADDRESS [--reason TEXT]
-                           decide against a registration; the reason is mailed
-  reopen ADDRESS           let a rejected registration wait again
-  resend ADDRESS           mail the code once more
-  grant-admin ADDRESS      make an existing user an administrator
-
-  mail [ADDRESS] [--status STATUS]
-                           show mails and what became of each, newest first
-                           (${mailStatuses.join(", ")})
-  replay-mail ID | --all   send a mail again that failed or came back, or all of them
-  retry-mail               try the deferred mails now
-  clear-address ADDRESS    let mails go to an address again whose mails came back
-  test-mail ADDRESS        send a test mail and show all that the relay says
-  check-templates          name what is wrong with the templates of mails (works without a server)
-
-Talks to the running app server's private listener (BACKEND_PRIVATE_HOST, BACKEND_PRIVATE_PORT) with INTERNAL_SECRET,
-or the secret that npm start keeps in the data folder (ANTEROOM_DATA_DIR, by default .data).`;
-
-interface Command {
-  name: string;
-  /** What the word after the command's name is. */
-  argument?: "email" | "id";
-  isOptional?: true;
-}
-
-const commands: Record<string, Command> = {
-  "setup-link": { name: "create_setup_link" },
-  list: { name: "list" },
-  accept: { name: "accept", argument: "email" },
-  reject: { name: "reject", argument: "email" },
-  reopen: { name: "reopen", argument: "email" },
-  resend: { name: "resend", argument: "email" },
-  "grant-admin": { name: "grant_admin", argument: "email" },
-  mail: { name: "list_mails", argument: "email", isOptional: true },
-  "replay-mail": { name: "replay_mail", argument: "id" },
-  "retry-mail": { name: "retry_mail" },
-  "clear-address": { name: "clear_address", argument: "email" },
-  "test-mail": { name: "test_mail", argument: "email" },
-};
+const dataFolder = process.env.ANTEROOM_DATA_DIR || ".data";
 
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: string[]): Promise<number> {
-  const { positionals, values } = parseArgs({
-    args,
-    options: {
-      reason: { type: "string" },
-      status: { type: "string" },
-      all: { type: "boolean" },
-      help: { type: "boolean" },
-    },
-    allowPositionals: true,
-    strict: false,
-  });
+  const { positionals, values } = parseArgs({ args, options: cliOptions, allowPositionals: true, strict: false });
   const [word = "", argument] = positionals;
-  if (word === "check-templates" && !values.help) return printFaults(await checkOwnTemplates());
-  const command = word === "replay-mail" && values.all ? { name: "replay_all_mail" } : findCommand(word);
-  if (values.help || !command || (command.argument && !command.isOptional && !argument)) {
-    process.stderr.write(`${usage}\n`);
+  if (values.help || word === "") {
+    (values.help ? process.stdout : process.stderr).write(`${usage}\n`);
     return values.help ? 0 : 2;
   }
-  const given = {
-    ...(command.argument && argument ? { [command.argument]: argument } : {}),
-    ...(typeof values.reason === "string" ? { reason: values.reason } : {}),
-    ...(typeof values.status === "string" ? { status: values.status } : {}),
+  const show = values.json ? printJson : report;
+  const mistake = findMistake(word, argument, values);
+  if (mistake) {
+    show({ error: mistake });
+    if (!values.json) process.stderr.write("Usage: npm run admin -- COMMAND; all of them: npm run admin -- --help\n");
+    return 2;
+  }
+  if (word === "check-templates") return printFaults(await checkOwnTemplates(), Boolean(values.json));
+  return show(pageOf(await answerOf(requestOf(word, argument, values)), values));
+}
+
+function requestOf(word: string, argument: string | undefined, { reason, status, all }: Record<string, unknown>) {
+  const { argument: kind, name } = cliCommands[word] ?? { name: word };
+  return {
+    command: word === "replay-mail" && all ? "replay_all_mail" : name,
+    ...(kind && argument ? { [kind]: argument } : {}),
+    ...(typeof reason === "string" ? { reason } : {}),
+    ...(typeof status === "string" ? { status } : {}),
   };
+}
+
+async function answerOf(body: object): Promise<Record<string, unknown>> {
   try {
-    return report(await call({ command: command.name, ...given }));
+    return await call(body);
   } catch (error) {
-    process.stderr.write(`${whyNot(error)}\n`);
-    return 1;
+    return { error: whyNot(error) };
   }
 }
 
 function whyNot(error: unknown): string {
+  if (error instanceof CallFailed && error.isRefused && secrets() === undefined)
+    return `There is no secrets.json in ${dataFolder}. Say where it is with ANTEROOM_DATA_DIR, or give INTERNAL_SECRET.`;
   if (error instanceof CallFailed && error.isRefused) return "The app server does not know this INTERNAL_SECRET.";
   return "The app server cannot be reached. Start it with npm start, then try again.";
 }
 
-function findCommand(word: string): Command | undefined {
-  return Object.hasOwn(commands, word) ? commands[word] : undefined;
+/** A part of a list, and where the next one begins. */
+function pageOf(result: Record<string, unknown>, { limit, after }: Record<string, unknown>): Record<string, unknown> {
+  for (const [list, key] of [
+    ["registrations", "email"],
+    ["mails", "id"],
+  ] as const) {
+    const rows = result[list];
+    if (!Array.isArray(rows)) continue;
+    const start = after === undefined ? 0 : rows.findIndex((row) => row[key] === after) + 1;
+    const page = rows.slice(start, start + Number(limit ?? 50));
+    const isMore = start + page.length < rows.length;
+    return { ...result, [list]: page, ...(isMore ? { next: page.at(-1)[key] } : {}) };
+  }
+  return result;
 }
 
 async function call(body: object): Promise<Record<string, unknown>> {
   const environment = process.env;
   const host = environment.BACKEND_PRIVATE_HOST || defaultPrivateHost();
   const port = environment.BACKEND_PRIVATE_PORT || "12790";
-  const secrets = environment.INTERNAL_SECRET || readKeptSecret(environment.ANTEROOM_DATA_DIR || ".data");
-  const [secret] = secrets?.split(",") ?? [];
+  const [secret] = secrets()?.split(",") ?? [];
   // Longer than the slowest of them: a relay that says nothing to a test mail.
   const peer = createPeer({ baseUrl: `http://${host}:${port}`, secret, timeout: 300_000 });
   try {
@@ -109,12 +84,21 @@ async function call(body: object): Promise<Record<string, unknown>> {
   }
 }
 
+function secrets(): string | undefined {
+  return process.env.INTERNAL_SECRET || readKeptSecret(dataFolder);
+}
+
 function readKeptSecret(folder: string): string | undefined {
   try {
     return JSON.parse(readFileSync(`${folder}/secrets.json`, "utf8")).INTERNAL_SECRET;
   } catch {
     return undefined;
   }
+}
+
+function printJson(result: Record<string, unknown>): number {
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+  return result.error !== undefined || result.ok === false ? 1 : 0;
 }
 
 function report(result: Record<string, unknown>): number {
@@ -126,18 +110,19 @@ function report(result: Record<string, unknown>): number {
   else if (Array.isArray(result.registrations)) printRegistrations(result.registrations);
   else if (Array.isArray(result.mails)) printMails(result.mails);
   else process.stdout.write(`${result.url ?? result.message ?? "Done."}\n`);
+  if (result.next !== undefined) process.stdout.write(`There are more: --after ${result.next}\n`);
   return result.ok === false ? 1 : 0;
 }
 
 function printRegistrations(rows: { email: string; firstname: string; lastname: string; state: string }[]): void {
-  if (rows.length === 0) process.stdout.write("Nobody is waiting.\n");
+  if (rows.length === 0) process.stdout.write("There are no requests.\n");
   for (const row of rows)
     process.stdout.write(`${row.state.padEnd(10)} ${row.email.padEnd(40)} ${row.firstname} ${row.lastname}\n`);
 }
 
 /** Two lines for each: the mail, and what is known of its way. */
 function printMails(mails: ListedMail[]): void {
-  if (mails.length === 0) process.stdout.write("There is no such mail.\n");
+  if (mails.length === 0) process.stdout.write("There is no such email.\n");
   for (const mail of mails) {
     const next = mail.next_try_at === null ? "" : `next try ${inWords(mail.next_try_at)}: `;
     const tries = mail.attempts === 1 ? "1 try" : `${mail.attempts} tries`;
@@ -160,7 +145,8 @@ async function checkOwnTemplates(): Promise<string[]> {
   return checkTemplates({ templatesDir: BACKEND_TEMPLATES_DIR || undefined, language });
 }
 
-function printFaults(faults: string[]): number {
+function printFaults(faults: string[], asJson: boolean): number {
+  if (asJson) return printJson({ ok: faults.length === 0, faults });
   if (faults.length === 0) process.stdout.write("All templates are in order.\n");
   for (const fault of faults) process.stderr.write(`${fault}\n`);
   return faults.length === 0 ? 0 : 1;

@@ -41,7 +41,7 @@ function Navigation() {
         <Link href="/account/login" className="nav-link">
           {text.signIn}
         </Link>
-        <Link href="/account/register" className="button small">
+        <Link href="/account/register" className="button quiet small">
           {text.signUp}
         </Link>
       </>

@@ -216,7 +216,7 @@ test("axe, 320 px, 200 % and still pages: everything that an administrator sees"
         "password asked for",
         async (visitor) => {
           await visitor.open("/admin/people");
-          await visitor.page.locator("li", { hasText: "managed@example.com" }).locator(".row-actions button").click();
+          await visitor.page.locator("li", { hasText: "managed@example.com" }).getByRole("link").click();
           await visitor.page.locator(".panel-part .danger").click();
           await visitor.page.locator("dialog .danger").click();
           await visitor.page.locator("dialog .inset").waitFor();

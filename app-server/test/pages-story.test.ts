@@ -324,3 +324,63 @@ test("S-F15, G17: whoever signed in some time ago types the password once, and w
   for (const address of addresses) expect(await site.walk.states(address)).toEqual(["OPEN"]);
   await visitor.leave(["403 /admin/decide_many/"]);
 });
+
+test("M17, M9, M11: from the list to a person's own page and through the log and the mails; each keeps its place in the address", async () => {
+  const { userId } = await site.walk.activate("known@people.example");
+  const visitor = await site.visitAs("overseer@example.com", ["admin"]);
+  const { page } = visitor;
+  const kept = async (what: string) => {
+    await expect.poll(() => page.url()).toContain(what);
+    await page.reload();
+    await page.locator("h1").waitFor();
+  };
+  await visitor.open("/admin/people");
+  await page.getByRole("searchbox").fill("known@people");
+  await kept("search=known%40people");
+  await page.locator("li", { hasText: "known@people.example" }).getByRole("link").click();
+  await visitor.sees("Ada Lovelace");
+  expect(page.url()).toMatch(new RegExp(`/admin/people/${userId}$`));
+  await visitor.reads(/approved by Test Administrator/);
+  await page.locator("li", { hasText: "Code to activate the account" }).getByText("Written to a file").waitFor();
+  await visitor.press("End all sessions");
+  await page.getByRole("dialog", { name: "End all sessions of Ada Lovelace?" }).getByText("Cancel").click();
+  await visitor.press("Close the account");
+  const dialog = page.getByRole("dialog", { name: "Close the account of Ada Lovelace?" });
+  await dialog.getByRole("button", { name: "Close the account" }).click();
+  await page.locator("td", { hasText: "closed the account" }).waitFor();
+  await visitor.press("All people");
+  await visitor.press("Closed accounts");
+  await visitor.reads("known@people.example");
+  await kept("only=closed");
+  const [file] = await Promise.all([page.waitForEvent("download"), visitor.press("Export (CSV)")]);
+  expect(file.suggestedFilename()).toBe("people.csv");
+
+  const emails = ["b1", "b2", "b3"].map((name) => `${name}@folded.example`);
+  for (const email of emails) await site.client.register(email);
+  await site.client.app.post("/admin/decide_many/", { decision: "reject", emails }, site.walk.admin);
+  await expect.poll(() => site.stack.sql`select from batches where finished_at is null`).toHaveLength(0);
+  await visitor.open("/admin/decisions");
+  await visitor.reads(/90 days at least/);
+  await page.getByLabel("What").selectOption("rejected");
+  await kept("action=reject");
+  expect(await page.getByText("b2@folded.example").count()).toBe(0);
+  await page.getByRole("button", { name: "3 people" }).first().click();
+  await page
+    .locator(".log-batch li", { hasText: "b2@folded.example" })
+    .getByRole("link", { name: "Ada Lovelace" })
+    .click();
+  await visitor.press("Decide about the request");
+
+  await visitor.open("/admin/mail");
+  await page.getByRole("button", { name: /^Written to a file\s*\d+$/ }).click();
+  await page.getByRole("searchbox").fill("b2@folded");
+  await kept("search=b2%40folded");
+  expect(page.url()).toContain("state=accepted");
+  await page.locator("li", { hasText: "b2@folded.example" }).waitFor();
+  expect(await page.locator(".rows").first().locator("li").count()).toBe(1);
+  await visitor.open("/admin/overview");
+  await visitor.reads("Median time to decision");
+  await visitor.press("Written to a file");
+  await visitor.sees("Mail");
+  await visitor.leave();
+});

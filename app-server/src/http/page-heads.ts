@@ -38,6 +38,8 @@ export interface Site {
   origin: string;
   /** The form that registers asks for a message; an empty question stands for the pages' own. */
   message?: { isNeeded: boolean; question: string };
+  /** Where mails go: the pages say `taken by their provider` of none that is written to a file. */
+  mails: "provider" | "files";
 }
 
 /** `path` is undefined where there is no page. */

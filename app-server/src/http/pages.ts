@@ -18,6 +18,7 @@ export const pagePaths = [
   "/account/recover",
   "/admin",
   "/admin/people",
+  "/admin/people/:id",
   "/admin/mail",
   "/admin/decisions",
   "/admin/overview",
@@ -111,7 +112,7 @@ function tellMachines(app: Hono, siteName: string): void {
   app.get("/.well-known/change-password", (http) => http.redirect("/account#password", 302));
 }
 
-async function loadPages({ siteName, language, frontendOrigin, policy }: Settings): Promise<Pages> {
+async function loadPages({ siteName, language, frontendOrigin, policy, smtp }: Settings): Promise<Pages> {
   const html = await readFile(join(dist, "index.html"), "utf8");
   const files = (await readdir(dist, { recursive: true, withFileTypes: true })).filter(
     (entry) => entry.isFile() && types[extensionOf(entry.name)],
@@ -122,7 +123,8 @@ async function loadPages({ siteName, language, frontendOrigin, policy }: Setting
       return [path.slice(dist.length + 1).replaceAll("\\", "/"), await loadAsset(path)];
     }),
   );
-  const site: Site = { name: siteName, language, origin: frontendOrigin, ...messageOf(policy) };
+  const mails = smtp ? "provider" : "files";
+  const site: Site = { name: siteName, language, origin: frontendOrigin, mails, ...messageOf(policy) };
   return { html: (path) => configure(html, site, path), assets: new Map(assets) };
 }
 
@@ -142,7 +144,9 @@ function messageOf({ message, messageQuestion }: Settings["policy"]) {
 
 /** What the pages need to know before they ask for anything. */
 function configure(html: string, site: Site, path?: string): string {
-  const content = escapeHtml(JSON.stringify({ site: site.name, language: site.language, message: site.message }));
+  const content = escapeHtml(
+    JSON.stringify({ site: site.name, language: site.language, mails: site.mails, message: site.message }),
+  );
   return html
     .replace('<meta name="anteroom" content="">', () => `<meta name="anteroom" content="${content}">`)
     .replace("<title>Anteroom</title>", () => headOf(path, site))

@@ -7,6 +7,7 @@ import { MailPage } from "./mail/mail-page.tsx";
 import { Messages } from "./messages.tsx";
 import { OverviewPage } from "./overview/overview-page.tsx";
 import { PeoplePage } from "./people/people-page.tsx";
+import { PersonPage } from "./people/person-page.tsx";
 import { Proof } from "./proof.tsx";
 import { QueuePage } from "./queue/queue-page.tsx";
 import "../styles/admin.css";
@@ -25,6 +26,7 @@ export function AdminPages() {
       <Switch>
         <Route path="/admin" component={QueuePage} />
         <Route path="/admin/people" component={PeoplePage} />
+        <Route path="/admin/people/:id" component={PersonPage} />
         <Route path="/admin/mail" component={MailPage} />
         <Route path="/admin/decisions" component={DecisionsPage} />
         <Route path="/admin/overview" component={OverviewPage} />
@@ -49,7 +51,11 @@ function Rooms() {
   return (
     <nav className="rooms" aria-label={text.rooms}>
       {rooms.map(([to, name]) => (
-        <Link key={to} href={to} {...(path === to ? { "aria-current": "page" as const } : {})}>
+        <Link
+          key={to}
+          href={to}
+          {...((to === "/admin" ? path === to : path.startsWith(to)) ? { "aria-current": "page" as const } : {})}
+        >
           {text[name]}
         </Link>
       ))}

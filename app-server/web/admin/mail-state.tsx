@@ -1,4 +1,5 @@
 import type { MailStatus, MailSummary } from "@anteroom/shared/wire/app/mail";
+import { site } from "../api/site.ts";
 import { adminWords } from "../words/admin.ts";
 import { useFormats, useWords } from "../words/language.tsx";
 
@@ -12,8 +13,15 @@ const looks: Record<MailStatus, string> = {
 
 /** What became of a mail, in one word among other mails and in a sentence beside a person. */
 export function MailBadge({ status, length = "long" }: { status: MailStatus; length?: "long" | "short" }) {
-  const text = useWords(adminWords).mailState;
-  return <span className={looks[status]}>{length === "long" ? text.states[status] : text.short[status]}</span>;
+  const word = useMailState(length);
+  return <span className={looks[status]}>{word(status)}</span>;
+}
+
+/** The one word for a state, wherever it is named. Where mails are written to files, no provider has taken any. */
+export function useMailState(length: "long" | "short" = "short"): (status: MailStatus) => string {
+  const { states, short } = useWords(adminWords).mailState;
+  const words = length === "long" ? states : short;
+  return (status) => words[status === "accepted" && site.mails === "files" ? "written" : status];
 }
 
 /** Names what a mail is about; what this page has no words for, as the server calls it. */

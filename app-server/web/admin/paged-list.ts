@@ -6,9 +6,9 @@ interface ListPage<Row> {
 }
 
 /** A list that is read page by page, as far as somebody wants to see it. `read` gets the place after which to go on. */
-export function pagedQuery<Row>(
+export function pagedQuery<Page extends ListPage<unknown>>(
   queryKey: readonly unknown[],
-  read: (after: string | undefined) => Promise<ListPage<Row>>,
+  read: (after: string | undefined) => Promise<Page>,
 ) {
   return infiniteQueryOptions({
     queryKey,
@@ -19,7 +19,8 @@ export function pagedQuery<Row>(
   });
 }
 
-export function usePagedList<Row>(list: ReturnType<typeof pagedQuery<Row>>) {
+export function usePagedList<Page extends ListPage<unknown>>(list: ReturnType<typeof pagedQuery<Page>>) {
   const query = useInfiniteQuery(list);
-  return { query, rows: query.data?.pages.flatMap(({ rows }) => rows) ?? [] };
+  const rows: Page["rows"][number][] = query.data?.pages.flatMap((page: Page) => page.rows) ?? [];
+  return { query, rows };
 }

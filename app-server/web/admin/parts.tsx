@@ -59,15 +59,17 @@ export function ActionButton({
 
 interface SearchProps {
   label: string;
+  /** What is looked for already. */
+  initial?: string;
   onSearch: (search: string) => void;
 }
 
 /** Milliseconds of rest after which what was typed is looked for. */
 const restBeforeSearch = 200;
 
-export function SearchField({ label, onSearch }: SearchProps) {
+export function SearchField({ label, initial = "", onSearch }: SearchProps) {
   const id = useId();
-  const [typed, setTyped] = useState("");
+  const [typed, setTyped] = useState(initial);
   useEffect(() => {
     const timer = setTimeout(() => onSearch(typed.trim()), typed ? restBeforeSearch : 0);
     return () => clearTimeout(timer);

@@ -1,4 +1,4 @@
-import type { MailStatus } from "@anteroom/shared/wire/app/mail";
+import type { AppRoute, AppRoutes } from "@anteroom/shared/wire/app/routes";
 import { queryOptions } from "@tanstack/react-query";
 import { queries } from "../api/client.ts";
 import { ask } from "./api.ts";
@@ -8,15 +8,20 @@ import { pagedQuery } from "./paged-list.ts";
 
 export const overviewQuery = queryOptions({ queryKey: ["overview"], queryFn: () => ask("GET /admin/overview/") });
 
-export const decisionsQuery = (search: string) =>
-  pagedQuery(["decisions", search], (after) => ask("GET /admin/decisions/", { after, search: search || undefined }));
+type Filter<R extends AppRoute> = Omit<NonNullable<AppRoutes[R]["query"]>, "after" | "limit">;
 
-export const peopleQuery = (search: string) =>
-  pagedQuery(["people", search], (after) => ask("GET /admin/people/", { after, search: search || undefined }));
+export const decisionsQuery = (filter: Filter<"GET /admin/decisions/">) =>
+  pagedQuery(["decisions", filter], (after) => ask("GET /admin/decisions/", { ...filter, after }));
 
-export const mailsQuery = (status: MailStatus) =>
-  pagedQuery(["mail", status], (after) =>
-    ask("GET /admin/mails/", { status, after }).then(({ mails, next }) => ({ rows: mails, next })),
+export const peopleQuery = (filter: Filter<"GET /admin/people/">) =>
+  pagedQuery(["people", filter], (after) => ask("GET /admin/people/", { ...filter, after }));
+
+export const personQuery = (id: string) =>
+  queryOptions({ queryKey: ["people", "one", id], queryFn: () => ask("GET /admin/person/", { id }) });
+
+export const mailsQuery = (filter: Filter<"GET /admin/mails/">) =>
+  pagedQuery(["mail", filter], (after) =>
+    ask("GET /admin/mails/", { ...filter, after }).then(({ mails, ...page }) => ({ rows: mails, ...page })),
   );
 
 export const inboundMailsQuery = pagedQuery(["mail", "inbound"], (before) =>
@@ -28,7 +33,9 @@ export const suppressionsQuery = queryOptions({
   queryFn: () => ask("GET /admin/mails/suppressions/"),
 });
 
-export const readPeopleAgain = () => queries.invalidateQueries({ queryKey: ["people"] });
+/** Also what was decided about them. */
+export const readPeopleAgain = () =>
+  Promise.all(["people", "decisions", "mail"].map((name) => queries.invalidateQueries({ queryKey: [name] })));
 
 /** Mails of every state, what arrived, and the addresses that get none. */
 export const readMailAgain = () => queries.invalidateQueries({ queryKey: ["mail"] });

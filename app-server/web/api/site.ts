@@ -1,6 +1,8 @@
 interface Site {
   site: string;
   language: string;
+  /** Where mails go. */
+  mails: "provider" | "files";
   /** The form that registers asks for one. `question` is empty where the pages' own words do. */
   message?: { isNeeded: boolean; question: string };
 }
@@ -8,7 +10,7 @@ interface Site {
 /** What the server put into the page. */
 function readSite(): Site {
   const content = document.querySelector<HTMLMetaElement>('meta[name="anteroom"]')?.content;
-  return content ? JSON.parse(content) : { site: "Anteroom", language: "en" };
+  return content ? JSON.parse(content) : { site: "Anteroom", language: "en", mails: "provider" };
 }
 
 export const site = readSite();

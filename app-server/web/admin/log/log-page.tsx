@@ -1,28 +1,48 @@
-import type { LoggedDecision } from "@anteroom/shared/wire/app/oversight";
-import { useState } from "react";
+import type { DecisionAction } from "@anteroom/shared/wire/app/oversight";
+import { useId } from "react";
 import { Page } from "../../ui/page.tsx";
 import { adminWords } from "../../words/admin.ts";
-import { useFormats, useWords } from "../../words/language.tsx";
-import { useMailType } from "../mail-state.tsx";
-import { useActorName } from "../names.tsx";
+import { useWords } from "../../words/language.tsx";
+import { exportAddress, useInAddress } from "../address.ts";
+import { LogTable } from "../log-table.tsx";
 import { usePagedList } from "../paged-list.ts";
 import { Empty, Loaded, MoreButton, SearchField } from "../parts.tsx";
 import { decisionsQuery } from "../queries.ts";
 
 export function DecisionsPage() {
   const text = useWords(adminWords).log;
-  const [search, setSearch] = useState("");
-  const { query, rows } = usePagedList(decisionsQuery(search));
+  const [search, setSearch] = useInAddress("search");
+  const [action, setAction] = useInAddress("action");
+  const [since, setSince] = useInAddress("since");
+  const [until, setUntil] = useInAddress("until");
+  const filter = {
+    search: search || undefined,
+    action: Object.hasOwn(text.actions, action) ? (action as DecisionAction) : undefined,
+    since: startOf(since),
+    until: startOf(until, 1),
+  };
+  // Whoever looks for one address wants to see it, also where it was one of many.
+  const batches = search ? "in full" : "folded";
+  const { query, rows } = usePagedList(decisionsQuery({ ...filter, batches }));
+  const isFiltered = Object.values(filter).some((value) => value !== undefined);
   return (
     <Page title={text.title} lead={text.lead} width="wide">
       <div className="toolbar">
-        <SearchField label={text.search} onSearch={setSearch} />
+        <SearchField label={text.search} initial={search} onSearch={setSearch} />
+        <ActionFilter chosen={action} onChoose={setAction} />
+        <DayField label={text.since} day={since} onChoose={setSince} />
+        <DayField label={text.until} day={until} onChoose={setUntil} />
+        <a className="button quiet small" href={exportAddress("/admin/decisions/export/", filter)} download>
+          {text.export}
+        </a>
       </div>
       <Loaded query={query}>
         {rows.length === 0 ? (
-          <Empty title={search ? text.nothingFound(search) : text.empty}>{!search && <p>{text.emptyMore}</p>}</Empty>
+          <Empty title={isFiltered ? text.nothingFound(search) : text.empty}>
+            {!isFiltered && <p>{text.emptyMore}</p>}
+          </Empty>
         ) : (
-          <Log rows={rows} />
+          <LogTable rows={rows} />
         )}
         <MoreButton query={query} />
       </Loaded>
@@ -30,53 +50,36 @@ export function DecisionsPage() {
   );
 }
 
-/** A table; where the screen is narrow, each row becomes a card. */
-function Log({ rows }: { rows: readonly LoggedDecision[] }) {
-  const { columns } = useWords(adminWords).log;
+/** When a day begins where the reader is, or one after it. Undefined for what is no day. */
+function startOf(day: string, later = 0): string | undefined {
+  const [year, month, date] = /^\d{4}-\d{2}-\d{2}$/.test(day) ? day.split("-").map(Number) : [];
+  if (year === undefined || month === undefined || date === undefined) return undefined;
+  return String(Math.max(0, Math.floor(new Date(year, month - 1, date + later).getTime() / 1_000)));
+}
+
+function ActionFilter({ chosen, onChoose }: { chosen: string; onChoose: (action: string) => void }) {
+  const text = useWords(adminWords).log;
   return (
-    <table className="table">
-      <thead>
-        <tr>
-          <th scope="col">{columns.when}</th>
-          <th scope="col">{columns.who}</th>
-          <th scope="col">{columns.what}</th>
-          <th scope="col">{columns.whom}</th>
-          <th scope="col">{columns.why}</th>
-        </tr>
-      </thead>
-      <tbody>
-        {rows.map((row) => (
-          <LogLine key={row.id} row={row} />
+    <label className="filter">
+      <span>{text.columns.what}</span>
+      <select value={chosen} onChange={(event) => onChoose(event.target.value)}>
+        <option value="">{text.anything}</option>
+        {Object.entries(text.actions).map(([action, words]) => (
+          <option key={action} value={action}>
+            {words}
+          </option>
         ))}
-      </tbody>
-    </table>
+      </select>
+    </label>
   );
 }
 
-function LogLine({ row }: { row: LoggedDecision }) {
-  const { actions, columns } = useWords(adminWords).log;
-  const mailType = useMailType();
-  const { dateTime } = useFormats();
-  const actorName = useActorName();
-  const who = actorName({ decided_by: row.actor, decided_by_name: row.actor_name });
+function DayField({ label, day, onChoose }: { label: string; day: string; onChoose: (day: string) => void }) {
+  const id = useId();
   return (
-    <tr>
-      <td data-label={columns.when}>
-        <time dateTime={new Date(row.at * 1000).toISOString()}>{dateTime(row.at)}</time>
-      </td>
-      <td data-label={columns.who}>
-        <bdi>{who}</bdi>
-      </td>
-      <td data-label={columns.what}>
-        {actions[row.action]}
-        {row.detail && <span className="table-detail">{mailType(row.detail)}</span>}
-      </td>
-      <td data-label={columns.whom}>
-        <bdi>{row.subject}</bdi>
-      </td>
-      <td data-label={columns.why} className="table-why">
-        {row.reason ?? "–"}
-      </td>
-    </tr>
+    <span className="filter">
+      <label htmlFor={id}>{label}</label>
+      <input id={id} type="date" value={day} onChange={(event) => onChoose(event.target.value)} />
+    </span>
   );
 }

@@ -1,16 +1,16 @@
 import type { ListedMail, ListedSuppression, MailStatus } from "@anteroom/shared/wire/app/mail";
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
 import type { ErrorCode } from "../../api/errors.ts";
 import { Page } from "../../ui/page.tsx";
 import { adminWords } from "../../words/admin.ts";
 import { errorWords } from "../../words/errors.ts";
 import { useFormats, useWords } from "../../words/language.tsx";
+import { useInAddress } from "../address.ts";
 import { call } from "../api.ts";
-import { MailBadge, useMailType } from "../mail-state.tsx";
+import { MailBadge, useMailState, useMailType } from "../mail-state.tsx";
 import { useSay } from "../messages.tsx";
 import { usePagedList } from "../paged-list.ts";
-import { ActionButton, Ago, Empty, Loaded, MoreButton } from "../parts.tsx";
+import { ActionButton, Ago, Empty, Loaded, MoreButton, SearchField } from "../parts.tsx";
 import { mailsQuery, readMailAgain, suppressionsQuery } from "../queries.ts";
 import { InboundMails } from "./inbound.tsx";
 
@@ -18,8 +18,13 @@ const kinds = ["failed", "bounced", "deferred", "queued", "accepted"] as const s
 
 export function MailPage() {
   const text = useWords(adminWords).mail;
-  const [status, setStatus] = useState<MailStatus>("failed");
-  const { query, rows } = usePagedList(mailsQuery(status));
+  const { number } = useFormats();
+  const word = useMailState();
+  const [wanted, setStatus] = useInAddress("state");
+  const [search, setSearch] = useInAddress("search");
+  const status = kinds.find((kind) => kind === wanted) ?? "failed";
+  const { query, rows } = usePagedList(mailsQuery({ status, search: search || undefined }));
+  const counts = query.data?.pages[0]?.counts;
   return (
     <Page title={text.title} lead={text.lead} width="wide">
       <div className="toolbar">
@@ -27,15 +32,19 @@ export function MailPage() {
           <legend className="hidden">{text.which}</legend>
           {kinds.map((kind) => (
             <button key={kind} type="button" aria-pressed={kind === status} onClick={() => setStatus(kind)}>
-              {text.kinds[kind]}
+              {word(kind)}
+              {counts && <span className="count">{number(counts[kind])}</span>}
             </button>
           ))}
         </fieldset>
+        <SearchField label={text.search} initial={search} onSearch={setSearch} />
         {rows.length > 0 && <AllAtOnce status={status} />}
       </div>
       <Loaded query={query}>
         {rows.length === 0 ? (
-          <Empty title={text.empty[status]}>{status !== "accepted" && <p>{text.emptyMore}</p>}</Empty>
+          <Empty title={search ? text.nothingFound(search) : text.empty[status]}>
+            {!search && status !== "accepted" && <p>{text.emptyMore}</p>}
+          </Empty>
         ) : (
           <ul className="rows">
             {rows.map((mail) => (

@@ -15,15 +15,12 @@ interface ChartProps {
 /** Days whose names stand below the chart, as parts of its width. The second and fourth make room on narrow screens. */
 const named = [0, 0.25, 0.5, 0.75, 1];
 
-/** Parts of the height with a line across. */
-const steps = 4;
-
 /**
  * Lines over days, drawn for eyes alone: whoever uses it offers the same as a table. The drawing is stretched to its
  * place and wears the tokens of colour, so that it follows the screen and the colour scheme by itself.
  */
 export function Chart({ days, lines, formatNumber }: ChartProps) {
-  const top = roundTop(Math.max(0, ...lines.flatMap(({ values }) => values)));
+  const { top, steps } = scaleFor(Math.max(0, ...lines.flatMap(({ values }) => values)));
   const x = (day: number) => (100 * day) / Math.max(1, days.length - 1);
   const y = (value: number) => 100 - (100 * value) / top;
   return (
@@ -66,10 +63,11 @@ export function Chart({ days, lines, formatNumber }: ChartProps) {
   );
 }
 
-/** The least number from a value on that divides evenly into round steps. */
-function roundTop(value: number): number {
-  const wanted = Math.max(1, value / steps);
-  const power = 10 ** Math.floor(Math.log10(wanted));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= wanted);
-  return steps * (step ?? wanted);
+/** From nothing to the least round number that is high enough, in three to five round steps. */
+function scaleFor(value: number): { top: number; steps: number } {
+  const least = Math.max(1, value / 5);
+  const power = 10 ** Math.floor(Math.log10(least));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= least) ?? least;
+  const steps = Math.max(1, Math.ceil(value / step));
+  return { top: steps * step, steps };
 }

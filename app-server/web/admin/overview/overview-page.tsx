@@ -6,6 +6,7 @@ import { Link } from "wouter";
 import { Page } from "../../ui/page.tsx";
 import { adminWords } from "../../words/admin.ts";
 import { localeOf, useFormats, useLanguage, useWords } from "../../words/language.tsx";
+import { useMailState } from "../mail-state.tsx";
 import { Loaded } from "../parts.tsx";
 import { overviewQuery } from "../queries.ts";
 import { Chart } from "./chart.tsx";
@@ -41,17 +42,24 @@ function Tiles({ overview: { waiting, hours_to_decision } }: { overview: Overvie
         {waiting.oldest_at === null ? (
           <span className="tile-none">{text.nobody}</span>
         ) : (
-          span((Date.now() / 1_000 - waiting.oldest_at) / 3_600)
+          <Link href="/admin">{span((Date.now() / 1_000 - waiting.oldest_at) / 3_600)}</Link>
         )}
       </Tile>
       <Tile label={text.median}>
-        {hours_to_decision ? span(hours_to_decision.median) : <span className="tile-none">{text.undecided}</span>}
+        <ToLog>{hours_to_decision && span(hours_to_decision.median)}</ToLog>
       </Tile>
       <Tile label={text.p90}>
-        {hours_to_decision ? span(hours_to_decision.p90) : <span className="tile-none">{text.undecided}</span>}
+        <ToLog>{hours_to_decision && span(hours_to_decision.p90)}</ToLog>
       </Tile>
     </dl>
   );
+}
+
+/** A number that the log explains. */
+function ToLog({ children }: { children: string | null }) {
+  const text = useWords(adminWords).overview;
+  if (children === null) return <span className="tile-none">{text.undecided}</span>;
+  return <Link href="/admin/decisions">{children}</Link>;
 }
 
 function Tile({ label, children }: { label: string; children: ReactNode }) {
@@ -83,21 +91,27 @@ function PerDay({ days }: { days: readonly Day[] }) {
   const { number } = useFormats();
   const dates = useDates(days);
   const lines = drawn.map((name) => ({ name, label: text[name], values: days.map((day) => day[name]) }));
+  const busy = days.filter((day) => drawn.some((name) => day[name] > 0));
   const [asked = "", accepted = "", rejected = ""] = lines.map(({ values }) =>
     number(values.reduce((sum, value) => sum + value, 0)),
   );
   return (
     <section className="card">
       <h2>{text.perDay}</h2>
-      <p>{text.summary(asked, accepted, rejected)}</p>
-      <ul className="legend" aria-hidden="true">
-        {drawn.map((name) => (
-          <li key={name} className={`legend-${name}`}>
-            {text[name]}
-          </li>
-        ))}
-      </ul>
-      <Chart days={dates} lines={lines} formatNumber={number} />
+      <p>{busy.length === 0 ? text.quiet : text.summary(asked, accepted, rejected)}</p>
+      {busy.length === 1 && <p className="aside">{text.oneDay(dates[busy[0] ? days.indexOf(busy[0]) : 0] ?? "")}</p>}
+      {busy.length > 1 && (
+        <>
+          <ul className="legend" aria-hidden="true">
+            {drawn.map((name) => (
+              <li key={name} className={`legend-${name}`}>
+                {text[name]}
+              </li>
+            ))}
+          </ul>
+          <Chart days={dates} lines={lines} formatNumber={number} />
+        </>
+      )}
       <details className="more">
         <summary>{text.table}</summary>
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls sideways is to be reached with the keyboard. */}
@@ -155,6 +169,7 @@ const outcomes = ["accepted", "queued", "deferred", "failed", "bounced"] as cons
 function Outcomes({ mails }: { mails: Overview["mails"] }) {
   const text = useWords(adminWords).overview;
   const { number } = useFormats();
+  const word = useMailState();
   const total = outcomes.reduce((sum, outcome) => sum + mails[outcome], 0);
   return (
     <section className="card">
@@ -165,7 +180,9 @@ function Outcomes({ mails }: { mails: Overview["mails"] }) {
         <dl className="bars">
           {outcomes.map((outcome) => (
             <div key={outcome} className={`bar bar-${outcome}`}>
-              <dt>{text.outcomes[outcome]}</dt>
+              <dt>
+                <Link href={`/admin/mail?state=${outcome}`}>{word(outcome)}</Link>
+              </dt>
               <dd>
                 <span className="bar-track" aria-hidden="true">
                   <span style={{ inlineSize: `${(100 * mails[outcome]) / total}%` }} />

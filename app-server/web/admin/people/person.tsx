@@ -1,19 +1,22 @@
-import type { ListedPerson } from "@anteroom/shared/wire/app/people";
+import type { HeldPermission, PersonFacts } from "@anteroom/shared/wire/app/people";
 import { type FormEvent, useId, useState } from "react";
+import { useLocation } from "wouter";
 import type { Failure } from "../../ui/form.tsx";
 import { adminWords } from "../../words/admin.ts";
 import { errorWords } from "../../words/errors.ts";
-import { useWords } from "../../words/language.tsx";
+import { useFormats, useWords } from "../../words/language.tsx";
 import { call } from "../api.ts";
 import { ConfirmDialog } from "../dialog.tsx";
 import { CrossIcon } from "../icons.tsx";
 import { useSay } from "../messages.tsx";
-import { nameOf } from "../names.tsx";
+import { nameOf, useActorName } from "../names.tsx";
 import { ActionButton } from "../parts.tsx";
 import { readPeopleAgain } from "../queries.ts";
 
+type Managed = PersonFacts & { user_id: string };
+
 interface PanelProps {
-  person: ListedPerson;
+  person: Managed;
   isSelf: boolean;
 }
 
@@ -22,7 +25,7 @@ type Change =
   | { route: "add_permission" | "remove_permission"; permission: string };
 
 /** Carries a change out, says what came of it and reads the list again. */
-function useChange({ user_id, ...person }: ListedPerson) {
+function useChange({ user_id, ...person }: Managed) {
   const text = useWords(adminWords).person;
   const message = useWords(errorWords);
   const say = useSay();
@@ -46,27 +49,28 @@ export function PersonPanel({ person, isSelf }: PanelProps) {
     <>
       <Permissions person={person} />
       <section className="panel-part">
-        <h3>{text.account}</h3>
+        <h2>{text.account}</h2>
         {isSelf ? <p className="aside">{text.self}</p> : <AccountActions person={person} />}
       </section>
     </>
   );
 }
 
-function Permissions({ person }: { person: ListedPerson }) {
+function Permissions({ person }: { person: Managed }) {
   const text = useWords(adminWords).person;
   const change = useChange(person);
   const name = nameOf(person);
-  const held = person.permissions.filter((permission) => permission !== "admin");
+  const held = person.permissions.filter(({ permission }) => permission !== "admin");
   return (
     <section className="panel-part">
-      <h3>{text.permissions}</h3>
+      <h2>{text.permissions}</h2>
+      <p className="field-hint">{text.permissionsHint}</p>
       {held.length === 0 && <p className="aside">{text.none}</p>}
       {held.length > 0 && (
         <ul className="permissions">
-          {held.map((permission) => (
+          {held.map(({ permission, ...grant }) => (
             <li key={permission} className="permission">
-              {permission}
+              {permission} <GrantedBy grant={grant} />
               <button
                 type="button"
                 className="icon-button"
@@ -82,18 +86,34 @@ function Permissions({ person }: { person: ListedPerson }) {
         </ul>
       )}
       <Grant
+        known={[...new Set(["member", ...person.known_permissions])]}
         onGrant={(permission) =>
           change({ route: "add_permission", permission }, text.done.grant(permission, name)).then(
             (failure) => failure === undefined,
           )
         }
       />
-      {person.permissions.includes("admin") && <p className="field-hint">{text.adminHint}</p>}
+      <p className="field-hint">
+        {person.permissions.some(({ permission }) => permission === "admin") ? text.isAdmin : text.noAdmin}{" "}
+        {text.adminHint}
+      </p>
     </section>
   );
 }
 
-function Grant({ onGrant }: { onGrant: (permission: string) => Promise<boolean> }) {
+function GrantedBy({ grant }: { grant: Omit<HeldPermission, "permission"> }) {
+  const text = useWords(adminWords).person;
+  const { date } = useFormats();
+  const who = useActorName()({ decided_by: grant.granted_by, decided_by_name: grant.granted_by_name });
+  return (
+    <span className="table-detail">
+      {text.granted(who, date(grant.granted_at))}
+      {grant.expires_at !== null && ` ${text.lapses(date(grant.expires_at))}`}
+    </span>
+  );
+}
+
+function Grant({ known, onGrant }: { known: readonly string[]; onGrant: (permission: string) => Promise<boolean> }) {
   const text = useWords(adminWords).person;
   const id = useId();
   const [permission, setPermission] = useState("");
@@ -124,7 +144,9 @@ function Grant({ onGrant }: { onGrant: (permission: string) => Promise<boolean> 
         />
       </div>
       <datalist id={`${id}-known`}>
-        <option value="member" />
+        {known.map((each) => (
+          <option key={each} value={each} />
+        ))}
       </datalist>
       <button type="submit" className="button quiet small">
         {text.grant}
@@ -133,11 +155,33 @@ function Grant({ onGrant }: { onGrant: (permission: string) => Promise<boolean> 
   );
 }
 
-function AccountActions({ person }: { person: ListedPerson }) {
+function AccountActions({ person }: { person: Managed }) {
   const text = useWords(adminWords).person;
   const change = useChange(person);
-  const [isDeleting, setDeleting] = useState(false);
+  const [asked, setAsked] = useState<"disable" | "end" | "delete">();
+  const [, navigate] = useLocation();
   const name = nameOf(person);
+  const questions = {
+    disable: {
+      title: text.disableTitle(name),
+      lead: text.disableHint,
+      onConfirm: () => change({ route: "disable_user" }, text.done.disable(name)),
+    },
+    end: {
+      title: text.endTitle(name),
+      lead: text.endHint,
+      onConfirm: () => change({ route: "end_sessions" }, text.done.end(name)),
+    },
+    delete: {
+      title: text.deleteTitle(name),
+      lead: text.deleteLead(person.email),
+      onConfirm: async () => {
+        const failure = await change({ route: "delete_user" }, text.done.delete(name));
+        if (!failure) navigate("/admin/people");
+        return failure;
+      },
+    },
+  };
   return (
     <>
       <dl className="account-actions">
@@ -148,13 +192,9 @@ function AccountActions({ person }: { person: ListedPerson }) {
             run={() => change({ route: "enable_user" }, text.done.enable(name))}
           />
         ) : (
-          <Deed
-            label={text.disable}
-            hint={text.disableHint}
-            run={() => change({ route: "disable_user" }, text.done.disable(name))}
-          />
+          <Deed label={text.disable} hint={text.disableHint} run={() => setAsked("disable")} />
         )}
-        <Deed label={text.end} hint={text.endHint} run={() => change({ route: "end_sessions" }, text.done.end(name))} />
+        <Deed label={text.end} hint={text.endHint} run={() => setAsked("end")} />
         {!person.disabled && (
           <Deed
             label={text.reset}
@@ -162,17 +202,10 @@ function AccountActions({ person }: { person: ListedPerson }) {
             run={() => change({ route: "send_reset_link" }, text.done.reset(name))}
           />
         )}
-        <Deed label={text.delete} hint={text.deleteHint} look="danger" run={() => setDeleting(true)} />
+        <Deed label={text.delete} hint={text.deleteHint} look="danger" run={() => setAsked("delete")} />
       </dl>
-      {isDeleting && (
-        <ConfirmDialog
-          title={text.deleteTitle(name)}
-          lead={text.deleteLead(person.email)}
-          action={text.delete}
-          tone="danger"
-          onConfirm={() => change({ route: "delete_user" }, text.done.delete(name))}
-          onClose={() => setDeleting(false)}
-        />
+      {asked && (
+        <ConfirmDialog {...questions[asked]} action={text[asked]} tone="danger" onClose={() => setAsked(undefined)} />
       )}
     </>
   );

@@ -1,4 +1,5 @@
 import type { AlternativeRequest, EarlierRegistration } from "@anteroom/shared/wire/app/decisions";
+import { Link } from "wouter";
 import { adminWords } from "../../words/admin.ts";
 import { useWords } from "../../words/language.tsx";
 import type { QueueRow } from "../api.ts";
@@ -46,7 +47,9 @@ export function RowContent({ row, isSelected, isBusy, actions }: RowProps) {
       )}
       <div className="row-main">
         <h2 className="row-name" id={`name-${row.id}`}>
-          <Name of={row} />
+          <Link href={`/admin/people/${row.id}`}>
+            <Name of={row} />
+          </Link>
         </h2>
         <div className="row-facts" id={`facts-${row.id}`}>
           <bdi className="row-address">{row.email}</bdi>

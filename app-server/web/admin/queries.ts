@@ -33,9 +33,11 @@ export const suppressionsQuery = queryOptions({
   queryFn: () => ask("GET /admin/mails/suppressions/"),
 });
 
-/** Also what was decided about them. */
-export const readPeopleAgain = () =>
-  Promise.all(["people", "decisions", "mail"].map((name) => queries.invalidateQueries({ queryKey: [name] })));
+/** Also what was decided about them. Where whoever is shown has just been deleted, it is read once the next page asks. */
+export const readPeopleAgain = (refetchType: "active" | "none" = "active") =>
+  Promise.all(
+    ["people", "decisions", "mail"].map((name) => queries.invalidateQueries({ queryKey: [name], refetchType })),
+  );
 
 /** Mails of every state, what arrived, and the addresses that get none. */
 export const readMailAgain = () => queries.invalidateQueries({ queryKey: ["mail"] });

@@ -37,7 +37,7 @@ function useChange({ user_id, ...person }: Managed) {
     if (!answer.ok && answer.error === "password_needed") return answer;
     if (answer.ok) say({ tone: "good", text: done });
     else say({ tone: "bad", text: text.failed(nameOf(person), message[answer.error]) });
-    await readPeopleAgain();
+    await readPeopleAgain(answer.ok && change.route === "delete_user" ? "none" : "active");
     return answer.ok ? undefined : answer;
   };
 }

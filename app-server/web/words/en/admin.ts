@@ -198,7 +198,7 @@ export const admin = {
       "A permission is a word that services read; each says for itself what it lets somebody do. “member” lapses after a year, others stay until they are taken away.",
     none: "None.",
     granted: (who: string, when: string) => `granted by ${who}, ${when}`,
-    lapses: (when: string) => `until ${when}`,
+    lapses: (when: string) => `· until ${when}`,
     isAdmin: "An administrator.",
     noAdmin: "Not an administrator.",
     title: "Person",

@@ -192,7 +192,7 @@ export const admin: AdminWords = {
       "Een recht is een woord dat diensten lezen; elke dienst bepaalt zelf wat iemand ermee mag. ‘member’ vervalt na een jaar, andere blijven tot ze worden afgenomen.",
     none: "Geen.",
     granted: (who: string, when: string) => `gegeven door ${who}, ${when}`,
-    lapses: (when: string) => `tot ${when}`,
+    lapses: (when: string) => `· tot ${when}`,
     isAdmin: "Een beheerder.",
     noAdmin: "Geen beheerder.",
     title: "Persoon",

@@ -297,34 +297,6 @@ test("G17: many are approved at once, with the keyboard, and the page tells how 
   await visitor.leave();
 });
 
-test("S-F15, G17: whoever signed in some time ago types the password once, and what they pressed goes on", async () => {
-  await site.stack.sql`update registration_state set state = 'WITHDRAWN' where state = 'REQUESTED'`;
-  const visitor = await site.visitAs("fourth@example.com", ["admin"]);
-  await site.client.advanceClocks(900);
-  const addresses = ["left", "right"].map((name) => `${name}@proof.example`);
-  for (const address of addresses) await site.client.register(address);
-  await visitor.open("/admin");
-  await visitor.reads("right@proof.example");
-  for (const key of ["j", "x", "j", "x"]) await visitor.page.keyboard.press(key);
-  await visitor.page.locator(".selection").getByRole("button", { name: "Approve" }).click();
-  await visitor.page
-    .getByRole("dialog", { name: "Approve 2 people?" })
-    .getByRole("button", { name: "Approve" })
-    .click();
-  const dialog = visitor.page.getByRole("dialog", { name: "Is it you?" });
-  const answer = async (password: string) => {
-    await dialog.getByLabel("Your password").fill(password);
-    await dialog.getByRole("button", { name: "Go on" }).click();
-  };
-  await answer("not the password at all");
-  await dialog.locator(".field-message").waitFor();
-  await answer(goodPassword);
-  await visitor.reads("2 of 2 people approved");
-  await dialog.waitFor({ state: "detached" });
-  for (const address of addresses) expect(await site.walk.states(address)).toEqual(["OPEN"]);
-  await visitor.leave(["403 /admin/decide_many/"]);
-});
-
 test("M17, M9, M11: from the list to a person's own page and through the log and the mails; each keeps its place in the address", async () => {
   const { userId } = await site.walk.activate("known@people.example");
   const visitor = await site.visitAs("overseer@example.com", ["admin"]);
@@ -383,4 +355,32 @@ test("M17, M9, M11: from the list to a person's own page and through the log and
   await visitor.press("Written to a file");
   await visitor.sees("Mail");
   await visitor.leave();
+});
+
+test("S-F15, G17: whoever signed in some time ago types the password once, and what they pressed goes on", async () => {
+  await site.stack.sql`update registration_state set state = 'WITHDRAWN' where state = 'REQUESTED'`;
+  const visitor = await site.visitAs("fourth@example.com", ["admin"]);
+  await site.client.advanceClocks(900);
+  const addresses = ["left", "right"].map((name) => `${name}@proof.example`);
+  for (const address of addresses) await site.client.register(address);
+  await visitor.open("/admin");
+  await visitor.reads("right@proof.example");
+  for (const key of ["j", "x", "j", "x"]) await visitor.page.keyboard.press(key);
+  await visitor.page.locator(".selection").getByRole("button", { name: "Approve" }).click();
+  await visitor.page
+    .getByRole("dialog", { name: "Approve 2 people?" })
+    .getByRole("button", { name: "Approve" })
+    .click();
+  const dialog = visitor.page.getByRole("dialog", { name: "Is it you?" });
+  const answer = async (password: string) => {
+    await dialog.getByLabel("Your password").fill(password);
+    await dialog.getByRole("button", { name: "Go on" }).click();
+  };
+  await answer("not the password at all");
+  await dialog.locator(".field-message").waitFor();
+  await answer(goodPassword);
+  await visitor.reads("2 of 2 people approved");
+  await dialog.waitFor({ state: "detached" });
+  for (const address of addresses) expect(await site.walk.states(address)).toEqual(["OPEN"]);
+  await visitor.leave(["403 /admin/decide_many/"]);
 });

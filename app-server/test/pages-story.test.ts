@@ -316,12 +316,12 @@ test("M17, M9, M11: from the list to a person's own page and through the log and
   await page.locator("li", { hasText: "Code to activate the account" }).getByText("Written to a file").waitFor();
   await visitor.press("End all sessions");
   await page.getByRole("dialog", { name: "End all sessions of Ada Lovelace?" }).getByText("Cancel").click();
-  await visitor.press("Close the account");
-  const dialog = page.getByRole("dialog", { name: "Close the account of Ada Lovelace?" });
-  await dialog.getByRole("button", { name: "Close the account" }).click();
-  await page.locator("td", { hasText: "closed the account" }).waitFor();
+  await visitor.press("Block the account");
+  const dialog = page.getByRole("dialog", { name: "Block the account of Ada Lovelace?" });
+  await dialog.getByRole("button", { name: "Block the account" }).click();
+  await page.locator("td", { hasText: "blocked the account" }).waitFor();
   await visitor.press("All people");
-  await visitor.press("Closed accounts");
+  await visitor.press("Blocked accounts");
   await visitor.reads("known@people.example");
   await kept("only=closed");
   const [file] = await Promise.all([page.waitForEvent("download"), visitor.press("Export (CSV)")]);
@@ -353,7 +353,7 @@ test("M17, M9, M11: from the list to a person's own page and through the log and
   await visitor.open("/admin/overview");
   await visitor.reads("Median time to decision");
   await visitor.press("Written to a file");
-  await visitor.sees("Mail");
+  await visitor.sees("Emails");
   await visitor.leave();
 });
 

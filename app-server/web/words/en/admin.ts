@@ -30,12 +30,12 @@ export const admin = {
   proof: { title: "Is it you?", goOn: "Go on" },
   mailState: {
     states: {
-      queued: "Mail waits to be sent",
-      accepted: "Mail taken by their provider",
-      written: "Mail written to a file",
-      deferred: "Mail delayed, will be tried again",
-      failed: "Mail could not be delivered",
-      bounced: "Mail came back",
+      queued: "Email waits to be sent",
+      accepted: "Email taken by their provider",
+      written: "Email written to a file",
+      deferred: "Email delayed, will be tried again",
+      failed: "Email could not be delivered",
+      bounced: "Email came back",
     } satisfies Record<MailStatus | "written", string>,
     short: {
       queued: "Waiting",
@@ -226,7 +226,6 @@ export const admin = {
     enable: "Unblock the account",
     enableHint: "They can sign in with the password they had.",
     end: "End all sessions",
-    endTitle: (name: string) => `End all sessions of ${name}?`,
     endTitle: (name: string) => `End all sessions of ${name}?`,
     endHint: "Signs them out everywhere. They can sign in again.",
     reset: "Send a link for a new password",

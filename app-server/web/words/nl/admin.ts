@@ -200,7 +200,7 @@ export const admin: AdminWords = {
     nobody: "Op dit adres is niemand bekend",
     nobodyLead: "Het account of de aanvraag bestaat niet meer. Wat is beslist, blijft zijn tijd in het logboek.",
     since: "account sinds",
-    asked: "gevraagd",
+    asked: "aangevraagd",
     approvedBy: (who: string) => `goedgekeurd door ${who}`,
     notInLog: "geen goedkeuring in het logboek",
     decide: "Beslis over de aanvraag",

@@ -1,4 +1,4 @@
-import { Route, Switch } from "wouter";
+import { Route, Switch, useLocation } from "wouter";
 import { ErrorBoundary } from "./ui/error-boundary.tsx";
 import { fetchedPage } from "./ui/fetched-page.tsx";
 import { NotFound } from "./ui/page.tsx";
@@ -15,9 +15,10 @@ const AccountPage = fetchedPage(() => import("./account/account-page.tsx").then(
 const AdminPages = fetchedPage(() => import("./admin/admin-pages.tsx").then((page) => page.AdminPages));
 
 export function App() {
+  const [place] = useLocation();
   return (
     <Shell>
-      <ErrorBoundary>
+      <ErrorBoundary place={place}>
         <Switch>
           <Route path="/" component={HomePage} />
           <Route path="/account/register" component={RegisterPage} />

@@ -140,8 +140,8 @@ function faultsOf({ auth, app }: Stack["servers"]): string {
   return lines.filter((line) => /"level":[56]0/.test(line)).join("\n");
 }
 
-/** What becomes of a request to a server that is not there, or ends just then. */
-const noAnswer = /net::ERR_(CONNECTION_\w+|EMPTY_RESPONSE|SOCKET_NOT_CONNECTED)$/;
+/** What becomes of a request without a network, or to a server that is not there, or ends just then. */
+const noAnswer = /net::ERR_(CONNECTION_\w+|EMPTY_RESPONSE|INTERNET_DISCONNECTED|SOCKET_NOT_CONNECTED)$/;
 
 /** The browser's own note of an answer that says no, or of none; those are collected by themselves. */
 function isOwn(complaint: string): boolean {

@@ -1,7 +1,7 @@
 import { useRef, useState } from "react";
 import { Link, Redirect } from "wouter";
 import { useSession } from "../api/client.ts";
-import { useCleanAddress } from "../ui/clean-address.ts";
+import { readValue, useCleanAddress } from "../ui/clean-address.ts";
 import { Page, SessionPending } from "../ui/page.tsx";
 import { useWords } from "../words/language.tsx";
 import { AccountAddress } from "./address.tsx";
@@ -19,9 +19,9 @@ export function AccountPage() {
   const text = useWords(accountWords).page;
   const session = useSession();
   const [isNew] = useState(() => new URLSearchParams(location.search).has("welcome"));
-  const given = useCleanAddress(({ searchParams }) => ({
-    change: searchParams.get("change") ?? "",
-    code: searchParams.get("code") ?? "",
+  const given = useCleanAddress((address) => ({
+    change: readValue(address, "change"),
+    code: readValue(address, "code"),
   }));
   const [isLinkDone, setLinkDone] = useState(false);
   const [isGone, setGone] = useState(false);

@@ -63,6 +63,7 @@ function Choices({ preferences }: { preferences: AccountPreferences }) {
           ))}
           <p className="field-hint">{text.more}</p>
         </fieldset>
+        <Done>{isSaved && text.saved}</Done>
       </Form>
       {isAsked && (
         <AskPassword
@@ -71,7 +72,6 @@ function Choices({ preferences }: { preferences: AccountPreferences }) {
           onCancel={() => setAsked(false)}
         />
       )}
-      <Done>{isSaved && text.saved}</Done>
     </>
   );
 }

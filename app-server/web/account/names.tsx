@@ -46,8 +46,8 @@ export function AccountNames({ user, title }: { user: SessionInfo["user"]; title
             maxLength={100}
           />
         </div>
+        <Done>{isSaved && text.saved}</Done>
       </Form>
-      <Done>{isSaved && text.saved}</Done>
     </Section>
   );
 }

@@ -1,6 +1,6 @@
 import type { SessionOverview } from "@anteroom/shared/wire/faroe";
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { app } from "../api/client.ts";
 import { AskPassword, atPassword } from "../ui/ask-password.tsx";
 import { type Failure, FailureNote } from "../ui/form.tsx";
@@ -15,6 +15,9 @@ import { Done, focusSection, Section } from "./section.tsx";
 /** Which sessions the person wants to end. */
 type Which = "others" | { id: string };
 
+/** Milliseconds for which it is said that a session has been ended; the list goes on to show it. */
+const saidFor = 15_000;
+
 export function AccountSessions({ title }: { title: string }) {
   const text = useWords(accountWords).sessions;
   const message = useWords(errorWords);
@@ -22,6 +25,11 @@ export function AccountSessions({ title }: { title: string }) {
   const [asked, setAsked] = useState<Which>();
   const [failure, setFailure] = useState<Failure>();
   const [done, setDone] = useState<Which>();
+  useEffect(() => {
+    if (!done) return;
+    const timer = setTimeout(() => setDone(undefined), saidFor);
+    return () => clearTimeout(timer);
+  }, [done]);
   const end = async (which: Which, password?: string): Promise<Failure | undefined> => {
     const refusal = await endSessions(which, password);
     if (refusal?.error === "password_needed") setAsked(which);

@@ -1,5 +1,6 @@
 import { type AppClient, createAppClient } from "@anteroom/shared/client/app";
 import { createAuthClient } from "@anteroom/shared/client/auth";
+import type { AppRoute } from "@anteroom/shared/wire/app/routes";
 import type { SessionInfo } from "@anteroom/shared/wire/app/session";
 import { QueryClient, queryOptions, useQuery } from "@tanstack/react-query";
 
@@ -8,13 +9,22 @@ import { QueryClient, queryOptions, useQuery } from "@tanstack/react-query";
  * asks for a session token, the server puts it in (`fromCookie`).
  */
 export const app: AppClient = async (route, ...input) => {
-  const answer = await callApp(route, ...input);
+  const answer = await (isLook(route) ? look : change)(route, ...input);
   if (!answer.ok) noticeSignOut(answer.error);
   return answer;
 };
-const callApp = createAppClient(location.origin, { headers: namingWhoIsShown });
+/** Milliseconds after which a server that gives nothing to look at is as good as none; it is asked twice before that is said. */
+const lookFor = 5_000;
+const look = createAppClient(location.origin, { headers: namingWhoIsShown, timeout: lookFor });
+/** Given up later: what was asked for may be under way, as an approval is that waits for the auth server. */
+const change = createAppClient(location.origin, { headers: namingWhoIsShown });
 /** Asks who is signed in, whoever that is. */
-const askWho = createAppClient(location.origin);
+const askWho = createAppClient(location.origin, { timeout: lookFor });
+
+function isLook(route: AppRoute): boolean {
+  return route.startsWith("GET ") || route.endsWith("_status");
+}
+
 export const auth = createAuthClient(location.origin, { path: "/auth/actions", headers: namingWhoIsShown });
 
 /** Another tab may have signed somebody else in: what is done here is done for whom this page shows, or not at all. */
@@ -27,7 +37,16 @@ function namingWhoIsShown(): Record<string, string> {
 export const fromCookie = "";
 
 export const queries = new QueryClient({
-  defaultOptions: { queries: { retry: 1, staleTime: 10_000, refetchOnWindowFocus: true } },
+  defaultOptions: {
+    queries: {
+      retry: 1,
+      staleTime: 10_000,
+      refetchOnWindowFocus: true,
+      // A browser that believes it is offline asks all the same, and finds that out: to wait in silence tells nobody anything.
+      networkMode: "always",
+      refetchOnReconnect: true,
+    },
+  },
 });
 
 /** Who is signed in; null for nobody, undefined while that is not known yet. */

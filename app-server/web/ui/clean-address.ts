@@ -8,7 +8,7 @@ export function useCleanAddress<T>(read: (address: URL) => T): T {
   const [value] = useState<T>(() => {
     const address = new URL(location.href);
     const isSecret = address.search !== "" || address.hash !== "";
-    return isSecret ? read(address) : ((history.state as { kept?: T } | null)?.kept ?? read(address));
+    return isSecret ? read(address) : (readKept<T>() ?? read(address));
   });
   const [page] = useState(location.pathname);
   useEffect(() => {
@@ -16,6 +16,32 @@ export function useCleanAddress<T>(read: (address: URL) => T): T {
     if (location.pathname === page) keepForReload(value);
   }, [value, page]);
   return value;
+}
+
+/**
+ * What is typed and is no secret, kept likewise: it is there again after a reload, and when somebody comes back from the
+ * next page. `nothing` stays the same object.
+ */
+export function useKept<T extends object>(nothing: T) {
+  const [value, setValue] = useState<T>(() => ({ ...nothing, ...readKept<T>() }));
+  useEffect(() => {
+    if (value !== nothing) keepForReload(value);
+  }, [value, nothing]);
+  return [value, setValue] as const;
+}
+
+/** Of a mailed link, without what programs and people put behind it, as `.`, `)` or `>`, or make of its `&`. */
+export function readValue({ searchParams }: URL, name: string): string {
+  return withoutEnd(searchParams.get(name) ?? searchParams.get(`amp;${name}`) ?? "");
+}
+
+export function withoutEnd(value: string): string {
+  return value.replace(/[^\w-]+$/, "");
+}
+
+/** What the history entry of this page holds. */
+export function readKept<T>(): T | undefined {
+  return (history.state as { kept?: T } | null)?.kept;
 }
 
 /** What the page is about from now on, instead of what its address said. */

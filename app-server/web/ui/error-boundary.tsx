@@ -3,12 +3,22 @@ import { useWords } from "../words/language.tsx";
 import { uiWords } from "../words/ui.ts";
 import { Page } from "./page.tsx";
 
+interface BoundaryProps {
+  /** The page's address: what failed there says nothing of another page. */
+  place: string;
+  children: ReactNode;
+}
+
 /** React offers this as a class alone. */
-export class ErrorBoundary extends Component<{ children: ReactNode }, { hasFailed: boolean }> {
+export class ErrorBoundary extends Component<BoundaryProps, { hasFailed: boolean }> {
   override state = { hasFailed: false };
 
   static getDerivedStateFromError() {
     return { hasFailed: true };
+  }
+
+  override componentDidUpdate({ place }: BoundaryProps) {
+    if (place !== this.props.place && this.state.hasFailed) this.setState({ hasFailed: false });
   }
 
   override render() {
@@ -20,9 +30,17 @@ function Broken() {
   const text = useWords(uiWords).broken;
   return (
     <Page title={text.title} lead={text.lead}>
-      <button type="button" className="button" onClick={() => location.reload()}>
-        {text.again}
-      </button>
+      <LoadAgain label={text.again} />
     </Page>
+  );
+}
+
+export function LoadAgain({ label }: { label: string }) {
+  return (
+    <p>
+      <button type="button" className="button" onClick={() => location.reload()}>
+        {label}
+      </button>
+    </p>
   );
 }

@@ -1,5 +1,5 @@
 import type { AppFailure } from "@anteroom/shared/client/app";
-import { type FormEvent, type InputHTMLAttributes, type ReactNode, useId, useRef, useState } from "react";
+import { type FormEvent, type InputHTMLAttributes, type ReactNode, useEffect, useId, useRef, useState } from "react";
 import { noticeSignOut, sessionChanged } from "../api/client.ts";
 import type { ErrorCode } from "../api/errors.ts";
 import { errorWords } from "../words/errors.ts";
@@ -75,11 +75,13 @@ interface FormProps {
 
 /** A form with one button. What is wrong as a whole is said above the button, and read out. */
 export function Form({ submission: { isBusy, failure, onSubmit }, children, action, more, tone }: FormProps) {
-  const { busy } = useWords(uiWords).form;
+  const { busy, slow } = useWords(uiWords).form;
+  const isSlow = useLongerThan(patience, isBusy);
   return (
     <form className="form" onSubmit={onSubmit}>
       {children}
       <div role="alert">{failure && !failure.field && <FailureNote failure={failure} />}</div>
+      <div role="status">{isSlow && <p className="note note-warn">{slow}</p>}</div>
       <div className="form-actions">
         <button type="submit" className={tone === "danger" ? "button danger" : "button"} aria-disabled={isBusy}>
           {isBusy ? busy : action}
@@ -90,11 +92,34 @@ export function Form({ submission: { isBusy, failure, onSubmit }, children, acti
   );
 }
 
-export function FailureNote({ failure }: { failure: Failure }) {
+/** Milliseconds after which it is said that no answer has come yet. */
+const patience = 8_000;
+
+/** Whether something has gone on for so long. */
+function useLongerThan(milliseconds: number, goesOn: boolean): boolean {
+  const [isLong, setLong] = useState(false);
+  useEffect(() => {
+    if (!goesOn) return;
+    const timer = setTimeout(() => setLong(true), milliseconds);
+    return () => {
+      clearTimeout(timer);
+      setLong(false);
+    };
+  }, [milliseconds, goesOn]);
+  return isLong;
+}
+
+/** `children`: what is said before it. */
+export function FailureNote({ failure, children }: { failure: Failure; children?: string }) {
   const message = useWords(errorWords)[failure.error];
   const { tooMany } = useWords(uiWords);
   const isAboutTime = failure.error === "rate_limited" && failure.retryAfter !== undefined;
-  return <p className="note note-bad">{isAboutTime ? tooMany(failure.retryAfter ?? 0) : message}</p>;
+  return (
+    <p className="note note-bad">
+      {children && `${children} `}
+      {isAboutTime ? tooMany(failure.retryAfter ?? 0) : message}
+    </p>
+  );
 }
 
 interface LabelledProps {

@@ -1,16 +1,27 @@
-import type { ReactNode } from "react";
+import { type ReactNode, useRef, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { app, sessionChanged, useSession } from "../api/client.ts";
 import { site } from "../api/site.ts";
 import { useLanguage, useWords } from "../words/language.tsx";
 import { languages, languageTags } from "../words/languages.ts";
 import { uiWords } from "../words/ui.ts";
+import { type Failure, FailureNote } from "./form.tsx";
 
 export function Shell({ children }: { children: ReactNode }) {
   const text = useWords(uiWords).shell;
+  const [notSignedOut, setNotSignedOut] = useState<Failure>();
+  const main = useRef<HTMLElement>(null);
   return (
     <>
-      <a className="skip" href="#content">
+      {/* biome-ignore lint/a11y/useValidAnchor: it leads within the page, and keeps what stands in the page's address. */}
+      <a
+        className="skip"
+        href="#content"
+        onClick={(event) => {
+          event.preventDefault();
+          main.current?.focus();
+        }}
+      >
         {text.skip}
       </a>
       <header className="top">
@@ -19,10 +30,15 @@ export function Shell({ children }: { children: ReactNode }) {
           {site.site}
         </Link>
         <nav aria-label={text.main}>
-          <Navigation />
+          <Navigation onNotSignedOut={setNotSignedOut} />
         </nav>
       </header>
-      <main id="content">{children}</main>
+      <div className="above-content" role="alert">
+        {notSignedOut && <FailureNote failure={notSignedOut}>{text.notSignedOut}</FailureNote>}
+      </div>
+      <main id="content" ref={main} tabIndex={-1}>
+        {children}
+      </main>
       <footer className="bottom">
         <LanguageChoice label={text.language} />
       </footer>
@@ -31,7 +47,7 @@ export function Shell({ children }: { children: ReactNode }) {
 }
 
 /** “Sign up” and “Sign in” until somebody is signed in; then their name and the way out. */
-function Navigation() {
+function Navigation({ onNotSignedOut }: Pick<SignOutProps, "onNotSignedOut">) {
   const text = useWords(uiWords).shell;
   const session = useSession();
   if (session === undefined) return null;
@@ -57,15 +73,23 @@ function Navigation() {
       <Link href="/account" className="nav-link nav-name">
         {`${firstname} ${lastname}`.trim() || email}
       </Link>
-      <SignOut label={text.signOut} />
+      <SignOut label={text.signOut} onNotSignedOut={onNotSignedOut} />
     </>
   );
 }
 
-function SignOut({ label }: { label: string }) {
+interface SignOutProps {
+  label: string;
+  /** With the reason, or with nothing when that is over. Whoever leaves a shared computer has to know. */
+  onNotSignedOut: (failure: Failure | undefined) => void;
+}
+
+function SignOut({ label, onNotSignedOut }: SignOutProps) {
   const [, navigate] = useLocation();
   const signOut = async () => {
-    await app("POST /cookies/clear_session/", {});
+    onNotSignedOut(undefined);
+    const result = await app("POST /cookies/clear_session/", {});
+    if (!result.ok && result.error !== "another_person_signed_in") return onNotSignedOut(result);
     // Whoever is signed in now is somebody else, and the page says so where it stands.
     if (!(await sessionChanged())) navigate("/");
   };

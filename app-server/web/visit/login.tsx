@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { Link, useLocation, useSearch } from "wouter";
 import { auth, useSession } from "../api/client.ts";
+import { readKept } from "../ui/clean-address.ts";
 import { AddressField, type Failure, Form, findRefusedCookie, useSubmission } from "../ui/form.tsx";
 import { Page } from "../ui/page.tsx";
 import { PasswordField } from "../ui/password.tsx";
@@ -13,7 +14,7 @@ export function LoginPage() {
   const session = useSession();
   const [, navigate] = useLocation();
   const search = new URLSearchParams(useSearch());
-  const [email, setEmail] = useState("");
+  const [email, setEmail] = useState(() => readKept<{ email: string }>()?.email ?? "");
   const [password, setPassword] = useState("");
   const [isWrong, setWrong] = useState(false);
   const submission = useSubmission(async () => {

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link, useLocation } from "wouter";
 import { app, sessionChanged } from "../api/client.ts";
-import { useCleanAddress } from "../ui/clean-address.ts";
+import { keepForReload, readValue, useCleanAddress } from "../ui/clean-address.ts";
 import { AddressField, CodeField, type Failure, Form, useSubmission } from "../ui/form.tsx";
 import { Loading, Page, Unreachable } from "../ui/page.tsx";
 import { findPasswordFault, PasswordField } from "../ui/password.tsx";
@@ -12,15 +12,16 @@ import { recoverWords } from "../words/recover.ts";
 
 /** Asks for a link; or, opened by one, for the new password. Opening it changes nothing. */
 export function RecoverPage() {
-  const given = useCleanAddress(({ searchParams }) => ({
-    token: searchParams.get("token") ?? "",
-    code: searchParams.get("code") ?? "",
+  const given = useCleanAddress((address) => ({
+    token: readValue(address, "token"),
+    code: readValue(address, "code"),
+    sentTo: "",
   }));
   const [isOver, setOver] = useState(false);
   return given.token && !isOver ? (
     <FromLink token={given.token} code={given.code} onOver={() => setOver(true)} />
   ) : (
-    <AskForLink isOver={isOver} />
+    <AskForLink isOver={isOver} sentTo={given.sentTo} />
   );
 }
 
@@ -102,10 +103,15 @@ function Expired({ token, onOver }: { token: string; onOver: () => void }) {
   );
 }
 
-function AskForLink({ isOver }: { isOver: boolean }) {
+/** `sentTo`: before the page was loaded again. */
+function AskForLink({ isOver, sentTo = "" }: { isOver: boolean; sentTo?: string }) {
   const text = useWords(recoverWords);
-  const [email, setEmail] = useState("");
-  const [isSent, setSent] = useState(false);
+  const [email, setEmail] = useState(sentTo);
+  const [isSent, setIsSent] = useState(sentTo !== "");
+  const setSent = (next: boolean) => {
+    keepForReload({ token: "", code: "", sentTo: next ? email.trim() : "" });
+    setIsSent(next);
+  };
   const submission = useSubmission(async (): Promise<Failure | undefined> => {
     const result = await app("POST /account/request_password_link", { email });
     if (result.ok) setSent(true);
@@ -169,7 +175,7 @@ function SetPassword({ by, email, code: given, onOver }: SetPasswordProps) {
     const result = await app("POST /account/use_password_link", { ...by, code: normalizeCode(code), password });
     if (result.ok) {
       await sessionChanged();
-      navigate("/account/login?reset", { replace: true });
+      navigate("/account/login?reset", { replace: true, state: { kept: { email } } });
     } else if (result.error === "link_not_valid") onOver();
     else if (result.error === "incorrect_code") {
       setAsksForCode(true);

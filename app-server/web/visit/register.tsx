@@ -2,6 +2,7 @@ import { useState } from "react";
 import { Link, useLocation } from "wouter";
 import { app } from "../api/client.ts";
 import { site } from "../api/site.ts";
+import { useKept } from "../ui/clean-address.ts";
 import { type Failure, Form, failureOf, LinesField, useSubmission } from "../ui/form.tsx";
 import { Page } from "../ui/page.tsx";
 import { useLanguage, useWords } from "../words/language.tsx";
@@ -9,20 +10,17 @@ import { visitWords } from "../words/visit.ts";
 import { nobody, PersonFields } from "./person-fields.tsx";
 import { Progress } from "./progress.tsx";
 
+const nothing = { ...nobody, message: "" };
+
 export function RegisterPage() {
   const text = useWords(visitWords).register;
   const { language } = useLanguage();
   const [, navigate] = useLocation();
-  const [person, setPerson] = useState(nobody);
-  const [message, setMessage] = useState("");
+  const [{ message, ...person }, setTyped] = useKept(nothing);
   // The same request has the same key, however often it is sent: its answer may get lost.
   const [requestKey, setRequestKey] = useState(newRequestKey);
-  const change = (given: Parameters<typeof setPerson>[0]) => {
-    setPerson(given);
-    setRequestKey(newRequestKey());
-  };
-  const changeMessage = (given: string) => {
-    setMessage(given);
+  const change = (typed: (before: typeof nothing) => Partial<typeof nothing>) => {
+    setTyped((before) => ({ ...before, ...typed(before) }));
     setRequestKey(newRequestKey());
   };
   const submission = useSubmission(async (): Promise<Failure | undefined> => {
@@ -45,7 +43,7 @@ export function RegisterPage() {
             label={site.message.question || text.message}
             name="message"
             value={message}
-            onValue={changeMessage}
+            onValue={(given) => change(() => ({ message: given }))}
             hint={text.messageHint(site.message.isNeeded)}
             failure={submission.failure}
             maxLength={2_000}

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "react";
 import { useLocation } from "wouter";
 import { app } from "../api/client.ts";
-import { useCleanAddress } from "../ui/clean-address.ts";
+import { useCleanAddress, withoutEnd } from "../ui/clean-address.ts";
 import { type Failure, Form, failureOf, useSubmission } from "../ui/form.tsx";
 import { Page } from "../ui/page.tsx";
 import { useWords } from "../words/language.tsx";
@@ -20,7 +20,7 @@ function useOtherLink(): void {
 /** The token came behind `#`, so no server has seen it. */
 export function SetupPage() {
   const text = useWords(setupWords);
-  const token = useCleanAddress(({ hash }) => hash.slice(1));
+  const token = useCleanAddress(({ hash }) => withoutEnd(hash.slice(1)));
   useOtherLink();
   const [, navigate] = useLocation();
   const [person, setPerson] = useState(nobody);

@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { Link } from "wouter";
 import { app, useSession } from "../api/client.ts";
-import { keepForReload, useCleanAddress } from "../ui/clean-address.ts";
+import { keepForReload, readValue, useCleanAddress } from "../ui/clean-address.ts";
 import { AddressField, CodeField, type Failure, Form, failureOf, useSubmission } from "../ui/form.tsx";
 import { Loading, Page, Unreachable } from "../ui/page.tsx";
 import { useWords } from "../words/language.tsx";
@@ -19,8 +19,8 @@ interface LinkValues {
 
 /** Waiting room and activation. Opening it changes nothing: the code is only used when the person presses the button. */
 export function SignupPage() {
-  const given = useCleanAddress(({ searchParams }): LinkValues => {
-    return { token: searchParams.get("token") ?? "", code: searchParams.get("code") ?? "" };
+  const given = useCleanAddress((address): LinkValues => {
+    return { token: readValue(address, "token"), code: readValue(address, "code") };
   });
   const [link, setLink] = useState(given);
   const goOnWith = (next: LinkValues) => {

@@ -7,6 +7,7 @@ export const ui = {
     signUp: "Sign up",
     signIn: "Sign in",
     signOut: "Sign out",
+    notSignedOut: "You are still signed in.",
     administration: "Administration",
     language: "Language",
   },
@@ -18,7 +19,7 @@ export const ui = {
     unreachable: "We can’t load this right now",
     again: "Try again",
   },
-  form: { busy: "One moment…" },
+  form: { busy: "One moment…", slow: "The server is taking long to answer. Please keep this page open." },
   password: {
     show: "Show",
     hide: "Hide",
@@ -33,6 +34,11 @@ export const ui = {
     cancel: "Leave it",
   },
   broken: { title: "This page stopped working", lead: "Nothing you had saved is lost.", again: "Load the page again" },
+  missingScript: {
+    title: "This page could not be loaded",
+    lead: "Either there is no connection just now, or the site has a new version. Nothing you had saved is lost.",
+    again: "Load the page again",
+  },
   /** Rounded up, so that nobody comes back too early. */
   tooMany: (seconds: number) => `Too many tries in a short time. Wait ${waitOf(seconds)}, then try again.`,
 } as const;

@@ -7,6 +7,7 @@ export const ui: UiWords = {
     signUp: "Account aanvragen",
     signIn: "Inloggen",
     signOut: "Uitloggen",
+    notSignedOut: "Je bent nog ingelogd.",
     administration: "Beheer",
     language: "Taal",
   },
@@ -18,7 +19,7 @@ export const ui: UiWords = {
     unreachable: "Dit kan nu even niet worden geladen",
     again: "Probeer het opnieuw",
   },
-  form: { busy: "Een ogenblik…" },
+  form: { busy: "Een ogenblik…", slow: "De server doet er lang over. Laat deze pagina nog even open." },
   password: {
     show: "Toon",
     hide: "Verberg",
@@ -35,6 +36,11 @@ export const ui: UiWords = {
   broken: {
     title: "Deze pagina doet het niet meer",
     lead: "Niets van wat je had opgeslagen is verloren.",
+    again: "Laad de pagina opnieuw",
+  },
+  missingScript: {
+    title: "Deze pagina kon niet worden geladen",
+    lead: "Er is nu geen verbinding, of er is een nieuwe versie van de site. Wat je had opgeslagen, is er nog.",
     again: "Laad de pagina opnieuw",
   },
   tooMany: (seconds: number) => `Te veel pogingen in korte tijd. Wacht ${waitOf(seconds)} en probeer het dan opnieuw.`,

@@ -56,7 +56,8 @@ export const usage = `Usage: npm run admin -- COMMAND [ADDRESS] [--json]
 
   mail [ADDRESS] [--status STATUS]
                            show emails and what became of each, newest first
-                           (${mailStatuses.join(", ")})
+                           (${mailStatuses.join(", ")}; shown as
+                           waiting, taken, delayed, failed, came back)
   replay-mail ID | --all   send an email again that failed or came back, or all of them
   retry-mail               try the deferred emails now
   clear-address ADDRESS    let emails go to an address again that came back

@@ -357,6 +357,50 @@ test("M17, M9, M11: from the list to a person's own page and through the log and
   await visitor.leave();
 });
 
+test("H1, M12, M13: keys decide only about the row that has the focus; the search stays in the address; a range is selected with Shift", async () => {
+  await site.stack.sql`update registration_state set state = 'WITHDRAWN' where state = 'REQUESTED'`;
+  for (const name of ["anna", "bob", "cem"]) {
+    await site.stack.sql`update registration_state set created_at = created_at - 1`;
+    await site.client.register(`${name}@keys.example`, { firstname: "Zoë", lastname: name });
+  }
+  const visitor = await site.visitAs("keys@example.com", ["admin"]);
+  const { page } = visitor;
+  await visitor.open("/admin");
+  await visitor.reads("cem@keys.example");
+  await page.getByRole("link", { name: "Requests 3" }).waitFor();
+  expect(await page.title()).toMatch(/^\(3\) Requests/);
+  // Whoever types so thinks that the search has the focus.
+  await page.keyboard.type("anxra");
+  expect(await page.getByRole("dialog").count()).toBe(0);
+  expect(await page.locator(".selection").count()).toBe(0);
+  expect(await site.walk.states("anna@keys.example")).toEqual(["REQUESTED"]);
+
+  await page.getByRole("checkbox", { name: "Select Zoë anna" }).check();
+  await page.getByRole("checkbox", { name: "Select Zoë cem" }).click({ modifiers: ["Shift"] });
+  await visitor.reads("3 selected");
+  await page.keyboard.press("Escape");
+
+  await page.getByRole("searchbox").fill("BOB zoe");
+  await page.locator("article", { hasText: "anna@" }).waitFor({ state: "detached" });
+  await page.reload();
+  await visitor.reads("bob@keys.example");
+  expect(await page.getByRole("searchbox").inputValue()).toBe("BOB zoe");
+  expect(await page.locator("article").count()).toBe(1);
+  await page.getByRole("link", { name: "People" }).click();
+  await page.getByRole("heading", { level: 1, name: "People" }).waitFor();
+  await page.goBack();
+  await visitor.reads("bob@keys.example");
+  expect(await page.locator("article").count()).toBe(1);
+
+  await page.keyboard.press("j");
+  await page.keyboard.press("r");
+  await page.locator("dialog textarea").fill("Not this year.");
+  await page.keyboard.press("Control+Enter");
+  await visitor.reads("Zoë bob was rejected.");
+  await page.getByRole("link", { name: "Requests 2" }).waitFor();
+  await visitor.leave();
+});
+
 test("S-F15, G17: whoever signed in some time ago types the password once, and what they pressed goes on", async () => {
   await site.stack.sql`update registration_state set state = 'WITHDRAWN' where state = 'REQUESTED'`;
   const visitor = await site.visitAs("fourth@example.com", ["admin"]);

@@ -1,7 +1,7 @@
 import { Link, Redirect, Route, Switch, useLocation } from "wouter";
 import { useSession } from "../api/client.ts";
 import { NotFound, Page, SessionPending } from "../ui/page.tsx";
-import { useWords } from "../words/language.tsx";
+import { useFormats, useWords } from "../words/language.tsx";
 import { DecisionsPage } from "./log/log-page.tsx";
 import { MailPage } from "./mail/mail-page.tsx";
 import { Messages } from "./messages.tsx";
@@ -9,6 +9,7 @@ import { OverviewPage } from "./overview/overview-page.tsx";
 import { PeoplePage } from "./people/people-page.tsx";
 import { PersonPage } from "./people/person-page.tsx";
 import { Proof } from "./proof.tsx";
+import { useWaitingCount } from "./queue/data.ts";
 import { QueuePage } from "./queue/queue-page.tsx";
 import "../styles/admin.css";
 import { adminWords } from "../words/admin.ts";
@@ -48,6 +49,8 @@ const rooms = [
 function Rooms() {
   const text = useWords(adminWords).rooms;
   const [path] = useLocation();
+  const waiting = useWaitingCount();
+  const { number } = useFormats();
   return (
     <nav className="rooms" aria-label={text.rooms}>
       {rooms.map(([to, name]) => (
@@ -56,7 +59,7 @@ function Rooms() {
           href={to}
           {...((to === "/admin" ? path === to : path.startsWith(to)) ? { "aria-current": "page" as const } : {})}
         >
-          {text[name]}
+          {text[name]} {name === "queue" && waiting > 0 && <span className="count">{number(waiting)}</span>}
         </Link>
       ))}
     </nav>

@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useId, useState } from "react";
+import { type ReactNode, useEffect, useId, useRef, useState } from "react";
 import { Loading } from "../ui/page.tsx";
 import { adminWords } from "../words/admin.ts";
 import { errorWords } from "../words/errors.ts";
@@ -59,21 +59,38 @@ export function ActionButton({
 
 interface SearchProps {
   label: string;
-  /** What is looked for already. */
-  initial?: string;
+  /** What is looked for, as the page's address has it. */
+  search?: string;
   onSearch: (search: string) => void;
 }
 
 /** Milliseconds of rest after which what was typed is looked for. */
 const restBeforeSearch = 200;
 
-export function SearchField({ label, initial = "", onSearch }: SearchProps) {
+export function SearchField({ label, search = "", onSearch }: SearchProps) {
   const id = useId();
-  const [typed, setTyped] = useState(initial);
+  const [typed, setTyped] = useState(search);
+  const told = useRef(search);
+  const tell = useRef(onSearch);
+  tell.current = onSearch;
   useEffect(() => {
-    const timer = setTimeout(() => onSearch(typed.trim()), typed ? restBeforeSearch : 0);
+    const wanted = typed.trim();
+    if (wanted === told.current) return;
+    const timer = setTimeout(
+      () => {
+        told.current = wanted;
+        tell.current(wanted);
+      },
+      typed ? restBeforeSearch : 0,
+    );
     return () => clearTimeout(timer);
-  }, [typed, onSearch]);
+  }, [typed]);
+  // Not of this field's doing: somebody went back.
+  useEffect(() => {
+    if (search === told.current) return;
+    told.current = search;
+    setTyped(search);
+  }, [search]);
   return (
     <div className="search">
       <label className="hidden" htmlFor={id}>

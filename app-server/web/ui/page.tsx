@@ -14,6 +14,8 @@ interface PageProps {
   /** Over the title. */
   above?: ReactNode;
   children?: ReactNode;
+  /** How many wait for whoever sees it, before the title of the document. */
+  count?: number;
   /** `narrow` for forms, `wide` for lists. */
   width?: "narrow" | "wide";
 }
@@ -24,11 +26,14 @@ let isAnythingShown = false;
  * One page, or one state of it. A new title becomes the document's and gets the focus, so that a screen reader says
  * where one is and the keyboard goes on from there.
  */
-export function Page({ title, lead, above, children, width = "narrow" }: PageProps) {
+export function Page({ title, lead, above, children, count = 0, width = "narrow" }: PageProps) {
   const heading = useRef<HTMLHeadingElement>(null);
   const isFirst = useRef(document.activeElement === document.body && !isAnythingShown);
   useEffect(() => {
-    document.title = `${title} – ${site.site}`;
+    document.title = `${count > 0 ? `(${count}) ` : ""}${title} – ${site.site}`;
+  }, [title, count]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another title is another page.
+  useEffect(() => {
     if (!isFirst.current) heading.current?.focus();
     isFirst.current = false;
     isAnythingShown = true;

@@ -28,7 +28,7 @@ export function DecisionsPage() {
   return (
     <Page title={text.title} lead={text.lead} width="wide">
       <div className="toolbar">
-        <SearchField label={text.search} initial={search} onSearch={setSearch} />
+        <SearchField label={text.search} search={search} onSearch={setSearch} />
         <ActionFilter chosen={action} onChoose={setAction} />
         <DayField label={text.since} day={since} onChoose={setSince} />
         <DayField label={text.until} day={until} onChoose={setUntil} />

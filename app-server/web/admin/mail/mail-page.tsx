@@ -37,7 +37,7 @@ export function MailPage() {
             </button>
           ))}
         </fieldset>
-        <SearchField label={text.search} initial={search} onSearch={setSearch} />
+        <SearchField label={text.search} search={search} onSearch={setSearch} />
         {rows.length > 0 && <AllAtOnce status={status} />}
       </div>
       <Loaded query={query}>

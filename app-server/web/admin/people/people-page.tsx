@@ -34,7 +34,7 @@ export function PeoplePage() {
             </button>
           ))}
         </fieldset>
-        <SearchField label={text.search} initial={search} onSearch={setSearch} />
+        <SearchField label={text.search} search={search} onSearch={setSearch} />
         <a className="button quiet small" href={exportAddress("/admin/people/export/", filter)} download>
           {text.export}
         </a>

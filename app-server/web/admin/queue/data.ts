@@ -46,6 +46,18 @@ export function useQueue(list: ListName, search: string) {
   });
 }
 
+/** How many wait, for every page of administration: in step with the lists, which it stands among. */
+export function useWaitingCount(): number {
+  const { data } = useInfiniteQuery({
+    queryKey: ["queue", "count"],
+    queryFn: () => ask("GET /admin/registrations/", { limit: 1 }),
+    initialPageParam: "",
+    getNextPageParam: () => undefined,
+    refetchInterval: pause,
+  });
+  return countsOf(data?.pages[0])?.waiting ?? 0;
+}
+
 /** How many each list holds, whatever is searched for. */
 export function countsOf(page: QueuePage | undefined): Record<ListName, number> | undefined {
   if (!page) return undefined;

@@ -71,6 +71,9 @@ function ReasonField({ value, onValue }: { value: string; onValue: (value: strin
           value={value}
           aria-describedby={`${id}-hint`}
           onChange={(event) => onValue(event.target.value)}
+          onKeyDown={(event) => {
+            if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.currentTarget.form?.requestSubmit();
+          }}
         />
       </div>
       <p className="field-hint" id={`${id}-hint`}>

@@ -3,6 +3,7 @@ import { useSearchParams } from "wouter";
 import { Page } from "../../ui/page.tsx";
 import { adminWords } from "../../words/admin.ts";
 import { useWords } from "../../words/language.tsx";
+import { useInAddress } from "../address.ts";
 import type { QueueRow } from "../api.ts";
 import { Loaded, SearchField } from "../parts.tsx";
 import { Lists, NobodyHere, SelectionBar } from "./bars.tsx";
@@ -13,13 +14,13 @@ import { type Asked, OpenDialog } from "./dialogs.tsx";
 import { useShortcuts, useShortcutsSwitch } from "./keys.ts";
 import { type ListControls, QueueList } from "./list.tsx";
 import { type RowActions, RowContent } from "./row.tsx";
-import { nobody, type Selection, without, withRows } from "./selection.ts";
+import { between, nobody, type Selection, without, withRows } from "./selection.ts";
 
 /** Who waits, who was approved or rejected; deciding about them, one by one or many at once. */
 export function QueuePage() {
   const text = useWords(adminWords).queue;
   const [list, setList] = useShownList();
-  const [search, setSearch] = useState("");
+  const [search, setSearch] = useInAddress("search");
   const [selection, setSelection] = useState(nobody);
   const [asked, setAsked] = useState<Asked>();
   const [begun, setBegun] = useState(0);
@@ -27,18 +28,18 @@ export function QueuePage() {
   const controls = useRef<ListControls>(undefined);
   const { query, rows, counts, total, onNearEnd } = usePeople(list, search);
   const decisions = useDecisions();
-  const actions = useRowActions({ decisions, controls, setAsked, setSelection });
+  const actions = useRowActions({ rows, decisions, controls, setAsked, setSelection });
   useQueueKeys({ isOn: isKeysOn, list, controls, actions, decisions, setAsked, setSelection });
   const choose = (wanted: ListName) => {
     setList(wanted);
     setSelection(nobody);
   };
   return (
-    <Page title={text.title} width="wide">
+    <Page title={text.title} width="wide" {...(counts ? { count: counts.waiting } : {})}>
       <Batches begun={begun} />
       <div className="toolbar toolbar-sticky">
         <Lists shown={list} counts={counts} onChoose={choose} />
-        <SearchField label={text.search} onSearch={setSearch} />
+        <SearchField label={text.search} search={search} onSearch={setSearch} />
         <KeysButton onPress={() => setAsked({ what: "help" })} />
       </div>
       <Loaded query={query}>
@@ -54,8 +55,8 @@ export function QueuePage() {
             onNearEnd={onNearEnd}
             controls={controls}
           >
-            {(row) => {
-              const marks = { isSelected: selection.has(row.id), isBusy: decisions.busy.has(row.id) };
+            {(row, isActive) => {
+              const marks = { isActive, isSelected: selection.has(row.id), isBusy: decisions.busy.has(row.id) };
               return <RowContent row={row} {...marks} actions={actions} />;
             }}
           </QueueList>
@@ -103,7 +104,14 @@ function useShownList(): [ListName, (list: ListName) => void] {
   const [params, setParams] = useSearchParams();
   const wanted = params.get("show") ?? "";
   const list = Object.hasOwn(lists, wanted) ? (wanted as ListName) : "waiting";
-  return [list, (chosen) => setParams(chosen === "waiting" ? {} : { show: chosen })];
+  const choose = (chosen: ListName) =>
+    setParams((before) => {
+      const after = new URLSearchParams(before);
+      if (chosen === "waiting") after.delete("show");
+      else after.set("show", chosen);
+      return after;
+    });
+  return [list, choose];
 }
 
 interface Parts {
@@ -113,7 +121,14 @@ interface Parts {
   setSelection: Dispatch<SetStateAction<Selection>>;
 }
 
-function useRowActions({ decisions, controls, setAsked, setSelection }: Parts): RowActions {
+function useRowActions({
+  rows,
+  decisions,
+  controls,
+  setAsked,
+  setSelection,
+}: Parts & { rows: readonly QueueRow[] }): RowActions {
+  const newest = useRef<string>(undefined);
   return {
     approve: (row, instead) => {
       // On to the next one at once: who decides about many does not wait for each.
@@ -125,7 +140,11 @@ function useRowActions({ decisions, controls, setAsked, setSelection }: Parts): 
     reopen: decisions.reopen,
     sendAgain: decisions.sendAgain,
     takeBack: (row) => setAsked({ what: "takeBack", row }),
-    select: (row) => setSelection((before) => (before.has(row.id) ? without(before, [row]) : withRows(before, [row]))),
+    select: (row, isRange) => {
+      const range = isRange ? between(rows, newest.current, row) : [row];
+      newest.current = row.id;
+      setSelection((before) => (before.has(row.id) ? without(before, range) : withRows(before, range)));
+    },
   };
 }
 
@@ -138,16 +157,18 @@ function useQueueKeys({
   setAsked,
   setSelection,
 }: Parts & { isOn: boolean; list: ListName; actions: RowActions }): void {
-  const withActive = (act: (row: QueueRow) => unknown) => () => {
-    const row = controls.current?.active;
-    if (row && !decisions.busy.has(row.id)) act(row);
-  };
   const inList = (act: () => void) => () => (controls.current?.hasFocus() ? act() : false);
+  // Nothing is decided about a row that does not visibly have the focus: whoever types may think that the search has it.
+  const withActive = (act: (row: QueueRow) => unknown) =>
+    inList(() => {
+      const row = controls.current?.active;
+      if (row && !decisions.busy.has(row.id)) act(row);
+    });
   const move = (by: number) => () => controls.current?.moveBy(by);
   const waitingOnly = {
     a: withActive(actions.approve),
     r: withActive(actions.reject),
-    x: withActive(actions.select),
+    x: withActive((row) => actions.select(row, false)),
   };
   useShortcuts(
     {

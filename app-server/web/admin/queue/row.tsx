@@ -16,11 +16,14 @@ export interface RowActions {
   reopen: (row: QueueRow) => Promise<void>;
   sendAgain: (row: QueueRow) => Promise<void>;
   takeBack: (row: QueueRow) => void;
-  select: (row: QueueRow) => void;
+  /** With those between it and the one that was chosen before, or alone. */
+  select: (row: QueueRow, isRange: boolean) => void;
 }
 
 interface RowProps {
   row: QueueRow;
+  /** Keys are about it, as soon as it has the focus. */
+  isActive: boolean;
   isSelected: boolean;
   /** Something is under way about it. */
   isBusy: boolean;
@@ -34,14 +37,18 @@ export function listOf({ state }: Pick<QueueRow, "state">): ListName {
 }
 
 /** One person of the queue: who, since when, what else is known, and what can be done. */
-export function RowContent({ row, isSelected, isBusy, actions }: RowProps) {
+export function RowContent({ row, isActive, isSelected, isBusy, actions }: RowProps) {
   const text = useWords(adminWords).queue;
   const list = listOf(row);
   return (
     <div className={isSelected ? "row row-selected" : "row"} aria-busy={isBusy}>
       {list === "waiting" && (
         <label className="row-check">
-          <input type="checkbox" checked={isSelected} onChange={() => actions.select(row)} />
+          <input
+            type="checkbox"
+            checked={isSelected}
+            onChange={({ nativeEvent }) => actions.select(row, (nativeEvent as MouseEvent).shiftKey === true)}
+          />
           <span className="hidden">{text.select(nameOf(row))}</span>
         </label>
       )}
@@ -69,7 +76,7 @@ export function RowContent({ row, isSelected, isBusy, actions }: RowProps) {
         )}
       </div>
       <div className="row-actions">
-        <Actions row={row} list={list} isBusy={isBusy} actions={actions} />
+        <Actions row={row} list={list} isActive={isActive} isBusy={isBusy} actions={actions} />
       </div>
     </div>
   );
@@ -155,14 +162,19 @@ function Decided({ row, list }: { row: QueueRow; list: "approved" | "rejected" }
   );
 }
 
-function Actions({ row, list, isBusy, actions }: Omit<RowProps, "isSelected"> & { list: ListName }) {
+function Actions({ row, list, isActive, isBusy, actions }: Omit<RowProps, "isSelected"> & { list: ListName }) {
   const text = useWords(adminWords).queue;
   const about = (action: string) => text.about(action, nameOf(row));
   switch (list) {
     case "waiting":
       return (
         <>
-          <ActionButton look="plain" label={about(text.approve)} isBusy={isBusy} run={() => actions.approve(row)}>
+          <ActionButton
+            look={isActive ? "plain" : "quiet"}
+            label={about(text.approve)}
+            isBusy={isBusy}
+            run={() => actions.approve(row)}
+          >
             {text.approve}
           </ActionButton>
           <ActionButton label={about(text.reject)} isBusy={isBusy} run={() => actions.reject(row)}>

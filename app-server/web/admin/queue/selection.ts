@@ -12,6 +12,12 @@ export function without(selection: Selection, rows: readonly QueueRow[]): Select
   return left;
 }
 
+/** The rows from the one that was chosen last to this one, whichever comes first; this one alone when that has gone. */
+export function between(rows: readonly QueueRow[], chosenLast: string | undefined, row: QueueRow): readonly QueueRow[] {
+  const [from, to] = [rows.findIndex(({ id }) => id === chosenLast), rows.findIndex(({ id }) => id === row.id)];
+  return from < 0 || to < 0 ? [row] : rows.slice(Math.min(from, to), Math.max(from, to) + 1);
+}
+
 export function withRows(selection: Selection, rows: readonly QueueRow[]): Selection {
   const added = new Map(selection);
   for (const row of rows) if (added.size < mostInBatch) added.set(row.id, row);

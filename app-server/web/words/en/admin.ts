@@ -91,7 +91,7 @@ export const admin = {
     about: (action: string, name: string) => `${action}: ${name}`,
     select: (name: string) => `Select ${name}`,
     asked: "asked",
-    languages: { en: "English", nl: "Dutch" },
+    languages: { en: "emails in English", nl: "emails in Dutch" },
     accepting: "is being approved",
     sameName: (count: number) => (count === 1 ? "1 other person has this name" : `${count} others have this name`),
     requests: (count: number) => `${count} requests for this address`,

@@ -84,7 +84,7 @@ export const admin: AdminWords = {
     about: (action: string, name: string) => `${action}: ${name}`,
     select: (name: string) => `Selecteer ${name}`,
     asked: "aangevraagd",
-    languages: { en: "Engels", nl: "Nederlands" },
+    languages: { en: "e-mails in het Engels", nl: "e-mails in het Nederlands" },
     accepting: "wordt goedgekeurd",
     sameName: (count: number) => (count === 1 ? "1 ander heeft deze naam" : `${count} anderen hebben deze naam`),
     requests: (count: number) => `${count} aanvragen voor dit adres`,

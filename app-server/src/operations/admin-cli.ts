@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { CallFailed, createPeer } from "@anteroom/shared/runtime/http/private-calls";
 import { defaultPrivateHost } from "@anteroom/shared/runtime/settings";
-import type { ListedMail, MailStatus } from "@anteroom/shared/wire/app/mail";
+import type { ListedMail } from "@anteroom/shared/wire/app/mail";
 import { type Language, languages } from "@anteroom/shared/wire/languages";
-import { cliCommands, cliOptions, findMistake, usage } from "./cli-usage.ts";
+import { cliCommands, cliOptions, findMistake, mailStateWords, usage } from "./cli-usage.ts";
 
 const dataFolder = process.env.ANTEROOM_DATA_DIR || ".data";
 
@@ -120,15 +120,6 @@ function printRegistrations(rows: { email: string; firstname: string; lastname: 
     process.stdout.write(`${row.state.padEnd(10)} ${row.email.padEnd(40)} ${row.firstname} ${row.lastname}\n`);
 }
 
-/** As the pages call them; `--status` takes the names on the wire. */
-const stateWords: Record<MailStatus, string> = {
-  queued: "waiting",
-  accepted: "taken",
-  deferred: "delayed",
-  failed: "failed",
-  bounced: "came back",
-};
-
 /** Two lines for each: the mail, and what is known of its way. */
 function printMails(mails: ListedMail[]): void {
   if (mails.length === 0) process.stdout.write("There is no such email.\n");
@@ -136,7 +127,7 @@ function printMails(mails: ListedMail[]): void {
     const next = mail.next_try_at === null ? "" : `next try ${inWords(mail.next_try_at)}: `;
     const tries = mail.attempts === 1 ? "1 try" : `${mail.attempts} tries`;
     process.stdout.write(
-      `${inWords(mail.created_at)}  ${stateWords[mail.status].padEnd(9)} ${mail.type.padEnd(25)} ${mail.email}\n` +
+      `${inWords(mail.created_at)}  ${mailStateWords[mail.status].padEnd(9)} ${mail.type.padEnd(25)} ${mail.email}\n` +
         `    ${mail.id}, ${tries}. ${next}${mail.reason ?? ""}\n`,
     );
   }

@@ -1,5 +1,14 @@
 import { listedStates } from "@anteroom/shared/wire/app/decisions";
-import { mailStatuses } from "@anteroom/shared/wire/app/mail";
+import { type MailStatus, mailStatuses } from "@anteroom/shared/wire/app/mail";
+
+/** As the pages call them; `--status` takes the names on the wire. */
+export const mailStateWords: Record<MailStatus, string> = {
+  queued: "waiting",
+  accepted: "taken",
+  deferred: "delayed",
+  failed: "failed",
+  bounced: "came back",
+};
 
 export interface CliCommand {
   name: string;
@@ -39,7 +48,7 @@ export const stateWords: Record<(typeof listedStates)[number], string> = {
   REQUESTED: "waits for a decision",
   ACCEPTING: "is being approved",
   ACCEPTED: "approved; its code has run out, and the person can ask for a new one",
-  OPEN: "approved; a code was sent, and the account is not active yet",
+  OPEN: "approved; a code is on its way, and the account is not active yet",
   REJECTED: "rejected",
 };
 
@@ -57,7 +66,7 @@ export const usage = `Usage: npm run admin -- COMMAND [ADDRESS] [--json]
   mail [ADDRESS] [--status STATUS]
                            show emails and what became of each, newest first
                            (${mailStatuses.join(", ")}; shown as
-                           waiting, taken, delayed, failed, came back)
+                           ${Object.values(mailStateWords).join(", ")})
   replay-mail ID | --all   send an email again that failed or came back, or all of them
   retry-mail               try the deferred emails now
   clear-address ADDRESS    let emails go to an address again that came back

@@ -1,16 +1,11 @@
-import type { AppErrorCode, DecidedBefore, Problem } from "../wire/app/errors.ts";
-import type { AppRoute, AppRoutes } from "../wire/app/routes.ts";
+import { type CallFailure, type CallOptions, request } from "./answer.ts";
+import type { AppErrorCode, AppRoute, AppRoutes, DecidedBefore, Problem } from "./wire.ts";
 
 /** What was wrong. `code` is for programs, `detail` for people, `fields` names the fields of a form to mend. */
-export interface AppFailure {
-  ok: false;
-  error: AppErrorCode | "unreachable";
-  detail: string;
+export interface AppFailure extends CallFailure {
   /** A code of the auth server, when it was the one to refuse. */
   errorCode?: string;
   fields?: { field: string; message: string }[];
-  /** Seconds until it is worth trying again, where the server can tell. */
-  retryAfter?: number;
   /** When somebody else has decided: who, and when. */
   decided?: DecidedBefore;
 }
@@ -29,51 +24,28 @@ export type AppRouteInput<R extends AppRoute> = AppRoutes[R]["query"] extends ob
     ? []
     : [body: AppRoutes[R]["body"]];
 
-export interface AppClientOptions {
-  /** For callers that are no browser and keep the session cookie themselves. */
-  headers?: Record<string, string> | (() => Record<string, string>);
-  /** Milliseconds; 60,000 unless told, because an approval waits for the auth server. */
-  timeout?: number;
-}
-
 /**
  * A client of the app server for browsers and for Node, without dependencies. In a browser the session's cookie goes
- * along by itself.
+ * along by itself. A call has 60 s unless told, because an approval waits for the auth server.
  *
  * @param baseUrl such as `http://127.0.0.1:12780`
  */
-export function createAppClient(baseUrl: string, { headers, timeout = 60_000 }: AppClientOptions = {}): AppClient {
+export function createAppClient(baseUrl: string, options: CallOptions = {}): AppClient {
   return async (route, ...[input]) => {
     const [method = "", path = ""] = route.split(" ");
     const url = new URL(path, baseUrl);
-    const body = method === "GET" ? undefined : input;
+    const body = method === "GET" ? undefined : (input as object);
     if (method === "GET") addQuery(url, input as object | undefined);
-    try {
-      const response = await fetch(url, {
-        method,
-        credentials: "include",
-        headers: {
-          ...(body ? { "content-type": "application/json" } : {}),
-          ...(typeof headers === "function" ? headers() : headers),
-        },
-        ...(body ? { body: JSON.stringify(body) } : {}),
-        signal: AbortSignal.timeout(timeout),
-      });
-      const answer = (await response.json()) as never;
-      return response.ok ? { ok: true, values: answer } : { ...toFailure(answer), ...retryAfterOf(response) };
-    } catch {
-      return { ok: false, error: "unreachable", detail: "The server cannot be reached. Try again in a moment." };
-    }
+    const answer = await request(url, options, { method, body, credentials: "include" });
+    if (!answer.ok) return answer;
+    return answer.isSuccess
+      ? { ok: true, values: answer.body as never }
+      : { ...toFailure(answer.body), ...answer.told };
   };
 }
 
 function addQuery(url: URL, query: object = {}): void {
   for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value));
-}
-
-function retryAfterOf({ headers }: Response): { retryAfter?: number } {
-  const seconds = Number(headers.get("retry-after"));
-  return seconds > 0 ? { retryAfter: seconds } : {};
 }
 
 /** One route answers `{error}` alone, as the source document has it. */
@@ -82,7 +54,7 @@ function toFailure(body: Partial<Problem>): AppFailure {
   const { decided_by = null, decided_by_name = null } = body;
   return {
     ok: false,
-    error: code ?? (error as AppErrorCode | undefined) ?? "internal_error",
+    error: code ?? (error as AppErrorCode | undefined) ?? "unexpected_answer",
     detail,
     ...(error_code ? { errorCode: error_code } : {}),
     ...(errors ? { fields: errors } : {}),

@@ -1,6 +1,7 @@
 import type { SessionInfo } from "@anteroom/shared/wire/app/session";
 import { useState } from "react";
 import { app, auth, fromCookie, queries } from "../api/client.ts";
+import { isAnswerLost } from "../api/errors.ts";
 import { type Failure, FailureNote, Form, useSubmission } from "../ui/form.tsx";
 import { findPasswordFault, PasswordField } from "../ui/password.tsx";
 import { accountWords } from "../words/account.ts";
@@ -88,7 +89,7 @@ async function changePassword(current: string, next: string): Promise<Failure | 
       : set;
   const completed = await auth.complete_user_password_update(named);
   if (completed.ok) return undefined;
-  return completed.error === "unreachable" ? { error: "answer_lost" } : completed;
+  return isAnswerLost(completed.error) ? { error: "answer_lost" } : completed;
 }
 
 /** The same mail as for whoever has forgotten it. */

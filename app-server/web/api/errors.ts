@@ -2,7 +2,18 @@ import type { AppErrorCode } from "@anteroom/shared/wire/app/errors";
 import type { AuthAction, AuthError } from "@anteroom/shared/wire/faroe";
 
 /** Everything that either server may answer instead of success. */
-export type ErrorCode = AppErrorCode | AuthError<AuthAction> | "internal_error" | "unreachable" | FoundHere;
+export type ErrorCode =
+  | AppErrorCode
+  | AuthError<AuthAction>
+  | "internal_error"
+  | "unexpected_answer"
+  | "unreachable"
+  | FoundHere;
 
 /** What only pages notice. */
 type FoundHere = "answer_lost" | "cookie_refused" | "not_secure" | "password_too_long" | "passwords_differ";
+
+/** Whether an action may have been carried out all the same. */
+export function isAnswerLost(error: ErrorCode): boolean {
+  return error === "unreachable" || error === "unexpected_answer";
+}

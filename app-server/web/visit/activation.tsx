@@ -2,6 +2,7 @@ import { normalizeCode } from "@anteroom/shared/wire/mailed-code";
 import { useRef, useState } from "react";
 import { useLocation } from "wouter";
 import { auth } from "../api/client.ts";
+import { isAnswerLost } from "../api/errors.ts";
 import { CodeField, type Failure, FailureNote, Form, findRefusedCookie, useSubmission } from "../ui/form.tsx";
 import { Page } from "../ui/page.tsx";
 import { findPasswordFault, PasswordField } from "../ui/password.tsx";
@@ -71,7 +72,7 @@ async function activate(signup_token: string, code: string, password: string): P
       : set;
   const completed = await auth.complete_signup({ signup_token });
   if (completed.ok) return isFirst ? { error: "password_already_set" } : undefined;
-  return completed.error === "unreachable" ? { error: "answer_lost" } : completed;
+  return isAnswerLost(completed.error) ? { error: "answer_lost" } : completed;
 }
 
 /** Milliseconds for which the mail that was asked for is the answer to further presses. */

@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link, useLocation } from "wouter";
 import { app, sessionChanged } from "../api/client.ts";
+import { isAnswerLost } from "../api/errors.ts";
 import { keepForReload, readValue, useCleanAddress } from "../ui/clean-address.ts";
 import { AddressField, CodeField, type Failure, Form, useSubmission } from "../ui/form.tsx";
 import { Loading, Page, Unreachable } from "../ui/page.tsx";
@@ -182,7 +183,7 @@ function SetPassword({ by, email, code: given, onOver }: SetPasswordProps) {
       return { error: result.error, field: "code" };
     } else if (result.error === "weak_password" || result.error === "invalid_password_length")
       return { error: result.error, field: "password" };
-    else return result.error === "unreachable" ? { error: "answer_lost" } : result;
+    else return isAnswerLost(result.error) ? { error: "answer_lost" } : result;
     return undefined;
   });
   return (

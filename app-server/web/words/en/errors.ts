@@ -84,6 +84,7 @@ export const errors = {
   signup_not_found: "There is no open sign-up for this address.",
   signup_outcome_unknown: "It is not certain yet whether this worked. Look again in a minute.",
   too_many_signups: "This page was opened too often. Use the code from your email.",
+  unexpected_answer: "Something on the way to the server answered instead of it. Try again in a moment.",
   unreachable: "The server cannot be reached. Check your connection and try again.",
   unsubscribe_link_not_valid: "This link is not valid. You can change your emails on your account page.",
   user_disabled: "This account is blocked. Ask an administrator.",

@@ -84,6 +84,7 @@ export const errors: ErrorWords = {
   signup_not_found: "Er is geen open aanvraag voor dit adres.",
   signup_outcome_unknown: "Het is nog niet zeker of dit gelukt is. Kijk over een minuut opnieuw.",
   too_many_signups: "Deze pagina is te vaak geopend. Gebruik de code uit je mail.",
+  unexpected_answer: "Iets onderweg naar de server antwoordde in plaats daarvan. Probeer het zo nog eens.",
   unreachable: "De server is niet bereikbaar. Controleer je verbinding en probeer het opnieuw.",
   unsubscribe_link_not_valid: "Deze link is niet geldig. Je kunt je mails op je accountpagina aanpassen.",
   user_disabled: "Dit account is geblokkeerd. Vraag het aan een beheerder.",

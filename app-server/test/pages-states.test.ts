@@ -69,6 +69,39 @@ test("H8: who decides reads what was written beside the name; as text, whatever 
   await admin.leave();
 });
 
+test("H6: the browser that asked leads back to the request, shows it to no script, and forgets it when told or when it is over", async () => {
+  const visitor = await site.visit();
+  await visitor.open("/account/register");
+  await visitor.fill({ firstname: "Ada", lastname: "Back", email: "back@example.com" });
+  await visitor.press("Send my request");
+  await visitor.reads(/^You asked on /);
+  const [cookie] = (await visitor.page.context().cookies()).filter(({ name }) => name === "__Host-request");
+  expect(cookie).toMatchObject({ httpOnly: true, secure: true, sameSite: "Lax", path: "/" });
+  // Another request for the address, such as a second press, does not take the way back to the first.
+  await visitor.open("/account/register");
+  await visitor.fill({ firstname: "Ada", email: "back@example.com" });
+  await visitor.press("Send my request");
+  await visitor.sees("Your request is waiting for a decision");
+  const page = await visitor.page.context().newPage();
+  await visitor.page.close();
+  const again: Visitor = { ...visitor, page };
+  await page.goto(`${site.stack.urls.app}/`);
+  const note = page.getByRole("status").filter({ hasText: "Your request for back@example.com" });
+  await note.getByText("is waiting for a decision").waitFor();
+  expect(await leftBehind(again)).not.toContain(cookie?.value);
+  await page.goto(`${site.stack.urls.app}/account/login`);
+  await note.getByRole("link", { name: "Open my request" }).click();
+  await page.getByRole("heading", { name: "Your request is waiting for a decision" }).waitFor();
+  await site.walk.decide("accept_user", "back@example.com");
+  await page.getByRole("heading", { name: "Activate your account" }).waitFor();
+  await page.goto(`${site.stack.urls.app}/`);
+  await note.getByText("is approved").waitFor();
+  await note.getByRole("button", { name: "Forget it on this device" }).click();
+  await note.waitFor({ state: "detached" });
+  expect((await page.context().cookies()).map(({ name }) => name)).not.toContain("__Host-request");
+  await page.close();
+});
+
 test("R33: a page of another origin changes nothing, though the browser would send the cookie along", async () => {
   const victim = await site.visitAs("victim@example.com");
   // Another port is another origin, but the same site: its requests carry the cookie.
@@ -433,7 +466,7 @@ test("a server that does not answer is said, nothing is lost, and pages go on by
   await visitor.reads("This page tries again by itself.");
   await Promise.all([site.stack.servers.auth.start(), site.stack.servers.app.start()]);
   await visitor.returnToTab();
-  await visitor.reads("This page looks again every few seconds.");
+  await visitor.reads("This page shows the decision as soon as there is one.");
   await newcomer.press("Send my request");
   await newcomer.sees("Your request is waiting for a decision");
   await member.press("Try again");

@@ -231,6 +231,32 @@ test("D-7: with the compatible switch a known address is told so, as the Dodeka 
   await restartApp({ BACKEND_DUPLICATE_REPLY: "neutral" });
 });
 
+test("H6: what a browser remembers stands for the token it leaves out; it opens nothing else, and is cleared once it is over", async () => {
+  const asked = await request({ email: "remembers@example.com" });
+  const cookie = (asked.headers.get("set-cookie") ?? "").split(";")[0] ?? "";
+  expect(cookie).toBe(`__Host-request=${asked.body.registration_token}`);
+  const own = async () => client.app.get("/auth/own_request/", { cookie });
+  expect((await own()).body).toEqual({
+    request: { email: "remembers@example.com", created_at: expect.any(Number), stands: "waiting", usual_wait: null },
+  });
+  expect((await client.app.get("/auth/own_request/")).body).toEqual({ request: null });
+  const bare = await client.app.post("/auth/registration_status", {});
+  expect([bare.status, bare.body.error]).toEqual([400, "Missing registration_token"]);
+  const decoy = await request({ email: "remembers@example.com" }, { cookie });
+  expect([decoy.status, decoy.headers.get("set-cookie")]).toEqual([200, null]);
+  const other = await request({ email: "others@example.com" }, { cookie });
+  expect(other.headers.get("set-cookie")).toContain("__Host-request=");
+  // Decided by people often enough, it tells in steps how long that takes.
+  await stack.sql`insert into decisions (at, actor, actor_name, action, subject, requested_at)
+    select extract(epoch from now())::int, 'x', 'x', 'accept', 'x@example.com', extract(epoch from now())::int - 7200
+    from generate_series(1, 10)`;
+  expect((await own()).body.request.usual_wait).toBe("day");
+  expect((await client.app.post("/auth/withdraw_registration", {}, { cookie })).status).toBe(200);
+  const over = await own();
+  expect(over.body).toEqual({ request: null });
+  expect(over.headers.get("set-cookie")).toMatch(/^__Host-request=; Max-Age=0/);
+});
+
 test("H8: a message to those who decide is kept where it is asked for, needed where it must be, and gone with the request", async () => {
   const waiting = async () => {
     const { body } = await client.app.get("/admin/registrations/?search=writes", walk.admin);

@@ -167,3 +167,18 @@ export async function emptyDecisions(db: Kysely<AppDatabase>): Promise<void> {
 export async function listDecisionsAbout(db: Db, person: Person) {
   return db.selectFrom("decisions").select(["at", "action", "reason"]).where(isAbout(person)).orderBy("id").execute();
 }
+
+/** Of the latest hundred decisions, so many are needed for a median that betrays nobody. */
+const enoughDecisions = 10;
+
+/** Hours within which half of the latest requests were decided, by people; null where too few were lately. */
+export async function findUsualHours(db: Db, now: number): Promise<number | null> {
+  const { rows } = await sql<{ hours: number | null }>`
+    select percentile_cont(0.5) within group (order by at - requested_at) / 3600 as hours
+    from (
+      select at, requested_at from decisions
+      where at >= ${now - 30 * 86_400} and action in ('accept', 'reject') and requested_at is not null
+      order by at desc limit 100
+    ) latest having count(*) >= ${enoughDecisions}`.execute(db);
+  return rows[0]?.hours ?? null;
+}

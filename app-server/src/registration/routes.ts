@@ -1,12 +1,32 @@
 import { listedStates } from "@anteroom/shared/wire/app/decisions";
+import type { EmailAddress } from "@anteroom/shared/wire/email-address";
+import type { Context } from "hono";
+import type { AppContext } from "../context.ts";
 import { readPreferredLanguage } from "../http/language.ts";
+import { clearRequestCookie, readRequestCookie, writeRequestCookie } from "../http/request-cookie.ts";
 import { defineRoute, done, type Route } from "../http/serve.ts";
 import { limits } from "../limits.ts";
+import { missingFields, type Outcome } from "../outcome.ts";
 import * as decisions from "./decisions.ts";
 import * as queue from "./queue-store.ts";
 import * as rules from "./rules.ts";
 import { notRejectedStates } from "./states.ts";
 import { listRegistrations } from "./store.ts";
+
+/** What is given goes before what the browser remembers: a mailed link leads to its own request. */
+function tokenOf(http: Context, given: { registration_token: string }): Outcome<string, "missing_field"> {
+  const token = given.registration_token || readRequestCookie(http);
+  return token ? { ok: true, values: token } : missingFields(["registration_token"]);
+}
+
+/** Whoever asks again with the same address keeps the way back to the request that came first, if it is not over. */
+async function rememberRequest(http: Context, app: AppContext, email: EmailAddress, token: string): Promise<void> {
+  const before = readRequestCookie(http);
+  const known = before === undefined ? undefined : await rules.ownRequest(app, before);
+  if (known?.email === email && known.stands !== "rejected") return;
+  // As long as a request waits, and then as long as its approval waits for its owner.
+  writeRequestCookie(http, token, 2 * app.settings.policy.registrationTtl);
+}
 
 /** For people who register. */
 export const registrationRoutes: readonly Route[] = [
@@ -15,13 +35,18 @@ export const registrationRoutes: readonly Route[] = [
     limit: limits.requestsPerCaller,
     handle: async ({ http, app, body: { request_key: requestKey, ...body } }) => {
       const language = body.language ?? readPreferredLanguage(http);
-      return done(await rules.requestRegistration(app, { ...body, language, requestKey }));
+      const requested = await rules.requestRegistration(app, { ...body, language, requestKey });
+      if (requested.ok) await rememberRequest(http, app, body.email, requested.values.registration_token);
+      return done(requested);
     },
   }),
   defineRoute("POST /auth/registration_status", {
     access: "anyone",
     limit: limits.statusPerCaller,
-    handle: ({ app, body }) => rules.registrationStatus(app, body.registration_token, body.code),
+    handle: async ({ http, app, body }) => {
+      const token = tokenOf(http, body);
+      return token.ok ? rules.registrationStatus(app, token.values, body.code) : token;
+    },
   }),
   defineRoute("POST /auth/lookup_registration", {
     access: "anyone",
@@ -31,11 +56,34 @@ export const registrationRoutes: readonly Route[] = [
   defineRoute("POST /auth/renew_signup", {
     access: "anyone",
     limit: limits.renewalsPerCaller,
-    handle: async ({ app, body }) => done(await rules.renewSignup(app, body.registration_token)),
+    handle: async ({ http, app, body }) => {
+      const token = tokenOf(http, body);
+      return token.ok ? done(await rules.renewSignup(app, token.values)) : token;
+    },
   }),
   defineRoute("POST /auth/withdraw_registration", {
     access: "anyone",
-    handle: async ({ app, body }) => done(await rules.withdrawRegistration(app, body.registration_token, body.code)),
+    handle: async ({ http, app, body }) => {
+      const token = tokenOf(http, body);
+      return token.ok ? done(await rules.withdrawRegistration(app, token.values, body.code)) : token;
+    },
+  }),
+  defineRoute("GET /auth/own_request/", {
+    access: "anyone",
+    limit: limits.statusPerCaller,
+    handle: async ({ http, app }) => {
+      const token = readRequestCookie(http);
+      const request = token === undefined ? undefined : await rules.ownRequest(app, token);
+      if (token !== undefined && !request) clearRequestCookie(http);
+      return { ok: true, values: { request: request ?? null } };
+    },
+  }),
+  defineRoute("POST /auth/forget_request", {
+    access: "anyone",
+    handle: async ({ http }) => {
+      clearRequestCookie(http);
+      return done({ ok: true, values: {} });
+    },
   }),
 ];
 

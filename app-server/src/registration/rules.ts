@@ -1,10 +1,11 @@
 import { randomId } from "@anteroom/shared/runtime/crypto";
 import { takeToken } from "@anteroom/shared/runtime/rate-limits";
-import type { RegistrationStatus } from "@anteroom/shared/wire/app/registration";
+import type { OwnRequest, RegistrationStatus } from "@anteroom/shared/wire/app/registration";
 import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Language } from "@anteroom/shared/wire/languages";
 import { isVerificationCode } from "@anteroom/shared/wire/mailed-code";
 import type { Transaction } from "kysely";
+import { findUsualHours } from "../audit/log-store.ts";
 import { guessCode } from "../code-guesses.ts";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database/tables.ts";
@@ -25,6 +26,7 @@ import { cannotOpen } from "./decisions.ts";
 import { withdraw } from "./ending.ts";
 import { renewOpening, sendCodeOnce } from "./opening.ts";
 import * as openings from "./opening-store.ts";
+import type { RegistrationState } from "./states.ts";
 import * as store from "./store.ts";
 
 export interface RegistrationRequest {
@@ -161,6 +163,36 @@ export async function registrationStatus(
       if (row && code !== undefined && (await isTaken(context, row, code))) return refuse("address_in_use/own_request");
       return refuseWith(unknownToken);
   }
+}
+
+const standsOf: { [State in RegistrationState]?: OwnRequest["stands"] } = {
+  REQUESTED: "waiting",
+  DECOY: "waiting",
+  ACCEPTING: "waiting",
+  ACCEPTED: "approved",
+  OPEN: "approved",
+  REJECTED: "rejected",
+};
+
+/** What the browser shows that remembers a request; undefined once it is over. It opens nothing. */
+export async function ownRequest(
+  { db, credentials, clock }: AppContext,
+  token: string,
+): Promise<OwnRequest | undefined> {
+  const row = await store.findByToken(db, credentials.hashToken(token));
+  const stands = row && standsOf[row.state];
+  if (!stands) return undefined;
+  const usual = stands === "waiting" ? usualWaitOf(await findUsualHours(db, clock.now())) : null;
+  return { email: row.email, created_at: row.createdAt, stands, usual_wait: usual };
+}
+
+/** Told in steps, so that nobody learns from it when whoever decides is there. */
+function usualWaitOf(hours: number | null): OwnRequest["usual_wait"] {
+  if (hours === null) return null;
+  if (hours <= 1) return "hour";
+  if (hours <= 24) return "day";
+  if (hours <= 72) return "days";
+  return hours <= 7 * 24 ? "week" : "weeks";
 }
 
 /** Told to nobody but the owner of the mailbox, who shows the code. */

@@ -19,6 +19,7 @@ export interface Registration {
   openingUntil: number | null;
   openingError: string | null;
   decidedBy: string | null;
+  createdAt: number;
 }
 
 /** What a given up attempt to approve has left behind is no decision. */
@@ -35,6 +36,7 @@ const registrationColumns = [
   "opening_until as openingUntil",
   "opening_error as openingError",
   "decided_by as decidedBy",
+  "created_at as createdAt",
 ] as const;
 
 /** What is known of an address: whether a person, a registration under way or a recent rejection holds it. */

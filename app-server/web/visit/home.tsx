@@ -4,6 +4,7 @@ import { site } from "../api/site.ts";
 import { Page } from "../ui/page.tsx";
 import { useWords } from "../words/language.tsx";
 import { visitWords } from "../words/visit.ts";
+import { OwnRequestNote } from "./own-request.tsx";
 
 export function HomePage() {
   const text = useWords(visitWords).home;
@@ -25,6 +26,7 @@ export function HomePage() {
     );
   return (
     <Page title={text.title(site.site)} lead={text.lead} width="wide">
+      <OwnRequestNote />
       <ol className="steps">
         {text.steps.map(([title, more]) => (
           <li key={title}>

@@ -7,6 +7,7 @@ import { Page } from "../ui/page.tsx";
 import { PasswordField } from "../ui/password.tsx";
 import { useWords } from "../words/language.tsx";
 import { visitWords } from "../words/visit.ts";
+import { OwnRequestNote } from "./own-request.tsx";
 
 /** Never says which of the two was wrong, because the server does not. */
 export function LoginPage() {
@@ -41,6 +42,7 @@ export function LoginPage() {
     );
   return (
     <Page title={text.title}>
+      <OwnRequestNote />
       {search.has("next") && <p className="note">{text.goOn}</p>}
       {search.has("reset") && <p className="note note-good">{text.reset}</p>}
       <Form

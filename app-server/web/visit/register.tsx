@@ -7,6 +7,7 @@ import { type Failure, Form, failureOf, LinesField, useSubmission } from "../ui/
 import { Page } from "../ui/page.tsx";
 import { useLanguage, useWords } from "../words/language.tsx";
 import { visitWords } from "../words/visit.ts";
+import { forgetOwnRequest } from "./own-request.tsx";
 import { nobody, PersonFields } from "./person-fields.tsx";
 import { Progress } from "./progress.tsx";
 
@@ -31,6 +32,7 @@ export function RegisterPage() {
       request_key: requestKey,
     });
     if (!result.ok) return failureOf(result);
+    forgetOwnRequest();
     navigate(`/account/signup?token=${encodeURIComponent(result.values.registration_token)}`);
     return undefined;
   });

@@ -1,4 +1,4 @@
-import type { RegistrationStatus } from "@anteroom/shared/wire/app/registration";
+import type { OwnRequest, RegistrationStatus } from "@anteroom/shared/wire/app/registration";
 import { normalizeCode } from "@anteroom/shared/wire/mailed-code";
 import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
@@ -7,15 +7,19 @@ import { app, useSession } from "../api/client.ts";
 import { keepForReload, readValue, useCleanAddress } from "../ui/clean-address.ts";
 import { AddressField, CodeField, type Failure, Form, failureOf, useSubmission } from "../ui/form.tsx";
 import { Loading, Page, Unreachable } from "../ui/page.tsx";
-import { useWords } from "../words/language.tsx";
+import { useFormats, useWords } from "../words/language.tsx";
 import { visitWords } from "../words/visit.ts";
 import { Activation } from "./activation.tsx";
+import { useOwnRequest } from "./own-request.tsx";
 import { Progress } from "./progress.tsx";
 
 interface LinkValues {
+  /** Empty: that of the request which this browser remembers. */
   token: string;
   code: string;
 }
+
+const nowhere: LinkValues = { token: "", code: "" };
 
 /** Waiting room and activation. Opening it changes nothing: the code is only used when the person presses the button. */
 export function SignupPage() {
@@ -23,15 +27,22 @@ export function SignupPage() {
     return { token: readValue(address, "token"), code: readValue(address, "code") };
   });
   const [link, setLink] = useState(given);
+  const [isTyping, setTyping] = useState(false);
   const goOnWith = (next: LinkValues) => {
     keepForReload(next);
     setLink(next);
+    setTyping(false);
   };
-  return link.token ? (
-    <WaitingRoom key={link.token} link={link} onLink={goOnWith} />
-  ) : (
-    <FindByCode onFound={goOnWith} />
-  );
+  const typeCode = () => {
+    keepForReload(nowhere);
+    setLink(nowhere);
+    setTyping(true);
+  };
+  const own = useOwnRequest(!isTyping);
+  if (isTyping) return <FindByCode onFound={goOnWith} />;
+  if (link.token || own)
+    return <WaitingRoom key={link.token} link={link} own={own} onLink={goOnWith} onTyping={typeCode} />;
+  return own === undefined ? <Loading /> : <FindByCode onFound={goOnWith} />;
 }
 
 type Seen = RegistrationStatus | "gone" | "taken";
@@ -41,10 +52,13 @@ const pauses = [1_000, 2_000, 3_000, 5_000, 8_000, 10_000];
 
 interface RoomProps {
   link: LinkValues;
+  own: OwnRequest | null | undefined;
   onLink: (link: LinkValues) => void;
+  /** Address and code are to lead on. */
+  onTyping: () => void;
 }
 
-function WaitingRoom({ link, onLink }: RoomProps) {
+function WaitingRoom({ link, own, onLink, onTyping }: RoomProps) {
   const text = useWords(visitWords).signup;
   const [isWithdrawn, setWithdrawn] = useState(false);
   const status = useQuery<Seen>({
@@ -83,20 +97,18 @@ function WaitingRoom({ link, onLink }: RoomProps) {
     );
   // The code of before is of no use with the new sign-up. No token at all: only address and code lead on.
   const onRenewed = async (signupToken: string | null) => {
-    onLink({ token: signupToken ? link.token : "", code: "" });
+    if (signupToken) onLink({ token: link.token, code: "" });
+    else onTyping();
     await status.refetch();
   };
-  if (data.accepted)
-    return (
-      <Expired
-        link={link}
-        email={data.email}
-        onRenewed={onRenewed}
-        onHaveCode={() => onLink({ token: "", code: "" })}
-      />
-    );
+  if (data.accepted) return <Expired link={link} email={data.email} onRenewed={onRenewed} onHaveCode={onTyping} />;
   return (
-    <Waiting email={data.email} isUnseen={status.isError} onHaveCode={() => onLink({ token: "", code: "" })}>
+    <Waiting
+      email={data.email}
+      own={own?.email === data.email ? own : undefined}
+      isUnseen={status.isError}
+      onHaveCode={onTyping}
+    >
       <Withdraw token={link.token} onWithdrawn={() => setWithdrawn(true)} />
     </Waiting>
   );
@@ -104,17 +116,24 @@ function WaitingRoom({ link, onLink }: RoomProps) {
 
 interface WaitingProps {
   email: string;
+  own: OwnRequest | undefined;
   /** The last look brought nothing. */
   isUnseen: boolean;
   onHaveCode: () => void;
   children: ReactNode;
 }
 
-function Waiting({ email, isUnseen, onHaveCode, children }: WaitingProps) {
+function Waiting({ email, own, isUnseen, onHaveCode, children }: WaitingProps) {
   const text = useWords(visitWords).signup;
+  const formats = useFormats();
   return (
     <Page title={text.waiting} lead={text.waitingLead(email)} above={<Progress at={1} />}>
       <div className="card">
+        {own && (
+          <p>
+            {text.asked(formats.dateTime(own.created_at))} {own.usual_wait && text.usual[own.usual_wait]}
+          </p>
+        )}
         <p>{text.waitingMore}</p>
         <p className="pulse" role="status">
           <span className="pulse-dot" aria-hidden="true" />

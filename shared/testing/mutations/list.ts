@@ -794,7 +794,12 @@ export const mutations: readonly Mutation[] = [
     ["proof", "needsProof: true,\n    maxBody: 320 * 1024,", "maxBody: 320 * 1024,"],
   ]),
   ...app("registration/routes.ts", "fresh-proof", [
-    ["limit", "limit: limits.statusPerCaller,", "", "limits"],
+    [
+      "limit",
+      "limit: limits.statusPerCaller,\n    handle: async ({ http, app, body })",
+      "handle: async ({ http, app, body })",
+      "limits",
+    ],
     ["limit", "limit: limits.renewalsPerCaller,", "", "limits"],
   ]),
   ...app("registration/routes.ts", "administrators#D-11: every administrator's route", [

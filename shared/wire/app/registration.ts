@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { done, doneWithMessage, registered } from "./answers.ts";
+import { done, doneWithMessage, registered, time } from "./answers.ts";
 import type { Contracts } from "./contract.ts";
 import {
   addressField,
@@ -26,6 +26,21 @@ const registrationStatus = z.object({
     ),
 });
 
+const ownRequest = z.object({
+  email: z.string(),
+  created_at: time,
+  stands: z.enum(["waiting", "approved", "rejected"]),
+  usual_wait: z
+    .enum(["hour", "day", "days", "week", "weeks"])
+    .nullable()
+    .describe("Within what half of the latest requests were decided; null where too few were."),
+});
+
+export type OwnRequest = z.output<typeof ownRequest>;
+
+/** Whoever leaves it out means the one that their browser remembers. */
+const tokenField = opaqueField.default("").describe("Left out: that of the request which this browser remembers.");
+
 export type RegistrationStatus = z.output<typeof registrationStatus>;
 
 const names = { firstname: nameField.default(""), lastname: nameField.default("") };
@@ -48,9 +63,9 @@ export const registrationContracts = {
   },
   "POST /auth/registration_status": {
     summary: "Where a registration stands. With the mailed code, a sign-up token is given out in any case.",
-    body: z.object({ registration_token: opaqueField, code: codeField.optional() }),
+    body: z.object({ registration_token: tokenField, code: codeField.optional() }),
     answer: registrationStatus,
-    errors: ["registration_not_found", "address_in_use/own_request"],
+    errors: ["missing_field", "registration_not_found", "address_in_use/own_request"],
   },
   "POST /auth/lookup_registration": {
     summary: "Find the registration token by address and mailed code, for those who have no link at hand.",
@@ -60,9 +75,10 @@ export const registrationContracts = {
   },
   "POST /auth/renew_signup": {
     summary: "Mail a code again: the same while it is valid, a new one after that.",
-    body: z.object({ registration_token: opaqueField }),
+    body: z.object({ registration_token: tokenField }),
     answer: done.extend({ signup_token: z.string().nullable(), email: z.string() }),
     errors: [
+      "missing_field",
       "registration_not_accepted",
       "registration_not_found",
       "email_address_not_allowed",
@@ -72,9 +88,24 @@ export const registrationContracts = {
   },
   "POST /auth/withdraw_registration": {
     summary: "Take a registration back. Once it is approved, that takes the mailed code.",
-    body: z.object({ registration_token: opaqueField, code: opaqueField.optional() }),
+    body: z.object({ registration_token: tokenField, code: opaqueField.optional() }),
     answer: doneWithMessage,
-    errors: ["code_needed", "registration_not_found", "invalid_transition/rejected", "incorrect_code", "rate_limited"],
+    errors: [
+      "missing_field",
+      "code_needed",
+      "registration_not_found",
+      "invalid_transition/rejected",
+      "incorrect_code",
+      "rate_limited",
+    ],
+  },
+  "GET /auth/own_request/": {
+    summary: "What was asked for in this browser and is not over, by an HttpOnly cookie; null when there is nothing.",
+    answer: z.object({ request: ownRequest.nullable() }),
+  },
+  "POST /auth/forget_request": {
+    summary: "Clear that cookie. The request itself goes on.",
+    answer: done,
   },
   "POST /auth/setup_administrator": {
     summary: "Use a one-time setup link: opens an approved registration that carries the permission `admin`.",

@@ -16,7 +16,8 @@ export const recover: RecoverWords = {
   sentTitle: "Kijk in je mailbox",
   sentLead: (address: string) =>
     `Als er een account met het adres ${address} is, is een mail met een link daarheen onderweg. Je kunt hem op elk apparaat openen.`,
-  sentMore: "Na een paar minuten nog geen mail? Kijk in je spammap, en of het adres klopt.",
+  sentMore:
+    "Na een paar minuten nog geen mail? Kijk in je spammap, en of het adres klopt. Bij een aanvraag die nog wacht, hoort nog geen wachtwoord: je krijgt een mail zodra er is beslist.",
   typed: "Liever de code uit de mail intypen",
   code: "Code uit de mail",
   newTitle: "Je nieuwe wachtwoord",

@@ -7,7 +7,8 @@ import type { AppDatabase } from "./database/tables.ts";
  */
 export const workChannel = "anteroom_work";
 
-const everyWork = ["mails", "openings", "batches", "owed links"] as const;
+/** Of requests nobody tells: notifying would make the answer to a new one slower than to others. */
+const everyWork = ["mails", "openings", "batches", "owed links", "requests"] as const;
 
 export type Work = (typeof everyWork)[number];
 

@@ -14,7 +14,7 @@ let walk: Walk;
 let secret: Buffer;
 
 beforeAll(async () => {
-  stack = await startStack({ env: { BACKEND_SITE_NAME: "Dodeka" } });
+  stack = await startStack({ env: { BACKEND_SITE_NAME: "Dodeka", BACKEND_NOTIFY_APPROVERS: "each" } });
   client = createClient(stack);
   walk = await createWalk(stack, client);
   const [kept] = await stack.sql<{ sealed: Uint8Array[] }[]>`select sealed from kept_secret`;
@@ -249,13 +249,14 @@ test("M-15: only mails that may be switched off carry a link for it, and it is t
   expect(withLink.at(-1)?.text).toContain(stack.urls.app + pathOf(person.userId));
 });
 
-test("G2: administrators hear of new registrations only if they want to; nobody hears of decoys", async () => {
+test("G2: administrators hear of each new registration unless they do not want to; nobody hears of decoys", async () => {
   const admin: string = (await client.command("app", "get_admin_credentials")).email;
   const asked = async () =>
     (await walk.mailsTo(admin)).filter(({ type, text }) => type === "approval_request" && /heard2?@/.test(text));
+  expect((await readPreferences(walk.admin)).body.mail.approval_request).toBe(true);
+  await askedFor(false);
   await client.register("unheard@example.com");
   expect(await asked()).toEqual([]);
-  expect((await readPreferences(walk.admin)).body.mail.approval_request).toBe(false);
   await askedFor(true);
   const names = { firstname: "Ada\u202e", lastname: "<b>Lovelace</b>" };
   await client.register("heard@example.com", names);
@@ -335,4 +336,24 @@ test("S-32: no mail, no mail's row and no line of the log ever holds a submitted
   ];
   expect(everything.length).toBeGreaterThan(20);
   for (const password of submitted) expect(everything.filter((text) => text.includes(password))).toEqual([]);
+});
+
+test("H4: by default a digest tells of who waits, soon after the first asked, with the link that switches it off", async () => {
+  await askedFor(true);
+  await stack.servers.app.stop();
+  await stack.sql`delete from newusers`;
+  await stack.sql`delete from registration_state`;
+  stack.env.BACKEND_NOTIFY_APPROVERS = "digest";
+  await stack.servers.app.start();
+  const admin: string = (await client.command("app", "get_admin_credentials")).email;
+  const before = (await typesTo(admin)).length;
+  await client.register("digested@example.com", { firstname: "Grace", lastname: "Hopper" });
+  expect(await typesTo(admin), "nothing is mailed in the request").toHaveLength(before);
+  await client.command("app", "advance_clock", { seconds: 60 });
+  const digest = await walk.newestMail(admin, "approval_digest");
+  expect(digest.text).toContain("    Grace Hopper, digested@example.com\n    since ");
+  expect(digest.text).toContain(`${stack.urls.app}/admin\n`);
+  const [, path = ""] = /(\/mail\/unsubscribe\?\S+)/.exec(digest.text) ?? [];
+  expect((await post(path, oneClick)).status).toBe(200);
+  expect((await readPreferences(walk.admin)).body.mail.approval_request).toBe(false);
 });

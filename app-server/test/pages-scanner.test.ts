@@ -12,7 +12,7 @@ let site: Site;
 let authSql: postgres.Sql;
 
 beforeAll(async () => {
-  site = await startSite();
+  site = await startSite({ env: { BACKEND_NOTIFY_APPROVERS: "each" } });
   authSql = postgres(site.stack.databases.auth.url, { max: 1, onnotice: () => undefined });
 });
 

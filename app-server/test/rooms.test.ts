@@ -118,6 +118,7 @@ test("each room is named on a floor, and none has more than 14 files", () => {
 const owners: Record<string, string> = {
   newusers: "registration",
   registration_state: "registration",
+  approvers_told: "registration",
   batches: "administration",
   batch_items: "administration",
   setup_links: "administration",

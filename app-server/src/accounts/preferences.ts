@@ -20,7 +20,7 @@ export async function readPreferences(
   { db, settings }: AppContext,
   { userId, permissions }: Caller,
 ): Promise<ShownPreferences | undefined> {
-  const found = await findPreferences(db, userId);
+  const found = await findPreferences(db, userId, settings.policy);
   if (!found) return undefined;
   const shown = switchableMailTypes.filter((type) => {
     const { audience } = mailKinds[type];
@@ -36,13 +36,13 @@ const switchableNotices = switchableMailTypes.filter((type) => mailKinds[type].i
 
 /** Whether a change would keep the owner from hearing of sign-ins and the like, which a thief of the session would like. */
 export async function silencesNotices(
-  { db }: AppContext,
+  { db, settings }: AppContext,
   userId: string,
   { mail = {} }: PreferenceChanges,
 ): Promise<boolean> {
   const unwanted = switchableNotices.filter((type) => mail[type] === false);
   if (unwanted.length === 0) return false;
-  const found = await findPreferences(db, userId);
+  const found = await findPreferences(db, userId, settings.policy);
   return unwanted.some((type) => found?.mail[type] === true);
 }
 

@@ -37,7 +37,7 @@ export async function takeMail(
 ): Promise<void> {
   const { type, code, expiresAt } = request;
   const email = normalizeEmailAddress(request.email);
-  if (isSwitchable(type) && (await isSwitchedOff(context.db, email, type))) return;
+  if (isSwitchable(type) && (await isSwitchedOff(context.db, { email, type }, context.settings.policy))) return;
   await context.db.transaction().execute(async (trx) => {
     const registrationId =
       mailKinds[type].code?.opens === "registration"

@@ -33,6 +33,7 @@ export interface AppDatabase {
   guesses: GuessesTable;
   owed_links: OwedLinkTable;
   jobs: JobTable;
+  approvers_told: ApproversToldTable;
 }
 
 /** Links for a new password that are to be sent without anybody asking. */
@@ -46,6 +47,12 @@ export interface JobTable {
   name: string;
   /** The process that does it just now (leases.ts). */
   held_by: string | null;
+}
+
+/** One row, there as soon as those who decide have been told once of who waits. */
+export interface ApproversToldTable {
+  is_one: Generated<boolean>;
+  told_at: number;
 }
 
 export interface RegistrationStateTable {
@@ -77,6 +84,8 @@ export interface RegistrationStateTable {
   decided_by: string | null;
   decided_at: number | null;
   reason: string | null;
+  /** When those who decide were told by a digest that it waits. */
+  told_at: Generated<number | null>;
   created_at: number;
   expires_at: number;
 }

@@ -1,6 +1,7 @@
 import { type SwitchableMailType, switchableMailTypes } from "@anteroom/shared/wire/app/accounts";
 import type { EmailType } from "@anteroom/shared/wire/email";
 import type { Language } from "@anteroom/shared/wire/languages";
+import type { Policy } from "../policy/settings.ts";
 
 /** What templates show of one mail and not of all mails, each with an example for pictures and tests. */
 const examples = {
@@ -14,6 +15,17 @@ const examples = {
     nl: "Grace Hopper vertelde me over jullie. Ik wil graag met het archief helpen.",
   },
   by: "Grace Hopper",
+  waiting: JSON.stringify([
+    {
+      firstname: "Charles",
+      lastname: "Babbage",
+      email: "charles@example.com",
+      since: "December 24, 2025 09:30",
+    },
+    { firstname: "", lastname: "", email: "mary@example.com", since: "January 2, 2026 15:04" },
+  ] satisfies WaitingPerson[]),
+  more: "3",
+  waitingSince: "December 24, 2025 09:30",
   timestamp: "January 2, 2026 15:04:05",
   until: "January 3, 2026 15:04",
   reason: {
@@ -21,6 +33,15 @@ const examples = {
     nl: "We konden je niet vinden bij de leden van dit jaar. Schrijf ons zodra je contributie is betaald.",
   },
 } as const satisfies Record<string, string | Record<Language, string>>;
+
+/** One of a list in a mail, which lies in the queue as JSON. */
+export interface WaitingPerson {
+  firstname: string;
+  lastname: string;
+  email: string;
+  /** As the auth server says times: `January 2, 2026 15:04`. */
+  since: string;
+}
 
 export type ValueKey = keyof typeof examples;
 
@@ -43,6 +64,8 @@ interface MailKind {
   code?: MailedCode;
   /** A person may switch it off; without this it is mandatory. */
   choice?: MailChoice;
+  /** It is one choice with this kind, which it takes the place of. */
+  chosenWith?: SwitchableMailType;
   /** Only people who hold this permission ever get one. */
   audience?: "admin";
   /** Tells owners what a thief of their account might do. To switch one off takes the password, and is itself told. */
@@ -58,11 +81,14 @@ interface MailedCode {
 }
 
 interface MailChoice {
-  /** What whoever has chosen nothing gets. */
-  unchosen: "on" | "off";
+  /** Whether whoever has chosen nothing gets it. */
+  unchosen: (policy: ChoicePolicy) => boolean;
   /** When such a mail comes, on the page behind its unsubscribe link: “You get a mail …”. */
   occasion: Readonly<Record<Language, string>>;
 }
+
+/** What the operator decides for those who have chosen nothing. */
+export type ChoicePolicy = Pick<Policy, "notifyApprovers">;
 
 type Switchable = MailKind & { choice: MailChoice };
 
@@ -153,7 +179,7 @@ const kinds = {
     must: ["timestamp", "recoverLink", "unsubscribeUrl"],
     may: ["displayName"],
     choice: {
-      unchosen: "on",
+      unchosen: () => true,
       occasion: { en: "when somebody signs in to your account", nl: "als iemand op je account inlogt" },
     },
     isSecurityNotice: true,
@@ -164,12 +190,20 @@ const kinds = {
     may: ["firstname", "lastname", "message"],
     page: "/admin",
     choice: {
-      unchosen: "off",
+      unchosen: ({ notifyApprovers }) => notifyApprovers !== "off",
       occasion: {
         en: "when somebody asks for an account and waits for a decision",
         nl: "als iemand een account aanvraagt en op een beslissing wacht",
       },
     },
+    audience: "admin",
+  },
+  approval_digest: {
+    priority: 0,
+    must: ["waiting", "link", "unsubscribeUrl"],
+    may: ["more", "waitingSince"],
+    page: "/admin",
+    chosenWith: "approval_request",
     audience: "admin",
   },
 } as const satisfies Record<EmailType, MailKind> & Record<SwitchableMailType, Switchable> & Record<string, MailKind>;
@@ -190,6 +224,11 @@ export const mailTypes = Object.keys(kinds) as MailType[];
 
 export function isSwitchable(type: string): type is SwitchableMailType {
   return switchableMailTypes.some((switchable) => switchable === type);
+}
+
+/** Under which name a person switches this kind off, if they may. */
+export function choiceOf(type: MailType): SwitchableMailType | undefined {
+  return isSwitchable(type) ? type : mailKinds[type].chosenWith;
 }
 
 export const codeTypes = mailTypes.filter((type) => mailKinds[type].code !== undefined);

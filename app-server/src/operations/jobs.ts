@@ -1,6 +1,7 @@
 import { sendOwedLinks } from "../accounts/owed-links.ts";
 import { workBatches } from "../administration/batches.ts";
 import type { AppContext } from "../context.ts";
+import { tellApprovers } from "../registration/approvers.ts";
 import { recoverOpenings } from "../registration/opening.ts";
 import { createBell, type Work, type WorkBells } from "../work.ts";
 import { leaveJob, takeJob } from "./job-store.ts";
@@ -27,6 +28,7 @@ export const jobs: readonly Job[] = [
   { name: "recovery", work: "openings", delay: 1_000, every: sweep, run: recoverOpenings },
   { name: "batches of decisions", work: "batches", isShared: true, every: sweep, run: workBatches },
   { name: "links that are owed", work: "owed links", every: sweep, run: sendOwedLinks },
+  { name: "digests of requests", work: "requests", every: sweep, run: tellApprovers },
   { name: "purge", every: 60_000, run: async (context) => void (await purge(context)) },
 ];
 

@@ -21,7 +21,9 @@ export function testCommands(context: AppContext, clock: AdjustableClock): Comma
   return {
     reset: command(z.object({}), async () => {
       await sql`truncate newusers, registration_state, tokens, users, permissions, setup_links, rate_limits, guesses,
-        mails, inbound_mails, mail_suppressions, mail_preferences, account_links, owed_links`.execute(context.db);
+        mails, inbound_mails, mail_suppressions, mail_preferences, account_links, owed_links, approvers_told`.execute(
+        context.db,
+      );
       await context.db.deleteFrom("batches").execute();
       await emptyDecisions(context.db);
       return { success: true, message: "Storage cleared" };

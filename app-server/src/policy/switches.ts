@@ -317,10 +317,9 @@ export const switches = {
     type: "choice",
     choices: ["digest", "each", "off"],
     default: "digest",
-    decides: "how administrators are told of who waits for them",
-    obeyed: "nowhere",
-    takes: "nothing",
-    today: "each administrator may switch on a mail about every request",
+    decides:
+      "how administrators are told of who waits: by at most one email an hour that lists them, by one for each request, or only those who switched it on",
+    obeyed: "here",
   },
   inviteDomains: {
     name: "BACKEND_INVITE_DOMAINS",

@@ -5,16 +5,16 @@ import type {
   QueuedRegistration,
 } from "@anteroom/shared/wire/app/decisions";
 import type { Language } from "@anteroom/shared/wire/languages";
-import { type Kysely, sql } from "kysely";
+import { type Kysely, sql, type Transaction } from "kysely";
 import { nameOfUser } from "../audit/log-store.ts";
 import { isFound } from "../database/fragments.ts";
-import type { AppDatabase } from "../database/tables.ts";
+import type { AppDatabase, NewUserTable } from "../database/tables.ts";
 import { newestMail } from "../mail/newest.ts";
 import { isIn } from "./moves.ts";
 import { endedStates, liveStates } from "./states.ts";
 import { decidedAt, decidedBy } from "./store.ts";
 
-/** What administrators see of those who wait and of those who were decided about. */
+/** What administrators see of those who wait and of those who were decided about, and what they are told. */
 
 type Db = Kysely<AppDatabase>;
 
@@ -139,4 +139,72 @@ export async function countStates<State extends ListedRegistration["state"]>(
     .execute();
   const counts = new Map<string, number>(rows.map(({ state, count }) => [state, count]));
   return Object.fromEntries(states.map((state) => [state, counts.get(state) ?? 0])) as Record<State, number>;
+}
+
+export interface WaitingAtAll {
+  /** Somebody waits of whom no digest has told. */
+  hasNew: boolean;
+  /** When the first asked of those who wait. */
+  since: number | null;
+}
+
+export async function findWaiting(db: Kysely<AppDatabase>): Promise<WaitingAtAll> {
+  return db
+    .selectFrom("registration_state")
+    .select([
+      sql<boolean>`coalesce(bool_or(told_at is null), false)`.as("hasNew"),
+      sql<number | null>`min(created_at)`.as("since"),
+    ])
+    .where("state", "=", "REQUESTED")
+    .executeTakeFirstOrThrow();
+}
+
+/** Takes the turn to tell. False when somebody was told after `before`: of several processes at once one takes it. */
+export async function storeToldAt(trx: Transaction<AppDatabase>, now: number, before: number): Promise<boolean> {
+  const row = await trx
+    .insertInto("approvers_told")
+    .values({ told_at: now })
+    .onConflict((conflict) =>
+      conflict.column("is_one").doUpdateSet({ told_at: now }).where("approvers_told.told_at", "<=", before),
+    )
+    .returning("told_at")
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** A request about which something is being decided is left out: the digest waits for nobody. */
+export async function markTold(trx: Transaction<AppDatabase>, now: number): Promise<void> {
+  await trx
+    .updateTable("registration_state")
+    .set({ told_at: now })
+    .where("id", "in", (eb) =>
+      eb
+        .selectFrom("registration_state as waiting")
+        .select("waiting.id")
+        .where("waiting.state", "=", "REQUESTED")
+        .where("waiting.told_at", "is", null)
+        .forUpdate()
+        .skipLocked(),
+    )
+    .execute();
+}
+
+export type Waiting = Pick<NewUserTable, "email" | "firstname" | "lastname" | "created_at">;
+
+/** Those who have waited longest, and how many wait. */
+export async function listWaiting(
+  trx: Transaction<AppDatabase>,
+  limit: number,
+): Promise<{ people: Waiting[]; count: number }> {
+  const rows = await trx
+    .selectFrom("registration_state as waiting")
+    .innerJoin("newusers", "newusers.registration_id", "waiting.id")
+    .select(["newusers.email", "newusers.firstname", "newusers.lastname", "waiting.created_at"])
+    .select(sql<number>`(count(*) over ())::int`.as("count"))
+    .where("waiting.state", "=", "REQUESTED")
+    .orderBy("waiting.created_at")
+    .orderBy("waiting.id")
+    .limit(limit)
+    .execute();
+  return { people: rows.map(({ count: _, ...person }) => person), count: rows[0]?.count ?? 0 };
 }

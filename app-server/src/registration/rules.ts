@@ -11,7 +11,6 @@ import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database/tables.ts";
 import { limits } from "../limits.ts";
 import { isMailedCode } from "../mail/codes.ts";
-import { listApprovers } from "../mail/opt-out/preference-store.ts";
 import type { MailRequest } from "../mail/request.ts";
 import {
   missingFields,
@@ -22,6 +21,7 @@ import {
   refuseWith,
   tooManyRequests,
 } from "../outcome.ts";
+import { approvalRequests, listToldOfEach } from "./approvers.ts";
 import { cannotOpen } from "./decisions.ts";
 import { withdraw } from "./ending.ts";
 import { renewOpening, sendCodeOnce } from "./opening.ts";
@@ -64,7 +64,7 @@ export async function requestRegistration(
   const asking = context.settings.policy.message;
   if (asking === "required" && !written) return missingFields(["message"]);
   const person = { ...request, message: asking === "off" ? undefined : written };
-  const approvers = await listApprovers(context.db, context.clock.now());
+  const approvers = await listToldOfEach(context);
   const outcome = await context.db.transaction().execute((trx) => register(context, trx, person, approvers));
   const answerAt = startedAt + answerAfter + answerAfterPerApprover * approvers.length;
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, answerAt - Date.now())));
@@ -113,17 +113,6 @@ function hintKey(email: EmailAddress, isUser: unknown): string {
 /** Whose account is closed can neither sign in nor have a new password: they are not sent round in circles. */
 function hint({ email }: RegistrationRequest, isClosed: unknown): MailRequest {
   return { type: isClosed ? "closed_account_hint" : "registration_hint", email, values: {} };
-}
-
-function approvalRequests(
-  approvers: readonly string[],
-  { email, firstname, lastname, message }: RegistrationRequest,
-): MailRequest[] {
-  return approvers.map((approver) => ({
-    type: "approval_request",
-    email: approver,
-    values: { email, firstname, lastname, ...(message ? { message } : {}) },
-  }));
 }
 
 function idOf({ credentials }: AppContext, { email, requestKey }: RegistrationRequest): string {

@@ -684,6 +684,11 @@ export const mutations: readonly Mutation[] = [
       `guessesOfCaller(guessLimits.code, "", caller)`,
     ],
   ]),
+  ...app("registration/approvers.ts", "jobs#H4", [
+    ["limit", "const betweenDigests = 60 * 60;", "const betweenDigests = 60 * 60 - 1;"],
+    ["limit", "const beforeReminder = 7 * 24 * 60 * 60;", "const beforeReminder = 7 * 24 * 60 * 60 - 1;"],
+    ["once", "if (!isTurn) return;", ""],
+  ]),
   ...app("registration/rules.ts", "lookup", [
     ["proof", "return isRight ? id : undefined;", "return id;", "lookup#D-51"],
     [

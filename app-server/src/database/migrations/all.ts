@@ -13,6 +13,7 @@ import * as guesses from "./013-guesses.ts";
 import * as facts from "./014-facts.ts";
 import * as oneTruthPerMail from "./015-one-truth-per-mail.ts";
 import * as search from "./016-search.ts";
+import * as approversTold from "./017-approvers-told.ts";
 import * as logOfBatches from "./018-log-of-batches.ts";
 import * as messageOfARequest from "./019-message-of-a-request.ts";
 
@@ -32,6 +33,7 @@ export const migrations: Record<string, Migration> = {
   "014-facts": facts,
   "015-one-truth-per-mail": oneTruthPerMail,
   "016-search": search,
+  "017-approvers-told": approversTold,
   "018-log-of-batches": logOfBatches,
   "019-message-of-a-request": messageOfARequest,
 };

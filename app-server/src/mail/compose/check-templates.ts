@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { type Language, languages } from "@anteroom/shared/wire/languages";
-import { type MailType, mailKinds, mailTypes } from "../kinds.ts";
+import { choiceOf, type MailType, mailKinds, mailTypes, type WaitingPerson } from "../kinds.ts";
 import { commonKeys } from "./template-values.ts";
 import {
   builtInFolder,
@@ -129,12 +129,17 @@ function renderingFaults(engines: Engines, type: MailType, language: Language): 
 }
 
 /** Values that nobody writes into a template by hand. */
-function sampleValues(type: MailType): Record<string, string> {
-  const { must, may, choice, code } = mailKinds[type];
+function sampleValues(type: MailType): Record<string, unknown> {
+  const { must, may, code } = mailKinds[type];
   const keys = [...commonKeys, ...must, ...may].filter((key) => key !== "subject" && key !== "language");
-  const values = Object.fromEntries(keys.map((key) => [key, `sample-of-${key}`]));
-  if (!choice) delete values.unsubscribeUrl;
+  const values = Object.fromEntries(keys.map((key) => [key, sampleOf(key)]));
+  if (!choiceOf(type)) delete values.unsubscribeUrl;
   return { ...values, ...(code ? { code: code.example } : {}) };
+}
+
+function sampleOf(key: string): string | WaitingPerson[] {
+  const sample = `sample-of-${key}`;
+  return key === "waiting" ? [{ firstname: sample, lastname: sample, email: sample, since: sample }] : sample;
 }
 
 /** The engine's words for a fault, with the file and line that it knows. */

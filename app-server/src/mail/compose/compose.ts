@@ -1,7 +1,7 @@
 import { oneLine } from "@anteroom/shared/wire/text";
 import type { Credentials } from "../../credentials.ts";
 import type { Settings } from "../../settings.ts";
-import { isSwitchable, mailKinds } from "../kinds.ts";
+import { choiceOf, mailKinds } from "../kinds.ts";
 import { createUnsubscribeLinks } from "../opt-out/unsubscribe.ts";
 import type { DueMail } from "../request.ts";
 import { cleanValues } from "./template-values.ts";
@@ -48,8 +48,9 @@ export function createComposer(
 
   return async function compose(mail: DueMail): Promise<ComposedMail> {
     const codeLink = codeLinkOf(mail);
+    const choice = choiceOf(mail.type);
     const unsubscribeUrl =
-      mail.userId !== undefined && isSwitchable(mail.type) ? unsubscribeLinks.urlOf(mail.userId, mail.type) : undefined;
+      mail.userId !== undefined && choice ? unsubscribeLinks.urlOf(mail.userId, choice) : undefined;
     const { page } = mailKinds[mail.type];
     const rendered = render(mail, {
       code: mail.code && oneLine(mail.code, 100),

@@ -1,7 +1,7 @@
 import { isEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Language } from "@anteroom/shared/wire/languages";
 import { oneLine } from "@anteroom/shared/wire/text";
-import { type MailType, mailKinds, type ValueKey } from "../kinds.ts";
+import { type MailType, mailKinds, type ValueKey, type WaitingPerson } from "../kinds.ts";
 
 /**
  * What every template may show. `link` is where the mail's button leads; a type without one leaves it out. `codeLink` is
@@ -20,7 +20,9 @@ export const commonKeys = [
 ] as const;
 
 /** How a value from outside is made fit to be shown, by its key. */
-const cleaners: Readonly<Record<ValueKey | "site" | "recipient", (value: string, language: Language) => string>> = {
+const cleaners: Readonly<
+  Record<ValueKey | "site" | "recipient", (value: string, language: Language) => string | WaitingPerson[]>
+> = {
   displayName: cleanName,
   firstname: cleanName,
   lastname: cleanName,
@@ -31,6 +33,9 @@ const cleaners: Readonly<Record<ValueKey | "site" | "recipient", (value: string,
   timestamp: (value, language) => localTimestamp(cleanName(value), language),
   until: (value, language) => localTimestamp(cleanName(value), language),
   message: cleanMessage,
+  waiting: cleanPeople,
+  more: cleanName,
+  waitingSince: (value, language) => localTimestamp(cleanName(value), language),
   reason: (value) => oneLine(value, 2_000),
   site: (value) => oneLine(value, 100),
 };
@@ -40,14 +45,14 @@ export function cleanValues(
   type: MailType,
   values: Readonly<Record<string, string>>,
   language: Language,
-): Record<string, string> {
+): Record<string, string | WaitingPerson[]> {
   const { must, may } = mailKinds[type];
   const known: readonly string[] = ["site", "recipient", ...must, ...may];
   const clean = Object.entries(cleaners).map(([key, cleaner]) => {
     const value = known.includes(key) && Object.hasOwn(values, key) ? values[key] : undefined;
-    return [key, cleaner(value ?? "", language)];
+    return [key, cleaner(value ?? "", language)] as const;
   });
-  return Object.fromEntries(clean.filter(([, value]) => value));
+  return Object.fromEntries(clean.filter(([, value]) => value.length > 0));
 }
 
 const mailAddress = /^[<("'“]?[\w.+-]+@[\w-]+(\.[\w-]+)+[>)"'”,;:.!?]?$/;
@@ -74,6 +79,18 @@ function breakLinks(line: string): string {
 
 function cleanAddress(value: string): string {
   return isEmailAddress(value) ? value : cleanName(value);
+}
+
+/** People who wait, from the JSON that the queue keeps. Nobody, where there is none. */
+function cleanPeople(value: string, language: Language): WaitingPerson[] {
+  if (!value) return [];
+  const people = JSON.parse(value) as WaitingPerson[];
+  return people.map(({ firstname, lastname, email, since }) => ({
+    firstname: cleanName(firstname),
+    lastname: cleanName(lastname),
+    email: cleanAddress(email),
+    since: localTimestamp(since, language),
+  }));
 }
 
 const englishMonths = "January February March April May June July August September October November December".split(

@@ -5,7 +5,7 @@ import type { Language } from "@anteroom/shared/wire/languages";
 import { oneLine } from "@anteroom/shared/wire/text";
 import { Liquid } from "liquidjs";
 import { escapeHtml } from "../../html.ts";
-import type { MailType } from "../kinds.ts";
+import type { MailType, WaitingPerson } from "../kinds.ts";
 
 export const builtInFolder = fileURLToPath(new URL("../../../templates", import.meta.url));
 
@@ -87,7 +87,7 @@ export function renderMail(
   return { subject, text: `${text}\n`, html: `${html}\n` };
 }
 
-/** The keys whose values are not in both parts. */
+/** The keys whose values are not in both parts; of people, their addresses. */
 export function findMissing(
   { text, html }: RenderedMail,
   keys: readonly string[],
@@ -95,12 +95,16 @@ export function findMissing(
 ): { key: string; part: "txt" | "html" }[] {
   const words = html.replace(/<[^>]*>/g, "");
   return keys.flatMap((key) => {
-    const value = values[key];
-    if (typeof value !== "string") return [];
-    const escaped = escapeHtml(value);
+    const shown = textsOf(values[key]);
+    const isInHtml = (escaped: string) => html.includes(escaped) || words.includes(escaped);
     return [
-      ...(text.includes(value) ? [] : [{ key, part: "txt" as const }]),
-      ...(html.includes(escaped) || words.includes(escaped) ? [] : [{ key, part: "html" as const }]),
+      ...(shown.every((value) => text.includes(value)) ? [] : [{ key, part: "txt" as const }]),
+      ...(shown.map(escapeHtml).every(isInHtml) ? [] : [{ key, part: "html" as const }]),
     ];
   });
+}
+
+function textsOf(value: unknown): string[] {
+  if (Array.isArray(value)) return (value as WaitingPerson[]).map(({ email }) => email);
+  return typeof value === "string" ? [value] : [];
 }

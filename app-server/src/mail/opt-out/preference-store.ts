@@ -4,7 +4,7 @@ import type { Language } from "@anteroom/shared/wire/languages";
 import { type Kysely, sql, type Transaction } from "kysely";
 import { selectAdministrators } from "../../database/fragments.ts";
 import type { AppDatabase } from "../../database/tables.ts";
-import { mailKinds } from "../kinds.ts";
+import { type ChoicePolicy, mailKinds } from "../kinds.ts";
 
 type Db = Kysely<AppDatabase> | Transaction<AppDatabase>;
 
@@ -15,7 +15,7 @@ export interface Preferences {
 }
 
 /** What a person gets, chosen or not. Undefined when there is no such person. */
-export async function findPreferences(db: Db, userId: string): Promise<Preferences | undefined> {
+export async function findPreferences(db: Db, userId: string, policy: ChoicePolicy): Promise<Preferences | undefined> {
   const rows = await db
     .selectFrom("users")
     .leftJoin("mail_preferences as chosen", "chosen.user_id", "users.id")
@@ -25,7 +25,7 @@ export async function findPreferences(db: Db, userId: string): Promise<Preferenc
   const [user] = rows;
   if (!user) return undefined;
   const isOn = (type: SwitchableMailType) =>
-    rows.find((row) => row.type === type)?.is_on ?? mailKinds[type].choice.unchosen === "on";
+    rows.find((row) => row.type === type)?.is_on ?? mailKinds[type].choice.unchosen(policy);
   const mail = Object.fromEntries(switchableMailTypes.map((type) => [type, isOn(type)]));
   return { language: user.language, mail: mail as Preferences["mail"] };
 }
@@ -46,7 +46,11 @@ export async function storeMailPreference(db: Db, userId: string, type: Switchab
 }
 
 /** Whether the owner of an address does not want this kind of mail. */
-export async function isSwitchedOff(db: Db, email: EmailAddress, type: SwitchableMailType): Promise<boolean> {
+export async function isSwitchedOff(
+  db: Db,
+  { email, type }: { email: EmailAddress; type: SwitchableMailType },
+  policy: ChoicePolicy,
+): Promise<boolean> {
   const chosen = await db
     .selectFrom("users")
     .innerJoin("mail_preferences as chosen", "chosen.user_id", "users.id")
@@ -54,17 +58,19 @@ export async function isSwitchedOff(db: Db, email: EmailAddress, type: Switchabl
     .where("users.email_norm", "=", email)
     .where("chosen.type", "=", type)
     .executeTakeFirst();
-  return !(chosen?.is_on ?? mailKinds[type].choice.unchosen === "on");
+  return !(chosen?.is_on ?? mailKinds[type].choice.unchosen(policy));
 }
 
-/** The addresses of the administrators who asked to be told of new registrations. */
-export async function listApprovers(db: Db, now: number): Promise<string[]> {
+/** The addresses of the administrators who are to be told of who waits: what each has chosen, else what the operator has. */
+export async function listApprovers(db: Db, now: number, policy: ChoicePolicy): Promise<string[]> {
   const type: SwitchableMailType = "approval_request";
+  const unchosen = mailKinds[type].choice.unchosen(policy);
   const rows = await selectAdministrators(db, now)
-    .innerJoin("mail_preferences as chosen", "chosen.user_id", "users.id")
+    .leftJoin("mail_preferences as chosen", (join) =>
+      join.onRef("chosen.user_id", "=", "users.id").on("chosen.type", "=", type),
+    )
     .select("users.email")
-    .where("chosen.type", "=", type)
-    .where("chosen.is_on", "=", true)
+    .where(sql<boolean>`coalesce(chosen.is_on, ${unchosen})`)
     .execute();
   return rows.map(({ email }) => email);
 }

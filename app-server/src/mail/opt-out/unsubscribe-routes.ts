@@ -17,7 +17,8 @@ export const unsubscribeRoutes: readonly Route[] = [
     handle: async (call) => {
       const asked = readToken(call);
       if (!asked) return answerNotValid(call);
-      const isOn = (await findPreferences(call.app.db, asked.userId))?.mail[asked.type] ?? false;
+      const isOn =
+        (await findPreferences(call.app.db, asked.userId, call.app.settings.policy))?.mail[asked.type] ?? false;
       return answerPage(call, isOn ? "on" : "off", asked);
     },
   }),
@@ -50,7 +51,7 @@ async function readForm(http: Context): Promise<Record<string, unknown>> {
 
 async function answerPage({ http, app }: UnsubscribeCall, state: UnsubscribeState, { userId, type }: Unsubscription) {
   const { siteName } = app.settings;
-  const language = (await findPreferences(app.db, userId))?.language ?? app.settings.language;
+  const language = (await findPreferences(app.db, userId, app.settings.policy))?.language ?? app.settings.language;
   http.header("Content-Security-Policy", unsubscribePagePolicy);
   return http.html(renderUnsubscribePage({ state, type, language, siteName }));
 }

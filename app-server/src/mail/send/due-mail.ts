@@ -1,6 +1,6 @@
 import { deriveKey, seal, unseal } from "@anteroom/shared/runtime/crypto";
 import type { Settings } from "../../settings.ts";
-import { isSwitchable } from "../kinds.ts";
+import { choiceOf } from "../kinds.ts";
 import type { DueMail } from "../request.ts";
 import type { ClaimedMail } from "../store.ts";
 
@@ -29,6 +29,6 @@ export function toDueMail(row: ClaimedMail, settings: Settings, codes: CodeSeal)
     ...(row.registration_id === null ? {} : { registrationId: row.registration_id }),
     ...(row.link_id === null ? {} : { linkId: row.link_id }),
     ...(row.sealed_code === null ? {} : { code: codes.unseal(row, row.sealed_code) }),
-    ...(isSwitchable(row.type) && row.user_id !== null ? { userId: row.user_id } : {}),
+    ...(choiceOf(row.type) && row.user_id !== null ? { userId: row.user_id } : {}),
   };
 }

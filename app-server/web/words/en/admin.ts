@@ -61,6 +61,7 @@ export const admin = {
       notices_off: "Notices of sign-ins are off",
       reset_link_sent: "An administrator sent a link",
       approval_request: "Somebody waits for a decision",
+      approval_digest: "Who waits for a decision",
     } satisfies Record<MailType, string>,
     next: (when: string) => `Next try ${when}.`,
   },

@@ -54,6 +54,7 @@ export const admin: AdminWords = {
       notices_off: "Mails over inloggen staan uit",
       reset_link_sent: "Een beheerder stuurde een link",
       approval_request: "Iemand wacht op een beslissing",
+      approval_digest: "Wie op een beslissing wacht",
     },
     next: (when: string) => `Volgende poging ${when}.`,
   },

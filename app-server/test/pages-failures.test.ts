@@ -150,6 +150,23 @@ test("M14: what was typed is there after a reload and after Back; a chosen passw
   await visitor.leave();
 });
 
+test("H2: how long a password must be is read before it is typed, counted, and said when it is too short; the meter agrees", async () => {
+  const { token, code } = await site.walk.open("counts@example.com");
+  const visitor = await site.visit();
+  await visitor.open(`/account/signup?token=${token}&code=${code}`);
+  await visitor.reads("At least 15 characters.");
+  await visitor.fill({ password: "Tr0ub4dor&3xQ!" });
+  await visitor.reads("14 of 15");
+  await visitor.reads("Strength: easy to guess");
+  await visitor.press("Activate my account");
+  await visitor.reads("This password is too short: it needs at least 15 characters.");
+  await visitor.fill({ password: goodPassword });
+  await visitor.reads("Strength: very good");
+  await visitor.press("Activate my account");
+  await visitor.sees("Welcome");
+  await visitor.leave();
+});
+
 test("acc F9: a link with a full stop, a bracket or an escaped ampersand leads where it should, and the code is clean", async () => {
   const { token, code } = await site.walk.open("copied@example.com");
   const visitor = await site.visit();

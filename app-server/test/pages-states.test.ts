@@ -178,7 +178,7 @@ test("the form says what is wrong with code and password, and when there were to
     await visitor.page.getByRole("button", { name: "Activeer mijn account" }).waitFor();
   };
   await tryWith({ code, password: "kort" });
-  await visitor.reads("Maak het wachtwoord langer.");
+  await visitor.reads("Dit wachtwoord is te kort: het moet minstens 15 tekens hebben.");
   await tryWith({ password: "passwordpassword" });
   await visitor.reads("Veel mensen gebruiken dit wachtwoord");
   expect(await visitor.page.locator("[name=password]").evaluate((field) => field.matches(":focus"))).toBe(true);

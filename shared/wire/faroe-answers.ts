@@ -36,6 +36,7 @@ export const authValues = {
       current: z.boolean().describe("Whether it is the session that asks."),
     }),
   ),
+  password_rules: z.object({ min_length: z.int(), max_length: z.int() }).describe("In code points."),
   user_email_address_update: z.object({
     ...ofSession,
     new_email_address: z.string(),

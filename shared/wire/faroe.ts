@@ -80,6 +80,12 @@ export interface SessionOverview {
   current: boolean;
 }
 
+/** How many code points a new password may have. */
+export interface PasswordRules {
+  min_length: number;
+  max_length: number;
+}
+
 /** Every member that an answer's `values` may have. Tokens are `<id>.<secret>`, 24 characters each. */
 export interface AuthValueTypes {
   signup: Signup;
@@ -89,6 +95,7 @@ export interface AuthValueTypes {
   session: Session;
   session_token: string;
   sessions: SessionOverview[];
+  password_rules: PasswordRules;
   user_email_address_update: UserEmailAddressUpdate;
   user_email_address_update_token: string;
   user_password_update: UserPasswordUpdate;
@@ -400,6 +407,8 @@ export const privateActions = {
     values: [],
     errors: ["invalid_email_address", "email_address_not_allowed"],
   },
+  /** What new passwords are held to, for whoever shows a form. */
+  get_password_rules: { arguments: [], values: ["password_rules"], errors: [] },
   /** The user's sessions, the latest used first. */
   list_sessions: { arguments: ["session_token"], values: ["sessions"], errors: ["invalid_session_token"] },
   /** Ends one of the user's sessions, by its id. */

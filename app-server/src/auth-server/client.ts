@@ -31,6 +31,18 @@ const sessionSchema = z
     return { userId: session.user_id, createdAt: session.created_at, expiresAt: session.expires_at };
   });
 
+export interface PasswordLengths {
+  min: number;
+  max: number;
+}
+
+const passwordLengthsSchema = z
+  .object({ password_rules: z.object({ min_length: z.number(), max_length: z.number() }) })
+  .transform(({ password_rules: { min_length: min, max_length: max } }): PasswordLengths => ({ min, max }));
+
+/** Of the original, which is not asked: its protocol has them. */
+const faroesLengths: PasswordLengths = { min: 10, max: 100 };
+
 const nothingSchema = z.object({}).transform(() => undefined);
 
 /** Calls of one request each; all throw CallFailed when no proper answer comes back. */
@@ -92,6 +104,10 @@ export function createAuthServer(peer: Peer) {
     deleteSignup: (signupToken: string) => ask("delete_signup", { signup_token: signupToken }, nothingSchema),
     getSession: (sessionToken: string) => ask("get_session", { session_token: sessionToken }, sessionSchema),
     deleteSession: (sessionToken: string) => ask("delete_session", { session_token: sessionToken }, nothingSchema),
+    getPasswordLengths: async (): Promise<PasswordLengths> => {
+      const rules = await ask("get_password_rules", {}, passwordLengthsSchema);
+      return rules.ok ? rules.values : faroesLengths;
+    },
     /** For the test commands, which walk a whole sign-up. */
     step: (action: string, args: Record<string, string>) => invoke(action, args, z.record(z.string(), z.unknown())),
     /**

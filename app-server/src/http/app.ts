@@ -49,7 +49,7 @@ export function createPublicApp(context: AppContext, checkReadiness: () => Promi
   app.get("/openapi.json", (http) => http.json(openApiDocument(publicRoutes, frontendOrigin)));
   app.route("/", createReference());
   mountRoutes(app, context, originCheckedRoutes);
-  app.route("/", createPages(context.settings));
+  app.route("/", createPages(context));
   return withErrors(app, context);
 }
 

@@ -1,4 +1,5 @@
 import type { Language } from "@anteroom/shared/wire/languages";
+import type { PasswordLengths } from "../auth-server/client.ts";
 import { escapeHtml } from "../html.ts";
 
 /** What search engines, previews of links and browsers are told of a page before any script runs. */
@@ -40,6 +41,8 @@ export interface Site {
   message?: { isNeeded: boolean; question: string };
   /** Where mails go: the pages say `taken by their provider` of none that is written to a file. */
   mails: "provider" | "files";
+  /** How long a new password may be, where the auth server has said so. */
+  password?: PasswordLengths | undefined;
 }
 
 /** `path` is undefined where there is no page. */

@@ -3,6 +3,9 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
 import { type Context, Hono } from "hono";
+import type { PasswordLengths } from "../auth-server/client.ts";
+import { createPasswordLengths } from "../auth-server/password-lengths.ts";
+import type { AppContext } from "../context.ts";
 import { escapeHtml } from "../html.ts";
 import type { Settings } from "../settings.ts";
 import { headOf, manifestOf, robots, type Site } from "./page-heads.ts";
@@ -55,13 +58,15 @@ interface Asset {
 
 interface Pages {
   /** By their path; what has none is not found. */
-  html: (path?: string) => string;
+  html: (password: PasswordLengths | undefined, path?: string) => string;
   assets: Map<string, Asset>;
 }
 
 /** The built pages, read and compressed when the first one is asked for. */
-export function createPages(settings: Settings): Hono {
+export function createPages(context: AppContext): Hono {
+  const { settings } = context;
   const app = new Hono();
+  const readPasswordLengths = createPasswordLengths(context);
   let loading: Promise<Pages> | undefined;
   const load = () => {
     loading ??= loadPages(settings);
@@ -72,9 +77,9 @@ export function createPages(settings: Settings): Hono {
   };
 
   const show = async (http: Context, path?: string) => {
-    const pages = await load().catch(() => undefined);
+    const [pages, password] = await Promise.all([load().catch(() => undefined), readPasswordLengths()]);
     if (!pages) return http.text("The pages are not built yet: run `npm run build -w app-server`.", 503);
-    return http.html(pages.html(path), path === undefined ? 404 : 200, {
+    return http.html(pages.html(password, path), path === undefined ? 404 : 200, {
       "content-security-policy": contentSecurityPolicy,
     });
   };
@@ -125,7 +130,7 @@ async function loadPages({ siteName, language, frontendOrigin, policy, smtp }: S
   );
   const mails = smtp ? "provider" : "files";
   const site: Site = { name: siteName, language, origin: frontendOrigin, mails, ...messageOf(policy) };
-  return { html: (path) => configure(html, site, path), assets: new Map(assets) };
+  return { html: (password, path) => configure(html, { ...site, password }, path), assets: new Map(assets) };
 }
 
 async function loadAsset(path: string): Promise<Asset> {
@@ -145,7 +150,13 @@ function messageOf({ message, messageQuestion }: Settings["policy"]) {
 /** What the pages need to know before they ask for anything. */
 function configure(html: string, site: Site, path?: string): string {
   const content = escapeHtml(
-    JSON.stringify({ site: site.name, language: site.language, mails: site.mails, message: site.message }),
+    JSON.stringify({
+      site: site.name,
+      language: site.language,
+      mails: site.mails,
+      message: site.message,
+      password: site.password,
+    }),
   );
   return html
     .replace('<meta name="anteroom" content="">', () => `<meta name="anteroom" content="${content}">`)

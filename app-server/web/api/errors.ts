@@ -11,7 +11,13 @@ export type ErrorCode =
   | FoundHere;
 
 /** What only pages notice. */
-type FoundHere = "answer_lost" | "cookie_refused" | "not_secure" | "password_too_long" | "passwords_differ";
+type FoundHere =
+  | "answer_lost"
+  | "cookie_refused"
+  | "not_secure"
+  | "password_too_long"
+  | "password_too_short"
+  | "passwords_differ";
 
 /** Whether an action may have been carried out all the same. */
 export function isAnswerLost(error: ErrorCode): boolean {

@@ -3,6 +3,8 @@ interface Site {
   language: string;
   /** Where mails go. */
   mails: "provider" | "files";
+  /** How many characters a new password may have; missing while the auth server has not said so. */
+  password?: { min: number; max: number };
   /** The form that registers asks for one. `question` is empty where the pages' own words do. */
   message?: { isNeeded: boolean; question: string };
 }

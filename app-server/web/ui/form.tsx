@@ -12,6 +12,8 @@ export interface Failure {
   field?: string;
   /** Seconds until it is worth trying again. */
   retryAfter?: number;
+  /** What stands for `{number}` in the words for it. */
+  number?: number;
 }
 
 /** The field that the server minds, if it names one, is the one to mark. */
@@ -92,6 +94,11 @@ export function Form({ submission: { isBusy, failure, onSubmit }, children, acti
   );
 }
 
+function useMessage(failure: Failure | undefined): string {
+  const message = useWords(errorWords);
+  return failure ? message[failure.error].replace("{number}", String(failure.number)) : "";
+}
+
 /** Milliseconds after which it is said that no answer has come yet. */
 const patience = 8_000;
 
@@ -111,7 +118,7 @@ function useLongerThan(milliseconds: number, goesOn: boolean): boolean {
 
 /** `children`: what is said before it. */
 export function FailureNote({ failure, children }: { failure: Failure; children?: string }) {
-  const message = useWords(errorWords)[failure.error];
+  const message = useMessage(failure);
   const { tooMany } = useWords(uiWords);
   const isAboutTime = failure.error === "rate_limited" && failure.retryAfter !== undefined;
   return (
@@ -175,7 +182,7 @@ function Labelled({
   children,
 }: LabelledProps & { children: (about: About) => ReactNode }) {
   const id = useId();
-  const message = useWords(errorWords);
+  const message = useMessage(failure);
   const isWrong = failure?.field === name;
   const described = [hint ? `${id}-hint` : "", isWrong ? `${id}-wrong` : ""].filter(Boolean).join(" ");
   return (
@@ -187,7 +194,7 @@ function Labelled({
       </div>
       {isWrong && (
         <p className="field-message" id={`${id}-wrong`} role="alert">
-          {message[failure.error]}
+          {message}
         </p>
       )}
       {hint && (

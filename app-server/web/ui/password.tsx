@@ -1,4 +1,5 @@
 import { useEffect, useState } from "react";
+import { site } from "../api/site.ts";
 import { useWords } from "../words/language.tsx";
 import { uiWords } from "../words/ui.ts";
 import { type Failure, Field } from "./form.tsx";
@@ -41,7 +42,16 @@ export function PasswordField({ name = "password", kind, context = [], ...props 
         kind === "new" && (
           <>
             <Strength password={props.value} context={context} />
-            <p>{text.hint}</p>
+            <p>
+              {site.password && (
+                <>
+                  <strong>{text.atLeast(site.password.min)}</strong>{" "}
+                  {text.counted(lengthOf(props.value), site.password.min)}
+                  {". "}
+                </>
+              )}
+              {text.hint}
+            </p>
           </>
         )
       }
@@ -49,14 +59,24 @@ export function PasswordField({ name = "password", kind, context = [], ...props 
   );
 }
 
-/** Code points, as the auth server counts them. Longer ones would not even reach it. */
+/** Where the server has not said so. */
 const longest = 256;
 
 /** What can be told of a new password without asking. */
 export function findPasswordFault(password: string): Failure | undefined {
-  const isLong = [...password.normalize("NFC")].length > longest;
-  return isLong ? { error: "password_too_long", field: "password" } : undefined;
+  const { min, max } = site.password ?? { min: 0, max: longest };
+  const length = lengthOf(password);
+  if (length > max) return { error: "password_too_long", field: "password", number: max };
+  return length < min ? { error: "password_too_short", field: "password", number: min } : undefined;
 }
+
+/** In code points, as the auth server counts them. */
+function lengthOf(password: string): number {
+  return [...password.normalize("NFC")].length;
+}
+
+/** What a password that would not be taken scores at most: that it is long enough is part of being good. */
+const weakest = 1;
 
 /** How hard a password is to guess, 0 to 4. The word lists are large and are fetched when somebody begins to type. */
 function Strength({ password, context }: { password: string; context: string[] }) {
@@ -71,7 +91,7 @@ function Strength({ password, context }: { password: string; context: string[] }
     let isCurrent = true;
     import("./strength.ts")
       .then(({ scoreOf }) => scoreOf(password, known.split("\n").filter(Boolean)))
-      .then((result) => isCurrent && setScore(result))
+      .then((result) => isCurrent && setScore(findPasswordFault(password) ? Math.min(result, weakest) : result))
       .catch(() => undefined);
     return () => {
       isCurrent = false;

@@ -4,8 +4,13 @@ import type { AuthContext } from "../context.ts";
 import type { Caller } from "../http/caller.ts";
 import { claimantOf, passwordWasRight, passwordWasWrong, payForPassword } from "../limits/guesses.ts";
 import { isPasswordOf } from "../passwords/password-rules.ts";
-import { done, failure } from "../result.ts";
+import { done, failure, success } from "../result.ts";
 import { findValidSession } from "./session.ts";
+
+export async function getPasswordRules({ settings }: AuthContext): Promise<AuthResult<"get_password_rules">> {
+  const { passwordMinLength: min_length, passwordMaxLength: max_length } = settings;
+  return success({ password_rules: { min_length, max_length } });
+}
 
 /** For what the app server does by itself once the password was shown. */
 export async function verifyUserPassword(

@@ -51,6 +51,7 @@ const rules = {
   list_sessions: session.listSessions,
   end_session: session.endSession,
   verify_user_password: passwordCheck.verifyUserPassword,
+  get_password_rules: passwordCheck.getPasswordRules,
   check_new_email_address: emailUpdate.checkNewEmailAddress,
 
   create_user_email_address_update: emailUpdate.createUserEmailAddressUpdate,

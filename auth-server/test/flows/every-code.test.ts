@@ -204,6 +204,11 @@ describe.each(stores)("every code, with users in the store %s", (store) => {
     expect(await check("bob..bob@good.example")).toBe("invalid_email_address");
   });
 
+  test("H2: whoever shows a form is told how long passwords may be", async () => {
+    const { password_rules } = await succeed(rig, "get_password_rules", {});
+    expect(password_rules).toEqual({ min_length: 15, max_length: 256 });
+  });
+
   test("prepared signins are independent of each other", async () => {
     await join(rig, address);
     const signins = [await prepareSignin(rig, address), await prepareSignin(rig, address)];
@@ -218,6 +223,7 @@ describe.each(stores)("every code, with users in the store %s", (store) => {
     "delete_session",
     "delete_all_sessions",
     "list_sessions",
+    "get_password_rules",
     "end_session",
     "verify_user_password",
     "check_new_email_address",

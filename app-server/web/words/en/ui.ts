@@ -24,6 +24,8 @@ export const ui = {
     show: "Show",
     hide: "Hide",
     showLabel: "Show the password",
+    atLeast: (length: number) => `At least ${length} characters.`,
+    counted: (has: number, needs: number) => `${has} of ${needs}`,
     hint: "A few words that mean something to you alone are strong and easy to keep in mind. Pasting is fine.",
     strength: "Strength",
     steps: ["very easy to guess", "easy to guess", "better, not yet good", "good", "very good"],

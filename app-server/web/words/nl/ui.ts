@@ -24,6 +24,8 @@ export const ui: UiWords = {
     show: "Toon",
     hide: "Verberg",
     showLabel: "Toon het wachtwoord",
+    atLeast: (length: number) => `Minstens ${length} tekens.`,
+    counted: (has: number, needs: number) => `${has} van ${needs}`,
     hint: "Een paar woorden die alleen voor jou iets betekenen zijn sterk en makkelijk te onthouden. Plakken mag.",
     strength: "Sterkte",
     steps: ["heel makkelijk te raden", "makkelijk te raden", "beter, nog niet goed", "goed", "heel goed"],

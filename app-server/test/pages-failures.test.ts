@@ -95,7 +95,7 @@ test("M4: a page that waits says that it cannot look, and looks again; what hang
   await goOffline(waiting);
   await waiting.reads("This page tries again by itself.");
   await goOnline(waiting);
-  await waiting.reads("This page looks again every few seconds.");
+  await waiting.reads("This page shows the decision as soon as there is one.");
   await leaveOffline(waiting);
 
   const visitor = await site.visitAs("slow@example.com");

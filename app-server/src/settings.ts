@@ -4,7 +4,9 @@ import {
   type Environment,
   isLoopback,
   readCommonSettings,
+  type SettingsReader,
 } from "@anteroom/shared/runtime/settings";
+import { isEmailAddress } from "@anteroom/shared/wire/email-address";
 import { readMailSettings } from "./mail/settings.ts";
 import { readPolicy } from "./policy/settings.ts";
 
@@ -29,6 +31,7 @@ export function readSettings(environment: Environment) {
     /** Whose pages may call, with cookies too: the frontend's, this server's own and those that are named. */
     trustedOrigins: [frontendOrigin, ownOrigin, ...partnerOrigins],
     siteName: reader.text("BACKEND_SITE_NAME", "Anteroom"),
+    siteLinks: readSiteLinks(reader),
     ...mail,
     /** Whether written mails are shown as a page. They hold everybody's codes: never where others might see them. */
     devMailbox: reader.optionalText("NODE_ENV") !== "production" && mail.smtp === undefined && isLocal,
@@ -44,6 +47,27 @@ export function readSettings(environment: Environment) {
     );
   reader.finish("BACKEND_");
   return settings;
+}
+
+export type SiteLinks = ReturnType<typeof readSiteLinks>;
+
+/** What pages and mails link to in their footers, where the operator has it. */
+function readSiteLinks(reader: SettingsReader) {
+  const read = (name: string, expected: string, isGood: (text: string) => boolean): string | undefined => {
+    const text = reader.optionalText(name);
+    if (text !== undefined && !isGood(text)) reader.fault(`${name} is ${text}: give ${expected}.`);
+    return text;
+  };
+  const page = "the https address of a page";
+  return {
+    contact: read("BACKEND_CONTACT", `an email address, or ${page}`, (text) => isEmailAddress(text) || isPage(text)),
+    privacy: read("BACKEND_PRIVACY_URL", page, isPage),
+    terms: read("BACKEND_TERMS_URL", page, isPage),
+  };
+}
+
+function isPage(text: string): boolean {
+  return /^https?:$/.test(URL.parse(text)?.protocol ?? "");
 }
 
 function originOf({ host, port }: { host: string; port: number }): string {

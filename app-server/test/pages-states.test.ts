@@ -6,9 +6,15 @@ import { goodPassword } from "./support/walk.ts";
 
 let site: Site;
 
+const links = {
+  BACKEND_CONTACT: "board@people.example",
+  BACKEND_PRIVACY_URL: "https://people.example/privacy",
+  BACKEND_TERMS_URL: "https://people.example/terms",
+};
+
 beforeAll(async () => {
   const question = { BACKEND_MESSAGE: "optional", BACKEND_MESSAGE_QUESTION: "Whom do you know here?" };
-  site = await startSite({ env: question });
+  site = await startSite({ env: { ...question, ...links } });
 });
 
 afterAll(() => site?.stop());
@@ -115,6 +121,26 @@ test("R33: a page of another origin changes nothing, though the browser would se
   await victim.page.goto(`${site.stack.urls.app}/account`);
   await victim.page.getByRole("link", { name: "Ada Lovelace" }).waitFor();
   await victim.page.context().close();
+});
+
+test("M10: who is rejected is greeted by name and led to the administrators; footers lead to privacy and terms", async () => {
+  const address = "turned-away@example.com";
+  const token = await site.client.register(address);
+  await site.walk.decide("reject_user", address);
+  const { text } = await site.walk.newestMail(address, "registration_rejected");
+  expect(text).toContain("Hello Ada Lovelace,");
+  for (const shown of Object.values(links)) expect(text).toContain(shown);
+  const visitor = await visitWaitingRoom(token);
+  await visitor.sees("Your request was rejected");
+  const leadsTo = (name: string, part: string) =>
+    visitor.page.locator(part).getByRole("link", { name }).getAttribute("href");
+  expect(await leadsTo("Write to the administrators", "main")).toBe("mailto:board@people.example");
+  expect(await Promise.all(["Contact", "Privacy", "Terms"].map((name) => leadsTo(name, "footer")))).toEqual([
+    "mailto:board@people.example",
+    links.BACKEND_PRIVACY_URL,
+    links.BACKEND_TERMS_URL,
+  ]);
+  await visitor.leave();
 });
 
 test("every page forbids foreign and inline scripts, frames and referrers", async () => {

@@ -63,6 +63,17 @@ test("S-42: a short secret between the servers is refused; without one only loop
     ]);
 });
 
+test("M10: where people are led to is an address or a page, or is refused by name", () => {
+  for (const contact of ["board@people.example", "https://people.example/contact"])
+    expect(readSettings({ ...sound, BACKEND_CONTACT: contact }).siteLinks.contact).toBe(contact);
+  const wrong = {
+    BACKEND_CONTACT: "the board",
+    BACKEND_PRIVACY_URL: "javascript:alert(1)",
+    BACKEND_TERMS_URL: "/terms",
+  };
+  expect(faultsOf({ ...sound, ...wrong }).map((fault) => fault.split(" ")[0])).toEqual(Object.keys(wrong));
+});
+
 test("S-26: TEST_MODE is refused in production", () => {
   const faults = faultsOf({ ...sound, TEST_MODE: "on", NODE_ENV: "production" });
   expect(faults).toEqual([expect.stringMatching(/TEST_MODE.*NODE_ENV/)]);

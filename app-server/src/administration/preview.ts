@@ -31,6 +31,6 @@ export async function previewMail(context: AppContext, { type, email, reason }: 
 
 /** As the rules give them that ask for such a mail. */
 function valuesOf(type: PreviewRequest["type"], displayName: string, reason: string): Record<string, string> {
-  if (type === "registration_rejected" && reason) return { reason };
+  if (type === "registration_rejected") return { displayName, ...(reason ? { reason } : {}) };
   return type === "account_ready" ? { displayName } : {};
 }

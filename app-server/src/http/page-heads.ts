@@ -1,6 +1,7 @@
 import type { Language } from "@anteroom/shared/wire/languages";
 import type { PasswordLengths } from "../auth-server/client.ts";
 import { escapeHtml } from "../html.ts";
+import type { SiteLinks } from "../settings.ts";
 
 /** What search engines, previews of links and browsers are told of a page before any script runs. */
 interface PublicPage {
@@ -37,6 +38,8 @@ export interface Site {
   name: string;
   language: Language;
   origin: string;
+  /** In the footer. `contact` is a page or an email address. */
+  links: SiteLinks;
   /** The form that registers asks for a message; an empty question stands for the pages' own. */
   message?: { isNeeded: boolean; question: string };
   /** Where mails go: the pages say `taken by their provider` of none that is written to a file. */

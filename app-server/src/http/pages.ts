@@ -117,7 +117,7 @@ function tellMachines(app: Hono, siteName: string): void {
   app.get("/.well-known/change-password", (http) => http.redirect("/account#password", 302));
 }
 
-async function loadPages({ siteName, language, frontendOrigin, policy, smtp }: Settings): Promise<Pages> {
+async function loadPages({ siteName, siteLinks, language, frontendOrigin, policy, smtp }: Settings): Promise<Pages> {
   const html = await readFile(join(dist, "index.html"), "utf8");
   const files = (await readdir(dist, { recursive: true, withFileTypes: true })).filter(
     (entry) => entry.isFile() && types[extensionOf(entry.name)],
@@ -129,7 +129,14 @@ async function loadPages({ siteName, language, frontendOrigin, policy, smtp }: S
     }),
   );
   const mails = smtp ? "provider" : "files";
-  const site: Site = { name: siteName, language, origin: frontendOrigin, mails, ...messageOf(policy) };
+  const site: Site = {
+    name: siteName,
+    language,
+    origin: frontendOrigin,
+    mails,
+    links: siteLinks,
+    ...messageOf(policy),
+  };
   return { html: (password, path) => configure(html, { ...site, password }, path), assets: new Map(assets) };
 }
 
@@ -154,6 +161,7 @@ function configure(html: string, site: Site, path?: string): string {
       site: site.name,
       language: site.language,
       mails: site.mails,
+      links: site.links,
       message: site.message,
       password: site.password,
     }),

@@ -154,7 +154,7 @@ const kinds = {
   registration_rejected: {
     priority: 3,
     must: ["reason"],
-    may: [],
+    may: ["displayName"],
   },
   setup_link_used: {
     priority: 3,

@@ -200,20 +200,23 @@ export async function rejectRegistration(
   const { policy } = context.settings;
   const now = context.clock.now();
   const isRejected = await context.db.transaction().execute(async (trx) => {
-    const registrationId = await store.storeRejected(trx, email, {
+    const rejected = await store.storeRejected(trx, email, {
       actor: decision.actor,
       reason: decision.reason || null,
       now,
       expiresAt: now + Math.max(policy.retention, policy.rejectCooldown),
     });
-    if (registrationId && policy.decisionMail)
+    if (rejected && policy.decisionMail)
       await context.mail.enqueue(trx, {
         type: "registration_rejected",
         email,
-        registrationId,
-        values: decision.reason ? { reason: decision.reason } : {},
+        registrationId: rejected.id,
+        values: {
+          displayName: `${rejected.firstname} ${rejected.lastname}`.trim(),
+          ...(decision.reason ? { reason: decision.reason } : {}),
+        },
       });
-    return registrationId !== undefined;
+    return rejected !== undefined;
   });
   if (isRejected) return { ok: true, values: { message: `Registration of ${email} rejected.` } };
   return refuseTransition(context, email, "rejected");

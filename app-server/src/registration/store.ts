@@ -211,8 +211,8 @@ export async function storeRejected(
   db: Db,
   email: EmailAddress,
   decision: { actor: string; reason: string | null; now: number; expiresAt: number },
-): Promise<string | undefined> {
-  const row = await moveAndNote(db, "reject", (rejecting) =>
+): Promise<{ id: string; firstname: string; lastname: string } | undefined> {
+  return moveAndNote(db, "reject", (rejecting) =>
     rejecting
       .set({
         decided_by: decision.actor,
@@ -223,9 +223,9 @@ export async function storeRejected(
       .where("email", "=", email),
   )
     .selectFrom("moved")
-    .select("id")
+    .innerJoin("newusers", "newusers.registration_id", "moved.id")
+    .select(["moved.id", "newusers.firstname", "newusers.lastname"])
     .executeTakeFirst();
-  return row?.id;
 }
 
 /** REJECTED → REQUESTED, for the newest rejection, unless the address has a live registration or a user again. */

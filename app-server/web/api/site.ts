@@ -5,6 +5,8 @@ interface Site {
   mails: "provider" | "files";
   /** How many characters a new password may have; missing while the auth server has not said so. */
   password?: { min: number; max: number };
+  /** Where the operator wants people led to. `contact` is a page or an email address. */
+  links: { contact?: string; privacy?: string; terms?: string };
   /** The form that registers asks for one. `question` is empty where the pages' own words do. */
   message?: { isNeeded: boolean; question: string };
 }
@@ -12,7 +14,10 @@ interface Site {
 /** What the server put into the page. */
 function readSite(): Site {
   const content = document.querySelector<HTMLMetaElement>('meta[name="anteroom"]')?.content;
-  return content ? JSON.parse(content) : { site: "Anteroom", language: "en", mails: "provider" };
+  return content ? JSON.parse(content) : { site: "Anteroom", language: "en", mails: "provider", links: {} };
 }
 
 export const site = readSite();
+
+/** Where administrators are written to, if the operator says it. */
+export const contactHref = site.links.contact?.replace(/^(?!https?:)/, "mailto:");

@@ -1,7 +1,7 @@
 import { type ReactNode, useRef, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { app, sessionChanged, useSession } from "../api/client.ts";
-import { site } from "../api/site.ts";
+import { contactHref, site } from "../api/site.ts";
 import { useLanguage, useWords } from "../words/language.tsx";
 import { languages, languageTags } from "../words/languages.ts";
 import { uiWords } from "../words/ui.ts";
@@ -41,6 +41,7 @@ export function Shell({ children }: { children: ReactNode }) {
       </main>
       <footer className="bottom">
         <LanguageChoice label={text.language} />
+        <SiteLinks />
       </footer>
     </>
   );
@@ -97,6 +98,23 @@ function SignOut({ label, onNotSignedOut }: SignOutProps) {
     <button type="button" className="button quiet small" onClick={() => void signOut()}>
       {label}
     </button>
+  );
+}
+
+function SiteLinks() {
+  const text = useWords(uiWords).shell;
+  const links = [
+    [text.contact, contactHref],
+    [text.privacy, site.links.privacy],
+    [text.terms, site.links.terms],
+  ];
+  return links.map(
+    ([label, href]) =>
+      href && (
+        <a key={label} href={href}>
+          {label}
+        </a>
+      ),
   );
 }
 

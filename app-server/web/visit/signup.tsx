@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { Link } from "wouter";
 import { app, useSession } from "../api/client.ts";
+import { contactHref } from "../api/site.ts";
 import { keepForReload, readValue, useCleanAddress } from "../ui/clean-address.ts";
 import { AddressField, CodeField, type Failure, Form, failureOf, useSubmission } from "../ui/form.tsx";
 import { Loading, Page, Unreachable } from "../ui/page.tsx";
@@ -80,6 +81,11 @@ function WaitingRoom({ link, own, onLink, onTyping }: RoomProps) {
   if (data.state === "rejected")
     return (
       <Page title={text.rejected} lead={text.rejectedLead}>
+        {contactHref && (
+          <p>
+            <a href={contactHref}>{text.write}</a>
+          </p>
+        )}
         <p>
           <Link href="/">{text.home}</Link>
         </p>

@@ -57,7 +57,9 @@ export function createComposer(
       codeLink,
       link: codeLink ?? (page && `${settings.frontendOrigin}${page}`),
       recoverLink: `${settings.frontendOrigin}/account/recover`,
-      contact: settings.smtp?.replyTo,
+      contact: settings.siteLinks.contact ?? settings.smtp?.replyTo,
+      privacyUrl: settings.siteLinks.privacy,
+      termsUrl: settings.siteLinks.terms,
       unsubscribeUrl,
     });
     return {

@@ -16,6 +16,8 @@ export const commonKeys = [
   "codeLink",
   "recoverLink",
   "contact",
+  "privacyUrl",
+  "termsUrl",
   "unsubscribeUrl",
 ] as const;
 

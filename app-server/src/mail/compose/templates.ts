@@ -79,7 +79,10 @@ export function renderMail(
   const [firstLine = "", ...lines] = String(engines.text.renderFileSync(`${name}.txt`, scope)).split(/\r?\n/);
   const subject = oneLine(firstLine, 150);
   const html = String(engines.html.renderFileSync(`${name}.html`, { ...scope, subject })).trim();
-  const text = lines
+  const links = engines.files["links.txt"]
+    ? String(engines.text.renderFileSync("links.txt", scope)).split(/\r?\n/)
+    : [];
+  const text = [...lines, ...links]
     .map((line) => line.trimEnd())
     .join("\n")
     .replace(/\n{3,}/g, "\n\n")

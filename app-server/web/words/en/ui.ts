@@ -10,6 +10,9 @@ export const ui = {
     notSignedOut: "You are still signed in.",
     administration: "Administration",
     language: "Language",
+    contact: "Contact",
+    privacy: "Privacy",
+    terms: "Terms",
   },
   page: {
     loading: "Loading…",

@@ -50,6 +50,7 @@ export const visit = {
     withdrawn: "Your request is withdrawn",
     withdrawnLead: "All we keep is that there was a request.",
     rejected: "Your request was rejected",
+    write: "Write to the administrators",
     rejectedLead:
       "If you left a reachable address, an email tells you why. If you think this is a mistake, write to the administrators.",
     home: "To the start page",

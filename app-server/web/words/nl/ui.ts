@@ -10,6 +10,9 @@ export const ui: UiWords = {
     notSignedOut: "Je bent nog ingelogd.",
     administration: "Beheer",
     language: "Taal",
+    contact: "Contact",
+    privacy: "Privacy",
+    terms: "Voorwaarden",
   },
   page: {
     loading: "Laden…",

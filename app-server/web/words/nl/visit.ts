@@ -50,6 +50,7 @@ export const visit: VisitWords = {
     withdrawn: "Je aanvraag is ingetrokken",
     withdrawnLead: "We bewaren alleen dat er een aanvraag was.",
     rejected: "Je aanvraag is afgewezen",
+    write: "Schrijf aan de beheerders",
     rejectedLead:
       "Is je adres bereikbaar, dan vertelt een mail je waarom. Denk je dat dit een vergissing is, schrijf dan aan de beheerders.",
     home: "Naar de startpagina",

@@ -358,7 +358,7 @@ test("the waiting room asks less and less often, and not at all in a hidden tab"
   await visitor.leave();
 });
 
-test("/setup makes the first administrator, once; without a link it says how to get one", async () => {
+test("M16: /setup makes the first administrator, once, whom nobody is said to have approved; without a link it says how to get one", async () => {
   const { url } = await site.client.command("app", "create_setup_link");
   const visitor = await site.visit();
   await visitor.open("/setup");
@@ -369,6 +369,9 @@ test("/setup makes the first administrator, once; without a link it says how to 
   await visitor.fill({ firstname: "Grace", lastname: "Hopper", email: "grace@example.com" });
   await visitor.press("Go on");
   await visitor.sees("Activate your account");
+  await visitor.reads("With it you choose your password, and are the administrator.");
+  expect(await visitor.page.locator("main").innerText()).not.toMatch(/approved|Wait/);
+  expect(await visitor.page.getByRole("link", { name: "Mailbox" }).getAttribute("href")).toBe("/dev/mailbox");
   const code = (await site.walk.mailsTo("grace@example.com")).at(-1)?.code ?? "";
   await visitor.fill({ code, password: goodPassword });
   await visitor.press("Activate my account");

@@ -40,6 +40,8 @@ export interface Site {
   origin: string;
   /** In the footer. `contact` is a page or an email address. */
   links: SiteLinks;
+  /** Whether written emails are shown as a page. */
+  mailbox: boolean;
   /** The form that registers asks for a message; an empty question stands for the pages' own. */
   message?: { isNeeded: boolean; question: string };
   /** Where mails go: the pages say `taken by their provider` of none that is written to a file. */

@@ -117,7 +117,15 @@ function tellMachines(app: Hono, siteName: string): void {
   app.get("/.well-known/change-password", (http) => http.redirect("/account#password", 302));
 }
 
-async function loadPages({ siteName, siteLinks, language, frontendOrigin, policy, smtp }: Settings): Promise<Pages> {
+async function loadPages({
+  siteName,
+  siteLinks,
+  devMailbox,
+  language,
+  frontendOrigin,
+  policy,
+  smtp,
+}: Settings): Promise<Pages> {
   const html = await readFile(join(dist, "index.html"), "utf8");
   const files = (await readdir(dist, { recursive: true, withFileTypes: true })).filter(
     (entry) => entry.isFile() && types[extensionOf(entry.name)],
@@ -135,6 +143,7 @@ async function loadPages({ siteName, siteLinks, language, frontendOrigin, policy
     origin: frontendOrigin,
     mails,
     links: siteLinks,
+    mailbox: devMailbox,
     ...messageOf(policy),
   };
   return { html: (password, path) => configure(html, { ...site, password }, path), assets: new Map(assets) };
@@ -162,6 +171,7 @@ function configure(html: string, site: Site, path?: string): string {
       language: site.language,
       mails: site.mails,
       links: site.links,
+      mailbox: site.mailbox,
       message: site.message,
       password: site.password,
     }),

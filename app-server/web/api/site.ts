@@ -5,6 +5,8 @@ interface Site {
   mails: "provider" | "files";
   /** How many characters a new password may have; missing while the auth server has not said so. */
   password?: { min: number; max: number };
+  /** Written emails are shown at /dev/mailbox. */
+  mailbox?: boolean;
   /** Where the operator wants people led to. `contact` is a page or an email address. */
   links: { contact?: string; privacy?: string; terms?: string };
   /** The form that registers asks for one. `question` is empty where the pages' own words do. */

@@ -3,6 +3,7 @@ import { useRef, useState } from "react";
 import { useLocation } from "wouter";
 import { auth } from "../api/client.ts";
 import { isAnswerLost } from "../api/errors.ts";
+import { site } from "../api/site.ts";
 import { CodeField, type Failure, FailureNote, Form, findRefusedCookie, useSubmission } from "../ui/form.tsx";
 import { Page } from "../ui/page.tsx";
 import { findPasswordFault, PasswordField } from "../ui/password.tsx";
@@ -15,11 +16,12 @@ interface ActivationProps {
   email: string;
   /** From the link, if it was one. */
   code: string;
+  isSetup: boolean;
   onExpired: () => void;
 }
 
 /** Code and password, and then the account is there. Each step may have been done by an earlier press of the button. */
-export function Activation({ signupToken, email, code: given, onExpired }: ActivationProps) {
+export function Activation({ signupToken, email, code: given, isSetup, onExpired }: ActivationProps) {
   const text = useWords(visitWords).activation;
   const [, navigate] = useLocation();
   const [code, setCode] = useState(given);
@@ -33,8 +35,9 @@ export function Activation({ signupToken, email, code: given, onExpired }: Activ
     navigate("/account?welcome", { replace: true });
     return undefined;
   });
+  const lead = given ? text.leadWithCode : isSetup ? text.leadOfSetup : text.lead;
   return (
-    <Page title={text.title} lead={given ? text.leadWithCode(email) : text.lead(email)} above={<Progress at={2} />}>
+    <Page title={text.title} lead={lead(email)} above={isSetup ? undefined : <Progress at={2} />}>
       <Form submission={submission} action={text.action}>
         <input type="email" name="email" value={email} autoComplete="username" readOnly hidden />
         <CodeField label={text.code} value={code} onValue={setCode} failure={submission.failure} />
@@ -48,6 +51,11 @@ export function Activation({ signupToken, email, code: given, onExpired }: Activ
         />
       </Form>
       <SendAgain signupToken={signupToken} />
+      {site.mailbox && (
+        <p className="aside">
+          {text.development} <a href="/dev/mailbox">{text.mailbox}</a>
+        </p>
+      )}
     </Page>
   );
 }

@@ -27,7 +27,7 @@ export function SetupPage() {
   const submission = useSubmission(async (): Promise<Failure | undefined> => {
     const result = await app("POST /auth/setup_administrator", { setup_token: token ?? "", ...person });
     if (!result.ok) return failureOf(result);
-    navigate(`/account/signup?token=${encodeURIComponent(result.values.registration_token)}`, { replace: true });
+    navigate(`/account/signup?setup&token=${encodeURIComponent(result.values.registration_token)}`, { replace: true });
     return undefined;
   });
   if (!token)

@@ -18,6 +18,8 @@ interface LinkValues {
   /** Empty: that of the request which this browser remembers. */
   token: string;
   code: string;
+  /** A setup link was used here: nobody asked, and nobody approved. */
+  isSetup?: boolean;
 }
 
 const nowhere: LinkValues = { token: "", code: "" };
@@ -25,7 +27,8 @@ const nowhere: LinkValues = { token: "", code: "" };
 /** Waiting room and activation. Opening it changes nothing: the code is only used when the person presses the button. */
 export function SignupPage() {
   const given = useCleanAddress((address): LinkValues => {
-    return { token: readValue(address, "token"), code: readValue(address, "code") };
+    const isSetup = address.searchParams.has("setup");
+    return { token: readValue(address, "token"), code: readValue(address, "code"), isSetup };
   });
   const [link, setLink] = useState(given);
   const [isTyping, setTyping] = useState(false);
@@ -98,6 +101,7 @@ function WaitingRoom({ link, own, onLink, onTyping }: RoomProps) {
         signupToken={data.signup_token}
         email={data.email}
         code={link.code}
+        isSetup={link.isSetup ?? false}
         onExpired={() => void status.refetch()}
       />
     );

@@ -84,6 +84,10 @@ export const visit = {
   activation: {
     title: "Activate your account",
     lead: (email: string) => `You are approved. An email with your code is on its way to ${email}.`,
+    leadOfSetup: (email: string) =>
+      `An email with your code is on its way to ${email}. With it you choose your password, and are the administrator.`,
+    development: "In development, emails are to be read here:",
+    mailbox: "Mailbox",
     leadWithCode: (email: string) => `You are approved. Choose a password for ${email}, and you are in.`,
     code: "Code from the email",
     password: "Password",

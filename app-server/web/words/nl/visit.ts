@@ -85,6 +85,10 @@ export const visit: VisitWords = {
   activation: {
     title: "Activeer je account",
     lead: (email: string) => `Je bent goedgekeurd. Een mail met je code is onderweg naar ${email}.`,
+    leadOfSetup: (email: string) =>
+      `Een mail met je code is onderweg naar ${email}. Daarmee kies je je wachtwoord, en ben je beheerder.`,
+    development: "Tijdens het ontwikkelen lees je mails hier:",
+    mailbox: "Postvak",
     leadWithCode: (email: string) => `Je bent goedgekeurd. Kies een wachtwoord voor ${email}, en je bent binnen.`,
     code: "Code uit de mail",
     password: "Wachtwoord",

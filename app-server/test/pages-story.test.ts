@@ -276,7 +276,7 @@ test("G17: an administrator approves and rejects with the keyboard alone; who co
   await first.leave();
 });
 
-test("G17: many are approved at once, with the keyboard, and the page tells how far it is", async () => {
+test("G17, H4: many are approved at once, with the keyboard, and the page tells how far it is", async () => {
   await site.stack.sql`update registration_state set state = 'WITHDRAWN' where state = 'REQUESTED'`;
   const addresses = ["red", "green", "blue"].map((name) => `${name}@many.example`);
   for (const address of addresses) await site.client.register(address);
@@ -293,6 +293,8 @@ test("G17: many are approved at once, with the keyboard, and the page tells how 
   await keyboard.press("Enter");
   await visitor.reads("3 of 3 people approved");
   await visitor.reads("Nobody is waiting");
+  await visitor.page.getByRole("link", { name: "Choose whether an email tells you, too" }).click();
+  await visitor.page.getByRole("checkbox", { name: "when somebody asks for an account" }).waitFor();
   for (const address of addresses) expect(await site.walk.states(address)).toEqual(["OPEN"]);
   await visitor.leave();
 });

@@ -1,3 +1,4 @@
+import { Link } from "wouter";
 import { adminWords } from "../../words/admin.ts";
 import { useFormats, useWords } from "../../words/language.tsx";
 import type { QueueRow } from "../api.ts";
@@ -39,6 +40,11 @@ export function NobodyHere({ list, search }: { list: ListName; search: string })
   ) : (
     <Empty title={text.empty[list]}>
       <p>{text.emptyMore[list]}</p>
+      {list === "waiting" && (
+        <p>
+          <Link href="/account#mails">{text.chooseEmails}</Link>
+        </p>
+      )}
     </Empty>
   );
 }

@@ -81,6 +81,7 @@ export const admin = {
       approved: "People stay in this list from their approval until they have activated their account.",
       rejected: "Rejections are kept here for a while, so that they can be looked up or undone.",
     },
+    chooseEmails: "Choose whether an email tells you, too",
     nothingFound: (search: string) => `Nobody here matches “${search}”`,
     nothingFoundMore: "The search looks at names and addresses of this list.",
     list: (name: string) => `${name} requests`,

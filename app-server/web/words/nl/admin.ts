@@ -74,6 +74,7 @@ export const admin: AdminWords = {
       approved: "Mensen staan in deze lijst vanaf hun goedkeuring totdat ze hun account hebben geactiveerd.",
       rejected: "Afwijzingen blijven hier een tijd staan, om ze na te kijken of ongedaan te maken.",
     },
+    chooseEmails: "Kies of ook een mail het je vertelt",
     nothingFound: (search: string) => `Niemand hier past bij ‘${search}’`,
     nothingFoundMore: "Er wordt gezocht in de namen en adressen van deze lijst.",
     list: (name: string) => `Aanvragen: ${name}`,

@@ -83,6 +83,7 @@ test("G11: the queue shows the oldest first, their language, and pages without a
     decided_at: null,
     reason: null,
     mail: null,
+    message: null,
     earlier: [],
     same_name: 0,
     requests: 1,

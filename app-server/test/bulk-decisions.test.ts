@@ -175,3 +175,36 @@ test("a batch is of one to a thousand addresses", async () => {
   const unknown = await client.app.get("/admin/batches/?id=unknown", walk.admin);
   expect([unknown.status, unknown.body.code]).toEqual([404, "batch_not_found"]);
 });
+
+const hold = (email: string, id: string) =>
+  client.app.post("/admin/approve_after_hold/", { email, registration_id: id }, walk.admin);
+const undo = (batch_id: string, cookie = walk.admin) => client.app.post("/admin/undo_batch/", { batch_id }, cookie);
+
+test("H1: an approval that is held back is undone by whoever asked for it, until it is made; nothing has left before", async () => {
+  await restartWith({ BACKEND_APPROVAL_HOLD: "60s" });
+  const [undone = "", made = ""] = await insertWaiting("held", 2);
+  const { body } = await hold(undone, "held-1");
+  expect(body).toEqual({ success: true, batch_id: expect.any(String), hold: 60 });
+  expect(await statesOf("held")).toEqual([{ state: "REQUESTED", count: 2 }]);
+  const { userId, session: other } = await walk.activate("other.admin@example.com");
+  await stack.sql`insert into permissions (user_id, permission, granted_by, granted_at) values (${userId}, 'admin', 'test', 0)`;
+  expect((await undo(body.batch_id, other)).body.code).toBe("batch_not_found");
+  expect((await undo(body.batch_id)).body).toEqual({ success: true, undone: 1 });
+  expect((await undo(body.batch_id)).status).toBe(404);
+
+  const { batch_id } = (await hold(made, "held-2")).body;
+  await client.advanceClocks(61);
+  expect(await finished(batch_id)).toMatchObject({ done: 1, failed: [] });
+  const late = await undo(batch_id);
+  expect([late.status, late.body.code]).toEqual([409, "invalid_transition"]);
+  expect(await walk.states(undone)).toEqual(["REQUESTED"]);
+  expect(await walk.states(made)).toEqual(["OPEN"]);
+  expect((await hold(made, "held-2")).body, "what is decided is answered at once").toMatchObject({ batch_id: null });
+  await restartWith({ BACKEND_APPROVAL_HOLD: "0s" });
+});
+
+async function restartWith(env: Record<string, string>): Promise<void> {
+  Object.assign(stack.env, env);
+  await stack.servers.app.stop();
+  await stack.servers.app.start();
+}

@@ -11,13 +11,17 @@ type Db = Kysely<AppDatabase> | Transaction<AppDatabase>;
 export type NewBatch = Pick<BatchTable, "id" | "decision" | "reason" | "actor" | "created_at">;
 
 /** Stores the batch and whom it is about: one statement, so it is there as a whole or not at all. */
-export async function insertBatch(db: Db, batch: NewBatch, emails: readonly EmailAddress[]): Promise<void> {
+export async function insertBatch(
+  db: Db,
+  batch: NewBatch,
+  { emails, registrationId = null, dueAt }: { emails: readonly EmailAddress[]; registrationId?: string | null; dueAt: number },
+): Promise<void> {
   await db
     .with("batch", (with_) => with_.insertInto("batches").values(batch).returning("id"))
     .insertInto("batch_items")
-    .columns(["batch_id", "position", "email", "due_at"])
+    .columns(["batch_id", "position", "email", "registration_id", "due_at"])
     .expression(
-      sql`select batch.id, item.position, item.email, ${batch.created_at}::bigint
+      sql`select batch.id, item.position, item.email, ${registrationId}::text, ${dueAt}::bigint
         from batch, unnest(${emails}::text[]) with ordinality item (email, position)`,
     )
     .execute();
@@ -27,6 +31,7 @@ export interface ClaimedItem {
   batchId: string;
   position: number;
   email: EmailAddress;
+  registrationId: string | null;
   /** This one included. */
   attempts: number;
   decision: BatchTable["decision"];
@@ -68,6 +73,7 @@ export async function claimItems(
       "item.batch_id as batchId",
       "item.position",
       "item.email",
+      "item.registration_id as registrationId",
       "item.attempts",
       "batch.decision",
       "batch.reason",
@@ -130,6 +136,31 @@ export async function finishBatches(db: Db, now: number): Promise<void> {
       ),
     )
     .execute();
+}
+
+/**
+ * Takes out of a batch what nobody has begun with, and the batch too if nothing else is in it. Returns how many decisions that
+ * were; undefined when this person has asked for no such batch.
+ */
+export async function undoBatch(
+  trx: Transaction<AppDatabase>,
+  { id, actor }: { id: string; actor: string },
+): Promise<number | undefined> {
+  const batch = await trx.selectFrom("batches").select("id").where("id", "=", id).where("actor", "=", actor).executeTakeFirst();
+  if (!batch) return undefined;
+  // Whoever takes one at this moment has counted an attempt when it is looked at.
+  const undone = await trx
+    .deleteFrom("batch_items")
+    .where("batch_id", "=", id)
+    .where(isWaiting)
+    .where("attempts", "=", 0)
+    .executeTakeFirst();
+  await trx
+    .deleteFrom("batches")
+    .where("id", "=", id)
+    .where((eb) => eb.not(eb.exists(eb.selectFrom("batch_items").select("email").where("batch_id", "=", id))))
+    .execute();
+  return Number(undone.numDeletedRows);
 }
 
 function selectBatches(db: Db): SelectQueryBuilder<AppDatabase, "batches", ListedBatch> {

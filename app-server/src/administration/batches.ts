@@ -4,8 +4,8 @@ import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import { findAdministrators } from "../accounts/permissions.ts";
 import { hasDecided } from "../audit/log-store.ts";
 import type { AppContext } from "../context.ts";
-import { codeOf, type Refusal, refusalOf } from "../outcome.ts";
-import { acceptRegistration, rejectRegistration } from "../registration/decisions.ts";
+import { codeOf, type Outcome, type Refusal, refusalOf, refuse } from "../outcome.ts";
+import { acceptRegistration, isUndecided, rejectRegistration } from "../registration/decisions.ts";
 import * as store from "./batch-store.ts";
 
 /**
@@ -28,9 +28,43 @@ const mostAttempts = 6;
 export async function requestBatch(context: AppContext, request: BatchRequest): Promise<string> {
   const { decision, reason, actor } = request;
   const id = randomId();
-  const batch = { id, decision, reason: reason || null, actor, created_at: context.clock.now() };
-  await store.insertBatch(context.db, batch, [...new Set(request.emails)]);
+  const now = context.clock.now();
+  const batch = { id, decision, reason: reason || null, actor, created_at: now };
+  await store.insertBatch(context.db, batch, { emails: [...new Set(request.emails)], dueAt: now });
   return id;
+}
+
+interface HeldApproval {
+  email: EmailAddress;
+  /** The request that was seen. */
+  registrationId: string;
+  actor: string;
+}
+
+/**
+ * Approves in some seconds, as a batch of one that is due then: until it is, nothing has happened that would have to be undone
+ * (docs/decisions/030). What cannot be approved any more, or is not to be held back, is answered at once.
+ */
+export async function approveAfterHold(context: AppContext, { email, registrationId, actor }: HeldApproval) {
+  const hold = context.settings.policy.approvalHold;
+  if (hold === 0 || !(await isUndecided(context, email))) {
+    const accepted = await acceptRegistration(context, email, actor, registrationId);
+    return accepted.ok ? ({ ok: true, values: { success: true, batch_id: null, hold: 0 } } as const) : accepted;
+  }
+  const [id, now] = [randomId(), context.clock.now()];
+  const batch = { id, decision: "accept", reason: null, actor, created_at: now } as const;
+  await store.insertBatch(context.db, batch, { emails: [email], registrationId, dueAt: now + hold });
+  return { ok: true, values: { success: true, batch_id: id, hold } } as const;
+}
+
+/** Takes back what of a batch nobody has begun with; by whoever asked for it. */
+export async function undoBatch(
+  { db }: AppContext,
+  batch: { id: string; actor: string },
+): Promise<Outcome<{ success: true; undone: number }, "batch_not_found" | "invalid_transition/made">> {
+  const undone = await db.transaction().execute((trx) => store.undoBatch(trx, batch));
+  if (undone === undefined) return refuse("batch_not_found");
+  return undone === 0 ? refuse("invalid_transition/made") : { ok: true, values: { success: true, undone } };
 }
 
 /** How many are taken from the database in one go. */
@@ -70,7 +104,7 @@ async function decide(context: AppContext, item: store.ClaimedItem): Promise<sto
     if (item.attempts > 1 && (await hasDecided(context.db, before))) return { state: "done" };
     const result =
       decision === "accept"
-        ? await acceptRegistration(context, email, actor)
+        ? await acceptRegistration(context, email, actor, item.registrationId ?? undefined)
         : await rejectRegistration(context, { email, reason: reason ?? "", actor });
     return result.ok ? { state: "done" } : afterRefusal(context, item, result.refusal);
   } catch (error) {

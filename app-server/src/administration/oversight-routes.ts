@@ -5,7 +5,7 @@ import { allRows, answerTable, dateCell, exportedAtOnce } from "../http/csv.ts";
 import { type Call, defineRoute, type Route } from "../http/serve.ts";
 import { refuse } from "../outcome.ts";
 import { findBatch, listBatches } from "./batch-store.ts";
-import { requestBatch } from "./batches.ts";
+import { approveAfterHold, requestBatch, undoBatch } from "./batches.ts";
 import { readOverview } from "./overview-store.ts";
 import { previewMail } from "./preview.ts";
 
@@ -44,6 +44,15 @@ export const oversightRoutes: readonly Route[] = [
       const request = { decision, emails, reason: reason.trim(), actor: caller.userId };
       return { ok: true, values: { success: true, batch_id: await requestBatch(app, request) } };
     },
+  }),
+  defineRoute("POST /admin/approve_after_hold/", {
+    access: "admin",
+    handle: ({ app, body: { email, registration_id: registrationId }, caller }) =>
+      approveAfterHold(app, { email, registrationId, actor: caller.userId }),
+  }),
+  defineRoute("POST /admin/undo_batch/", {
+    access: "admin",
+    handle: ({ app, body, caller }) => undoBatch(app, { id: body.batch_id, actor: caller.userId }),
   }),
   defineRoute("GET /admin/batches/", {
     access: "admin",

@@ -298,6 +298,8 @@ export interface BatchItemTable {
   batch_id: string;
   position: number;
   email: EmailAddress;
+  /** Which of several requests for the address; null: the first. */
+  registration_id: string | null;
   state: Generated<"waiting" | "done" | "failed">;
   error: AppErrorCode | null;
   decided_by_name: string | null;

@@ -55,6 +55,10 @@ const errors: Record<Reason, [status: ContentfulStatusCode, detail: string, fixe
   invalid_transition: [409, "A registration that is {state} cannot be {verb}."],
   "invalid_transition/disabled": [409, "This account is disabled already."],
   "invalid_transition/disabled_first": [409, "This account is disabled. Enable it first."],
+  "invalid_transition/made": [
+    409,
+    "This is decided already, and its email has left. An approval can be taken back where the approved are listed.",
+  ],
   "invalid_transition/mail": [409, "A mail that is {status} is not sent again."],
   "invalid_transition/not_disabled": [409, "This account is not disabled."],
   "invalid_transition/rejected": [409, "This registration was decided against already."],

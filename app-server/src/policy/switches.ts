@@ -55,6 +55,13 @@ export const switches = {
     decides: "how long after a rejection a new request for the address changes nothing",
     obeyed: "here",
   },
+  approvalHold: {
+    name: "BACKEND_APPROVAL_HOLD",
+    type: "duration",
+    default: "8s",
+    decides: "how long an approval on the administration's page is held back, and can be undone; `0s` approves at once",
+    obeyed: "here",
+  },
   decisionMail: {
     name: "BACKEND_DECISION_MAIL",
     type: "flag",

@@ -55,6 +55,11 @@ export async function acceptRegistration(
   }
 }
 
+/** Whether the address has a request that waits for a decision. */
+export async function isUndecided({ db }: AppContext, email: EmailAddress): Promise<boolean> {
+  return (await store.findForDecision(db, email))?.state === "REQUESTED";
+}
+
 function choose({ db }: AppContext, email: EmailAddress, registrationId: string): Promise<boolean> {
   return db.transaction().execute((trx) => store.chooseRequest(trx, email, registrationId));
 }

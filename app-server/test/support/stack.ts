@@ -106,6 +106,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     // Else a digest could come between any two mails of a test: every minute, and whenever the clock is moved.
     BACKEND_NOTIFY_APPROVERS: "off",
     BACKEND_IP_LIMITS: "off",
+    // What is to be undone says how long it is held back.
+    BACKEND_APPROVAL_HOLD: "0s",
     AUTH_IP_LIMITS: "off",
     ...options.env,
   };

@@ -81,6 +81,19 @@ const statesField = z
 
 const tooLate = ["registration_not_found/address", "invalid_transition"] as const;
 
+/** Why a registration is not approved. */
+export const notAccepted = [
+  ...tooLate,
+  "registration_not_found/newusers",
+  "registration_rejected",
+  "registration_changed",
+  "address_in_use",
+  "email_address_not_allowed",
+  "rate_limited/opening",
+  "signup_failed",
+  "signup_outcome_unknown",
+] as const;
+
 export const decisionContracts = {
   "GET /admin/list_newusers/": {
     summary: "People who wait or were approved, oldest first. `?state=REJECTED` lists another state.",
@@ -102,17 +115,7 @@ export const decisionContracts = {
       "Approve a registration: opens the sign-up and mails the code. `registration_id` says which of several requests for the address; without, the first.",
     body: z.object({ email: addressField, registration_id: opaqueField.optional() }),
     answer: doneWithMessage.extend({ signup_token: z.string().nullable() }),
-    errors: [
-      ...tooLate,
-      "registration_not_found/newusers",
-      "registration_rejected",
-      "registration_changed",
-      "address_in_use",
-      "email_address_not_allowed",
-      "rate_limited/opening",
-      "signup_failed",
-      "signup_outcome_unknown",
-    ],
+    errors: notAccepted,
   },
   "POST /admin/resend_signup_email/": {
     summary: "Mail the code of an approved registration once more.",

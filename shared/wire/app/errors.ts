@@ -72,6 +72,7 @@ export type Reason =
   | "invalid_request/action"
   | "invalid_transition/disabled"
   | "invalid_transition/disabled_first"
+  | "invalid_transition/made"
   | "invalid_transition/mail"
   | "invalid_transition/not_disabled"
   | "invalid_transition/rejected"

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { anActor } from "./actors.ts";
 import { done, next, time } from "./answers.ts";
 import type { Contracts } from "./contract.ts";
+import { notAccepted } from "./decisions.ts";
 import { appErrorCodes } from "./errors.ts";
 import {
   addressField,
@@ -135,6 +136,22 @@ export const oversightContracts = {
       ...proofField,
     }),
     answer: done.extend({ batch_id: z.string() }),
+  },
+  "POST /admin/approve_after_hold/": {
+    summary:
+      "Approve a registration in some seconds, until when it can be undone. Answers at once; /admin/batches/ tells what came of it.",
+    body: z.object({ email: addressField, registration_id: opaqueField }),
+    answer: done.extend({
+      batch_id: z.string().nullable().describe("Null when it was approved at once."),
+      hold: z.int().describe("Seconds until it is approved."),
+    }),
+    errors: notAccepted,
+  },
+  "POST /admin/undo_batch/": {
+    summary: "Take back what of a batch that one has asked for nobody has begun with.",
+    body: z.object({ batch_id: opaqueField }),
+    answer: done.extend({ undone: z.int().describe("How many decisions will not be made.") }),
+    errors: ["batch_not_found", "invalid_transition/made"],
   },
   "GET /admin/batches/": {
     summary: "How far a batch of decisions is, by its `id`; without, the latest of them.",

@@ -16,6 +16,7 @@ import * as search from "./016-search.ts";
 import * as approversTold from "./017-approvers-told.ts";
 import * as logOfBatches from "./018-log-of-batches.ts";
 import * as messageOfARequest from "./019-message-of-a-request.ts";
+import * as heldApprovals from "./020-held-approvals.ts";
 
 /** Listed by hand, in order; a migration that has been released is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -36,4 +37,5 @@ export const migrations: Record<string, Migration> = {
   "017-approvers-told": approversTold,
   "018-log-of-batches": logOfBatches,
   "019-message-of-a-request": messageOfARequest,
+  "020-held-approvals": heldApprovals,
 };

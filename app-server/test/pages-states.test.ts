@@ -13,7 +13,11 @@ const links = {
 };
 
 beforeAll(async () => {
-  const question = { BACKEND_MESSAGE: "optional", BACKEND_MESSAGE_QUESTION: "Whom do you know here?" };
+  const question = {
+    BACKEND_APPROVAL_HOLD: "4s",
+    BACKEND_MESSAGE: "optional",
+    BACKEND_MESSAGE_QUESTION: "Whom do you know here?",
+  };
   site = await startSite({ env: { ...question, ...links } });
 });
 
@@ -72,6 +76,33 @@ test("H8: who decides reads what was written beside the name; as text, whatever 
     .locator("blockquote")
     .first();
   expect(await message.textContent()).toBe("Ada and Grace.\n<img src=x onerror=alert(1)> cba");
+  await admin.leave();
+});
+
+test("H1: an approval is held back for some seconds and can be undone until it is made, by key and by button", async () => {
+  await site.client.register("stays@example.com");
+  await site.client.register("goes@example.com");
+  const admin = await site.visitAs("holds@example.com", ["admin"]);
+  const row = (address: string) => admin.page.locator(".row", { hasText: address });
+  const approve = (address: string) =>
+    row(address)
+      .getByRole("button", { name: /^Approve/ })
+      .first()
+      .click();
+  await admin.open("/admin?search=stays");
+  await approve("stays@example.com");
+  await admin.reads(/is approved in 4 seconds/);
+  await admin.page.keyboard.press("u");
+  await admin.reads(/waits on. Nothing was sent/);
+  await admin.open("/admin?search=goes");
+  await approve("goes@example.com");
+  await admin.reads(/is approved in 4 seconds/);
+  expect(await site.walk.states("goes@example.com")).toEqual(["REQUESTED"]);
+  await admin.reads(/is approved\. /);
+  await row("goes@example.com").waitFor({ state: "detached" });
+  expect(await site.walk.states("goes@example.com")).toEqual(["OPEN"]);
+  expect(await site.walk.states("stays@example.com")).toEqual(["REQUESTED"]);
+  expect(await site.walk.mailsTo("stays@example.com")).toEqual([]);
   await admin.leave();
 });
 

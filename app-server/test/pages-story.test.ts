@@ -272,7 +272,7 @@ test("G17: an administrator approves and rejects with the keyboard alone; who co
   await second.reads(/Ada Lovelace approved this request/);
   await row(second, "one@queue.example").waitFor({ state: "detached" });
   expect((await site.walk.mailsTo("one@queue.example")).map(({ type }) => type)).toEqual(["signup_verification"]);
-  await second.leave(["409 /admin/accept_user/"]);
+  await second.leave(["409 /admin/approve_after_hold/"]);
   await first.leave();
 });
 

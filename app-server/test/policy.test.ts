@@ -186,7 +186,7 @@ test("C6: presets that need more than is obeyed are refused, and each need is na
   expect(faultsOf({ BACKEND_PRESET: "dodeka" })).toEqual([]);
   expect(faultsOf({ BACKEND_PRESET: "klink" })).toEqual([
     "BACKEND_PRESET is klink, which needs what no preset can switch yet: BACKEND_VERIFY_ORDER=verify_first, " +
-      "BACKEND_LINK_STYLE=pair, BACKEND_NOTIFY_APPROVERS=each. Possible today: dodeka.",
+      "BACKEND_LINK_STYLE=pair. Possible today: dodeka.",
   ]);
   for (const preset of presetNames.filter((name) => name !== "dodeka"))
     expect(faultsOf({ BACKEND_PRESET: preset }), preset).toEqual([
@@ -201,10 +201,10 @@ test("C6: presets that need more than is obeyed are refused, and each need is na
 });
 
 test("C6: what the environment asks for is refused as the environment's, not as the preset's", () => {
-  const environment = { BACKEND_PRESET: "klink", BACKEND_LINK_STYLE: "token_code", BACKEND_NOTIFY_APPROVERS: "off" };
+  const environment = { BACKEND_PRESET: "klink", BACKEND_LINK_STYLE: "token_code", BACKEND_NAMES: "off" };
   expect(faultsOf(environment)).toEqual([
     "BACKEND_PRESET is klink, which needs what no preset can switch yet: BACKEND_VERIFY_ORDER=verify_first. Possible today: dodeka.",
-    expect.stringMatching(/^BACKEND_NOTIFY_APPROVERS is off, which nothing obeys yet/),
+    expect.stringMatching(/^BACKEND_NAMES is off, which nothing obeys yet/),
   ]);
 });
 

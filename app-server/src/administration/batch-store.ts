@@ -14,7 +14,11 @@ export type NewBatch = Pick<BatchTable, "id" | "decision" | "reason" | "actor" |
 export async function insertBatch(
   db: Db,
   batch: NewBatch,
-  { emails, registrationId = null, dueAt }: { emails: readonly EmailAddress[]; registrationId?: string | null; dueAt: number },
+  {
+    emails,
+    registrationId = null,
+    dueAt,
+  }: { emails: readonly EmailAddress[]; registrationId?: string | null; dueAt: number },
 ): Promise<void> {
   await db
     .with("batch", (with_) => with_.insertInto("batches").values(batch).returning("id"))
@@ -146,7 +150,12 @@ export async function undoBatch(
   trx: Transaction<AppDatabase>,
   { id, actor }: { id: string; actor: string },
 ): Promise<number | undefined> {
-  const batch = await trx.selectFrom("batches").select("id").where("id", "=", id).where("actor", "=", actor).executeTakeFirst();
+  const batch = await trx
+    .selectFrom("batches")
+    .select("id")
+    .where("id", "=", id)
+    .where("actor", "=", actor)
+    .executeTakeFirst();
   if (!batch) return undefined;
   // Whoever takes one at this moment has counted an attempt when it is looked at.
   const undone = await trx

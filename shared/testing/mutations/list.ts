@@ -795,6 +795,13 @@ export const mutations: readonly Mutation[] = [
       "handle: async (call) => done(await rules.enableUser",
     ],
   ]),
+  ...app("administration/batch-store.ts", "bulk-decisions#H1", [
+    [
+      "ownership",
+      `.where("id", "=", id)\n    .where("actor", "=", actor)\n    .executeTakeFirst();\n  if (!batch)`,
+      `.where("id", "=", id)\n    .executeTakeFirst();\n  if (!batch)`,
+    ],
+  ]),
   ...app("administration/oversight-routes.ts", "fresh-proof", [
     ["proof", "needsProof: true,\n    maxBody: 320 * 1024,", "maxBody: 320 * 1024,"],
   ]),

@@ -54,7 +54,8 @@ async function readBatches(): Promise<ListedBatch[]> {
   const answer = await ask("GET /admin/batches/");
   const watched = readWatched();
   const latest = "batches" in answer ? answer.batches : [answer];
-  return latest.filter(({ id, finished_at }) => finished_at === null || watched.includes(id));
+  // An approval that is held back is a batch of one, and stands at its row.
+  return latest.filter(({ id, finished_at, total }) => watched.includes(id) || (finished_at === null && total > 1));
 }
 
 const batchesQuery = queryOptions({

@@ -9,6 +9,7 @@ import { call, type QueueRow } from "../api.ts";
 import { useSay } from "../messages.tsx";
 import { nameOf, useActorName } from "../names.tsx";
 import { type ListName, lists, moveBetweenLists, readQueueAgain } from "./data.ts";
+import { useApproval } from "./held.ts";
 import { listOf } from "./row.tsx";
 
 export interface Decisions {
@@ -21,7 +22,7 @@ export interface Decisions {
   reopen: (row: QueueRow) => Promise<void>;
   sendAgain: (row: QueueRow) => Promise<void>;
   takeBack: (row: QueueRow) => Promise<Failure | undefined>;
-  /** Takes the newest rejection back, if there is one of this visit. */
+  /** Takes the newest decision of this visit back, if that is still possible with a press. */
   undo: () => void;
 }
 
@@ -31,7 +32,8 @@ export function useDecisions(): Decisions {
   const say = useSay();
   const tellRefusal = useRefusals();
   const { busy, track } = useBusy();
-  const newestRejection = useRef<QueueRow>(undefined);
+  const newest = useRef<{ id: string; undo: () => unknown }>(undefined);
+  const approve = useApproval(newest, tellRefusal);
 
   return useMemo(() => {
     const carryOut = async (row: QueueRow, work: Promise<{ ok: true } | AppFailure>, done: () => unknown) => {
@@ -40,7 +42,7 @@ export function useDecisions(): Decisions {
       else tellRefusal(row, answer);
     };
     const undoRejection = async (row: QueueRow) => {
-      if (newestRejection.current?.id === row.id) newestRejection.current = undefined;
+      if (newest.current?.id === row.id) newest.current = undefined;
       const answer = await call("POST /admin/reopen_registration/", { email: row.email });
       if (!answer.ok) return tellRefusal(row, answer);
       moveBetweenLists(row, "rejected", undefined);
@@ -48,22 +50,15 @@ export function useDecisions(): Decisions {
       say({ about: row.id, tone: "good", text: text.undone(nameOf(row)) });
     };
     return {
-      approve: (row, instead) => {
-        // What is seen is what is approved, also when another request has taken its place meanwhile.
-        const registration_id = instead?.registration_id ?? row.id;
-        return carryOut(row, call("POST /admin/accept_user/", { email: row.email, registration_id }), () => {
-          moveBetweenLists(row, "waiting", "approved");
-          // Who approves many in a row needs no pile of good news.
-          say({ about: "approvals", tone: "good", text: text.done.accept(nameOf({ ...row, ...instead })) });
-        });
-      },
+      approve: (row, instead) => track(row, approve(row, instead)),
       reject: async (row, reason) => {
         const answer = await track(row, call("POST /admin/reject_user/", { email: row.email, reason }));
         if (!answer.ok && isAboutTheForm(answer)) return { ...answer, field: "reason" };
         if (!answer.ok) return void tellRefusal(row, answer);
         moveBetweenLists(row, "waiting", "rejected");
-        newestRejection.current = row;
-        const action = { label: text.undo, run: () => void undoRejection(row) };
+        const undo = () => void undoRejection(row);
+        newest.current = { id: row.id, undo };
+        const action = { label: text.undo, run: undo };
         say({ about: row.id, tone: "good", text: text.done.reject(nameOf(row)), action });
         return undefined;
       },
@@ -84,10 +79,10 @@ export function useDecisions(): Decisions {
         say({ about: row.id, tone: "good", text: text.done.remove(nameOf(row)) });
         return undefined;
       },
-      undo: () => newestRejection.current && void undoRejection(newestRejection.current),
+      undo: () => newest.current?.undo(),
       busy,
     };
-  }, [text, say, tellRefusal, busy, track]);
+  }, [text, say, tellRefusal, busy, track, approve]);
 }
 
 /** About whom something is under way. */
@@ -105,7 +100,7 @@ function isAboutTheForm({ error }: AppFailure): boolean {
 }
 
 /** Says why something was refused; when somebody else had decided, who and when, and the row goes where it belongs. */
-function useRefusals(): (row: QueueRow, failure: AppFailure) => void {
+function useRefusals(): (row: QueueRow, failure: Pick<AppFailure, "error" | "decided">) => void {
   const text = useWords(adminWords).queue;
   const message = useWords(errorWords);
   const formats = useFormats();

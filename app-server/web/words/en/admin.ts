@@ -119,6 +119,8 @@ export const admin = {
       resend: (name: string) => `The email to ${name} is on its way again.`,
     },
     undo: "Undo",
+    held: (name: string, seconds: number) => `${name} is approved in ${seconds} seconds.`,
+    approvalUndone: (name: string) => `${name} waits on. Nothing was sent.`,
     undone: (name: string) => `${name} waits again. An email about the rejection may have left already.`,
     failed: (name: string, why: string) => `${name}: ${why}`,
     others: {

@@ -112,6 +112,8 @@ export const admin: AdminWords = {
       resend: (name: string) => `De mail aan ${name} is opnieuw onderweg.`,
     },
     undo: "Ongedaan maken",
+    held: (name: string, seconds: number) => `${name} wordt over ${seconds} seconden goedgekeurd.`,
+    approvalUndone: (name: string) => `${name} wacht verder. Er is niets verstuurd.`,
     undone: (name: string) => `${name} wacht weer. Een mail over de afwijzing kan al vertrokken zijn.`,
     failed: (name: string, why: string) => `${name}: ${why}`,
     others: {

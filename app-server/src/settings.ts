@@ -28,8 +28,12 @@ export function readSettings(environment: Environment) {
     /** Longer than the auth server's own calls back take together, so that its answer is not missed. */
     authTimeout: reader.duration("BACKEND_AUTH_TIMEOUT", "20s") * 1000,
     frontendOrigin,
+    /** Where the built-in pages always work, whosever frontend mailed links lead to. */
+    ownOrigin,
     /** Whose pages may call, with cookies too: the frontend's, this server's own and those that are named. */
     trustedOrigins: [frontendOrigin, ownOrigin, ...partnerOrigins],
+    /** Where people are led on to from their account; none: they stay here. */
+    homeUrl: reader.webUrl("BACKEND_HOME_URL"),
     siteName: reader.text("BACKEND_SITE_NAME", "Anteroom"),
     siteLinks: readSiteLinks(reader),
     ...mail,

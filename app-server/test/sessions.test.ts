@@ -112,7 +112,7 @@ test("S-25: CORS is for trusted origins alone", async () => {
   expect(own.headers.get("access-control-allow-credentials")).toBe("true");
   expect(own.headers.get("vary")).toContain("Origin");
   const preflight = await client.app.raw(path, { method: "OPTIONS", headers: { origin: stack.urls.app } });
-  expect(preflight.headers.get("access-control-allow-headers")).toBe("Content-Type, X-Acting-As");
+  expect(preflight.headers.get("access-control-allow-headers")).toBe("Authorization, Content-Type, X-Acting-As");
   for (const method of ["GET", "OPTIONS"]) {
     const foreign = await client.app.raw(path, { method, headers: { origin: "https://evil.example" } });
     expect([...foreign.headers.keys()].filter((name) => name.startsWith("access-control"))).toEqual([]);

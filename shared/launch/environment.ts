@@ -32,7 +32,8 @@ export function serverEnvironment(
     BACKEND_SECRET: secrets.BACKEND_SECRET,
     INTERNAL_SECRET: secrets.INTERNAL_SECRET,
     AUTH_APP_SERVER_URL: urls.appPrivate,
-    AUTH_CORS_ORIGINS: frontend,
+    // Whose pages may call the app server may call the auth server too: said once.
+    AUTH_CORS_ORIGINS: [frontend, urls.app, given.BACKEND_TRUSTED_ORIGINS].filter(Boolean).join(","),
     BACKEND_AUTH_SERVER_URL: urls.auth,
     BACKEND_AUTH_PRIVATE_URL: urls.authPrivate,
     BACKEND_FRONTEND_ORIGIN: frontend,

@@ -106,6 +106,14 @@ function typedReaders(read: Read) {
       read(name, (text) => every(split(text), parseOrigin), fallback, "a comma-separated list of origins"),
     baseUrl: (name: string, fallback: string) =>
       read(name, parseBaseUrl, parseBaseUrl(fallback) ?? fallback, "an http or https URL"),
+    /** A page's address, with its path and query as they are given. */
+    webUrl: (name: string) =>
+      read<string | undefined>(
+        name,
+        parseWebUrl,
+        undefined,
+        "an https URL (http on this machine only), without a user",
+      ),
     /** Addresses and CIDRs, for instance of proxies. */
     networks: (name: string) =>
       read<readonly Network[]>(name, (text) => every(split(text), parseNetwork), [], "a list of addresses or CIDRs"),
@@ -198,6 +206,13 @@ export function parseFlag(text: string): boolean | undefined {
 function parseOrigin(text: string): string | undefined {
   const url = URL.parse(text);
   return url && /^https?:$/.test(url.protocol) && url.origin === text.replace(/\/$/, "") ? url.origin : undefined;
+}
+
+function parseWebUrl(text: string): string | undefined {
+  const url = URL.parse(text);
+  if (url === null || url.username !== "" || url.password !== "") return undefined;
+  const isOwnMachine = isLoopback(url.hostname.replace(/^\[|\]$/g, ""));
+  return url.protocol === "https:" || (url.protocol === "http:" && isOwnMachine) ? url.href : undefined;
 }
 
 function parseBaseUrl(text: string): string | undefined {

@@ -4,9 +4,10 @@ import { requireFreshProof } from "../http/fresh-proof.ts";
 import { defineRoute, type Handled, type Route } from "../http/serve.ts";
 import {
   clearSessionCookie,
+  dropsCookies,
   findCaller,
   findCallerByToken,
-  readSessionCookie,
+  readSessionToken,
   replaceSession,
 } from "../http/session.ts";
 import { refuse } from "../outcome.ts";
@@ -33,6 +34,7 @@ export const accountRoutes: readonly Route[] = [
     access: "anyone",
     usesSession: true,
     handle: async ({ http, app, body }) => {
+      if (dropsCookies(http)) return refuse("cookie_not_kept");
       const found = await findCallerByToken(app, body.session_token);
       if (found.status !== "valid") return refuse("invalid_session");
       await replaceSession(http, app, body.session_token, { expires_at: found.session.expiresAt });
@@ -43,7 +45,7 @@ export const accountRoutes: readonly Route[] = [
     access: "anyone",
     usesSession: true,
     handle: async ({ http, app }) => {
-      const token = readSessionCookie(http);
+      const token = readSessionToken(http);
       // The cookie goes last: if the auth server cannot be reached, the session is still there to be ended.
       if (token !== undefined) await app.authServer.deleteSession(token);
       clearSessionCookie(http);

@@ -5,7 +5,7 @@ import type { Context } from "hono";
 import type { AppContext } from "../context.ts";
 import { rememberDevice } from "../http/device.ts";
 import { type Call, defineRoute, type Handled } from "../http/serve.ts";
-import { clearSessionCookie, findCaller, readSessionCookie, replaceSession } from "../http/session.ts";
+import { clearSessionCookie, dropsCookies, findCaller, replaceSession, sessionTokenOf } from "../http/session.ts";
 import { refuse } from "../outcome.ts";
 import { endLeftSession } from "./as-visitor.ts";
 
@@ -22,6 +22,7 @@ export const actionRoute = defineRoute("POST /auth/actions", {
 type Action = "POST /auth/actions";
 
 async function carryOut({ http, app, body: { action, arguments: given } }: Call<Action>): Promise<Handled<Action>> {
+  if (dropsCookies(http)) return refuse("cookie_not_kept");
   const args = isRelayed(action) ? readArguments(http, action, given) : undefined;
   if (args === undefined) return refuse("invalid_request/action");
   const answer = await app.authServer.relay(action, args);
@@ -50,7 +51,7 @@ function readArguments(http: Context, action: AuthAction, given: Record<string, 
   const contract = authActions[action];
   const required: readonly string[] = contract.arguments;
   const optional: readonly string[] = "optional" in contract ? contract.optional : [];
-  const session_token = readSessionCookie(http) ?? "";
+  const session_token = sessionTokenOf(http);
   return textArguments(required.includes("session_token") ? { ...given, session_token } : given, required, optional);
 }
 

@@ -1,5 +1,6 @@
 import { isOutage } from "@anteroom/shared/runtime/database/errors";
 import { isBrokenOff } from "@anteroom/shared/runtime/http/listener";
+import { isLoopback } from "@anteroom/shared/runtime/settings";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { MiddlewareHandler } from "hono/types";
@@ -12,9 +13,10 @@ import { unsubscribeRoutes } from "../mail/opt-out/unsubscribe-routes.ts";
 import { refusalOf } from "../outcome.ts";
 import { decisionRoutes, registrationRoutes } from "../registration/routes.ts";
 import { recordRefusals } from "../security-events.ts";
+import type { Settings } from "../settings.ts";
 import { answerRefusal } from "./errors.ts";
 import { openApiDocument } from "./openapi.ts";
-import { createPages } from "./pages.ts";
+import { createPages, pagePaths } from "./pages.ts";
 import { createReference } from "./reference.ts";
 import { mountRoutes } from "./serve.ts";
 
@@ -35,6 +37,7 @@ export function createPublicApp(context: AppContext, checkReadiness: () => Promi
   const app = new Hono({ strict: true });
   const { frontendOrigin, trustedOrigins } = context.settings;
   app.use(secureHeaders(frontendOrigin));
+  app.use(leadToOwnAddress(context.settings));
   app.use(recordRefusals(context.events));
   if (context.settings.devMailbox) app.route("/dev/mailbox", createDevMailbox(context.settings));
   app.use("/mail/*", limitBody);
@@ -108,7 +111,7 @@ function onlyFrom(origins: ReadonlySet<string>): MiddlewareHandler {
     if (http.req.method === "OPTIONS") {
       if (isTrusted) {
         http.header("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
-        http.header("Access-Control-Allow-Headers", "Content-Type, X-Acting-As");
+        http.header("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Acting-As");
         http.header("Access-Control-Max-Age", "600");
       }
       return http.body(null, 204);
@@ -117,6 +120,28 @@ function onlyFrom(origins: ReadonlySet<string>): MiddlewareHandler {
     if (isForeign && http.req.method !== "GET" && http.req.method !== "HEAD")
       return answerRefusal(http, refusalOf("invalid_origin"));
     return next();
+  };
+}
+
+/**
+ * This machine has several names, and to browsers each is another site: a page under another one than the server's own could
+ * neither call nor keep a session. Only from a name of this machine to the server's own address, so it leads nowhere else.
+ */
+function leadToOwnAddress({ ownOrigin, trustedOrigins }: Settings): MiddlewareHandler {
+  const own = new URL(ownOrigin);
+  const pages: ReadonlySet<string> = new Set(pagePaths);
+  return async (http, next) => {
+    const asked = URL.parse(`http://${http.req.header("host")}`);
+    const isAlias =
+      asked !== null &&
+      asked.host !== own.host &&
+      asked.port === own.port &&
+      [asked, own].every(({ hostname }) => isLoopback(hostname.replace(/^\[|\]$/g, ""))) &&
+      !trustedOrigins.includes(asked.origin);
+    const isPage = http.req.method === "GET" && pages.has(http.req.path);
+    if (!isAlias || !isPage) return next();
+    const { search } = new URL(http.req.url);
+    return http.redirect(`${ownOrigin}${http.req.path}${search}`, 302);
   };
 }
 

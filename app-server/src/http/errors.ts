@@ -34,6 +34,10 @@ const errors: Record<Reason, [status: ContentfulStatusCode, detail: string, fixe
   body_too_large: [413, "{detail}"],
   code_gone: [409, "Its code is gone; the person can ask for a new one."],
   code_needed: [403, "This registration was approved: withdrawing it takes the mailed code."],
+  cookie_not_kept: [
+    403,
+    "Browsers keep no cookie of this server for a page of another site: serve the page from the same site, or use session tokens (docs/embedding.md).",
+  ],
   database_unavailable: [503, "Nothing can be looked up or changed just now. Try again in a minute."],
   email_address_not_allowed: [409, "No account can be opened for this address.", notOpened],
   "email_address_not_allowed/change": [422, "This address cannot be used here."],

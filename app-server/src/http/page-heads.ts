@@ -42,6 +42,10 @@ export interface Site {
   links: SiteLinks;
   /** Whether written emails are shown as a page. */
   mailbox: boolean;
+  /** Where people go on to from their account. */
+  home?: string;
+  /** Whose pages may send people here and have them back. */
+  origins: readonly string[];
   /** The form that registers asks for a message; an empty question stands for the pages' own. */
   message?: { isNeeded: boolean; question: string };
   /** Where mails go: the pages say `taken by their provider` of none that is written to a file. */

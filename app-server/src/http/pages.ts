@@ -117,15 +117,8 @@ function tellMachines(app: Hono, siteName: string): void {
   app.get("/.well-known/change-password", (http) => http.redirect("/account#password", 302));
 }
 
-async function loadPages({
-  siteName,
-  siteLinks,
-  devMailbox,
-  language,
-  frontendOrigin,
-  policy,
-  smtp,
-}: Settings): Promise<Pages> {
+async function loadPages(settings: Settings): Promise<Pages> {
+  const { siteName, siteLinks, devMailbox, language, frontendOrigin, policy, smtp, homeUrl, trustedOrigins } = settings;
   const html = await readFile(join(dist, "index.html"), "utf8");
   const files = (await readdir(dist, { recursive: true, withFileTypes: true })).filter(
     (entry) => entry.isFile() && types[extensionOf(entry.name)],
@@ -145,6 +138,8 @@ async function loadPages({
     links: siteLinks,
     mailbox: devMailbox,
     ...messageOf(policy),
+    ...(homeUrl ? { home: homeUrl } : {}),
+    origins: trustedOrigins,
   };
   return { html: (password, path) => configure(html, { ...site, password }, path), assets: new Map(assets) };
 }
@@ -174,6 +169,8 @@ function configure(html: string, site: Site, path?: string): string {
       mailbox: site.mailbox,
       message: site.message,
       password: site.password,
+      home: site.home,
+      origins: site.origins,
     }),
   );
   return html

@@ -90,11 +90,17 @@ export function doneUnless<R extends Reason>(refusal: Refusal<R> | undefined): O
 }
 
 export function mountRoutes(hono: Hono, app: AppContext, routes: readonly Route[]): void {
-  for (const route of routes) hono.on(route.method, route.path, (http) => serve(http, app, route));
+  for (const route of routes) hono.on(route.method, spellings(route.path), (http) => serve(http, app, route));
   for (const [path, served] of Map.groupBy(routes, ({ path }) => path)) {
     const allow = served.map(({ method }) => method).join(", ");
-    hono.all(path, (http) => answerRefusal(http, refusalOf("method_not_allowed"), { allow }));
+    for (const spelt of spellings(path))
+      hono.all(spelt, (http) => answerRefusal(http, refusalOf("method_not_allowed"), { allow }));
   }
+}
+
+/** The source document ends some paths with a slash; whoever leaves it out means the same. */
+function spellings(path: string): string[] {
+  return path.endsWith("/") ? [path, path.slice(0, -1)] : [path];
 }
 
 async function serve(http: Context, app: AppContext, route: Route): Promise<Response> {

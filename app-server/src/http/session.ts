@@ -18,9 +18,23 @@ export function readSessionCookie(http: Context): string | undefined {
   return getCookie(http, cookieName, "host");
 }
 
-/** Of the session in a visitor's cookie; empty when there is none. */
+/** Of the session that a visitor shows; empty when there is none. */
 export function sessionTokenOf(http: Context): string {
-  return readSessionCookie(http) ?? "";
+  return readSessionToken(http) ?? "";
+}
+
+/** From the header, where a page of another site shows it, for which browsers send no cookie; or from the cookie. */
+export function readSessionToken(http: Context): string | undefined {
+  return readBearer(http) ?? readSessionCookie(http);
+}
+
+function readBearer(http: Context): string | undefined {
+  return /^Bearer (\S+)$/i.exec(http.req.header("authorization") ?? "")?.[1];
+}
+
+/** Whether a browser would drop the session's cookie: it keeps none that comes to a page of another site. */
+export function dropsCookies(http: Context): boolean {
+  return http.req.header("sec-fetch-site") === "cross-site" && readBearer(http) === undefined;
 }
 
 /** How long a browser keeps the cookie of a session without an end of its own. */
@@ -57,7 +71,7 @@ export async function replaceSession(
 
 /** Who calls, by their cookie. A cookie that is no longer good is cleared. One hop and one query; nothing is cached. */
 export async function findCaller(http: Context, app: AppContext): Promise<FoundCaller> {
-  const token = readSessionCookie(http);
+  const token = readSessionToken(http);
   if (token === undefined) return { status: "none" };
   const found = await findCallerByToken(app, token);
   if (found.status !== "valid") clearSessionCookie(http);

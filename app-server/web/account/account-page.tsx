@@ -1,6 +1,7 @@
 import { useRef, useState } from "react";
 import { Link, Redirect } from "wouter";
 import { useSession } from "../api/client.ts";
+import { readWayOn } from "../api/way-on.ts";
 import { readValue, useCleanAddress } from "../ui/clean-address.ts";
 import { Page, SessionPending } from "../ui/page.tsx";
 import { useWords } from "../words/language.tsx";
@@ -42,6 +43,7 @@ export function AccountPage() {
   if (session === undefined) return <SessionPending />;
   if (session === null) return <Redirect to="/account/login?next=/account" replace />;
   const { user } = session;
+  const wayOn = readWayOn();
   return (
     <Page
       title={isNew ? text.welcome : text.title}
@@ -51,6 +53,13 @@ export function AccountPage() {
       <div role="status">
         {user.user_id !== shownFirst.current && <p className="note note-bad">{text.other(user.email)}</p>}
       </div>
+      {wayOn && (
+        <p>
+          <a href={wayOn} className="button quiet">
+            {text.goOn(new URL(wayOn).host)}
+          </a>
+        </p>
+      )}
       <div className="account" key={user.user_id}>
         <Sections />
         <div className="account-sections">

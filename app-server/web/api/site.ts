@@ -9,6 +9,10 @@ interface Site {
   mailbox?: boolean;
   /** Where the operator wants people led to. `contact` is a page or an email address. */
   links: { contact?: string; privacy?: string; terms?: string };
+  /** Where people go on to from their account. */
+  home?: string;
+  /** Whose pages may send people here and have them back. */
+  origins: string[];
   /** The form that registers asks for one. `question` is empty where the pages' own words do. */
   message?: { isNeeded: boolean; question: string };
 }
@@ -16,7 +20,9 @@ interface Site {
 /** What the server put into the page. */
 function readSite(): Site {
   const content = document.querySelector<HTMLMetaElement>('meta[name="anteroom"]')?.content;
-  return content ? JSON.parse(content) : { site: "Anteroom", language: "en", mails: "provider", links: {} };
+  return content
+    ? JSON.parse(content)
+    : { site: "Anteroom", language: "en", mails: "provider", links: {}, origins: [] };
 }
 
 export const site = readSite();

@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { Link, useLocation, useSearch } from "wouter";
 import { auth, useSession } from "../api/client.ts";
+import { takeWayOn } from "../api/way-on.ts";
 import { readKept } from "../ui/clean-address.ts";
 import { AddressField, type Failure, Form, findRefusedCookie, useSubmission } from "../ui/form.tsx";
 import { Page } from "../ui/page.tsx";
@@ -28,7 +29,9 @@ export function LoginPage() {
     if (failure) return failure;
     const refused = await findRefusedCookie();
     if (refused) return refused;
-    navigate(safePath(search.get("next")), { replace: true });
+    const wayOn = takeWayOn();
+    if (wayOn) location.replace(wayOn);
+    else navigate(safePath(search.get("next")), { replace: true });
     return undefined;
   });
   if (session && !submission.isBusy)

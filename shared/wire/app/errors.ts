@@ -14,6 +14,7 @@ export const appErrorCodes = [
   "body_too_large",
   "code_gone",
   "code_needed",
+  "cookie_not_kept",
   "database_unavailable",
   "email_address_not_allowed",
   "incorrect_code",

@@ -34,15 +34,14 @@ export type AppRoutes = {
 
 type BodyOf<R extends AppRoute> = RouteContracts[R] extends { body: infer Body extends z.ZodObject }
   ? RouteContracts[R] extends { either: readonly (infer Name)[] }
-    ? OneOf<z.input<Body>, Name>
+    ? {
+        // In place, without a name of its own: the client's package spells types out.
+        [N in keyof z.input<Body> & Name]: Omit<z.input<Body>, N> & { [Given in N]: NonNullable<z.input<Body>[Given]> };
+      }[keyof z.input<Body> & Name]
     : z.input<Body>
   : R extends `GET ${string}`
     ? undefined
     : Record<string, never>;
-
-type OneOf<Body, Name> = {
-  [N in keyof Body & Name]: Omit<Body, N> & { [Given in N]: NonNullable<Body[Given]> };
-}[keyof Body & Name];
 
 type QueryOf<C> = C extends { query: infer Query extends z.ZodObject } ? z.input<Query> : undefined;
 

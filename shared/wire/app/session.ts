@@ -57,7 +57,7 @@ export const sessionContracts = {
       arguments: z.record(z.string(), z.unknown()).meta({ additionalProperties: { type: "string" } }),
     }),
     answer: relayed,
-    errors: ["invalid_request/action"],
+    errors: ["cookie_not_kept", "invalid_request/action"],
   },
   "GET /auth/session_info/": {
     summary: "Who is signed in.",
@@ -68,7 +68,7 @@ export const sessionContracts = {
     summary: "Keep a session of the auth server in an HttpOnly cookie. A session that was there before ends.",
     body: z.object({ session_token: opaqueField }),
     answer: done,
-    errors: ["invalid_session"],
+    errors: ["cookie_not_kept", "invalid_session"],
   },
   "POST /cookies/clear_session/": {
     summary: "Sign out: ends the session on the auth server and clears the cookie.",

@@ -19,6 +19,8 @@ export const errors = {
   auth_server_unavailable: "Signing in and signing up are not available just now. Try again in a minute.",
   batch_not_found: "This batch is no longer kept.",
   body_too_large: "This is more than can be sent at once. Shorten it and try again.",
+  cookie_not_kept:
+    "Your browser keeps no cookie of this server for a page of another site, so nobody can be signed in there.",
   cookie_refused:
     "All was right, but your browser did not keep the cookie that signs you in. Allow cookies for this site and try again.",
   database_unavailable: "Nothing can be looked up or changed just now. Try again in a minute.",

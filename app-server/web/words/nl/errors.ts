@@ -18,6 +18,8 @@ export const errors: ErrorWords = {
   auth_server_unavailable: "Inloggen en een account aanvragen kan nu even niet. Probeer het over een minuut opnieuw.",
   batch_not_found: "Deze reeks wordt niet meer bewaard.",
   body_too_large: "Dit is meer dan in één keer verstuurd kan worden. Maak het korter en probeer het opnieuw.",
+  cookie_not_kept:
+    "Je browser bewaart geen cookie van deze server voor een pagina van een andere site, dus daar kan niemand inloggen.",
   cookie_refused:
     "Alles klopte, maar je browser bewaarde de cookie niet waarmee je inlogt. Sta cookies voor deze site toe en probeer het opnieuw.",
   database_unavailable: "Er kan nu even niets worden opgezocht of gewijzigd. Probeer het over een minuut opnieuw.",

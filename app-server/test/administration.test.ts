@@ -218,6 +218,7 @@ test("people are found by parts of name and address, newest first, with their pe
         mail: expect.objectContaining({ type: "account_ready", status: "accepted" }),
       },
     ],
+    total: 1,
     next: null,
   });
   const all: ListedPerson[] = (await get("/admin/people/")).body.rows;

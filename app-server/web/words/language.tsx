@@ -66,8 +66,17 @@ const usualRegion = { en: "en-GB", nl: "nl-NL" } as const satisfies Record<Langu
 
 /** The language of the page as it is written where the reader lives, by what their browser asks for. */
 export function localeOf(language: Language): string {
-  const isWithRegion = (tag: string) => tag.toLowerCase().startsWith(`${language}-`);
+  const isWithRegion = (tag: string) => tag.toLowerCase().startsWith(`${language}-`) && isLocale(tag);
   return navigator.languages.find(isWithRegion) ?? usualRegion[language];
+}
+
+/** Browsers name what the system names, and that may be `en-US@posix`, which Intl throws at. */
+function isLocale(tag: string): boolean {
+  try {
+    return Intl.getCanonicalLocales(tag).length > 0;
+  } catch {
+    return false;
+  }
 }
 
 /** Dates, times, numbers and spans as the reader writes them. Times are unix seconds. */

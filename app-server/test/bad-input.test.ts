@@ -54,6 +54,8 @@ const plausible: Record<string, unknown> = {
   email: "nobody@example.com",
   code: "ABCDEFGH",
   registration_token: "x".repeat(43),
+  registration_id: "x",
+  batch_id: "x",
   session_token: "x",
   setup_token: "x",
   token: "x".repeat(43),

@@ -53,6 +53,7 @@ const fillers: Record<string, (address: string) => string | Promise<string>> = {
   firstname: () => "Ada",
   lastname: () => "Lovelace",
   language: () => "en",
+  message: () => "Grace told me of you.",
   request_key: () => "a-key-of-the-client-of-32-letters",
   code: () => "ABCDEFGHJKLM",
   email_address_verification_code: () => "ABCDEFGH",

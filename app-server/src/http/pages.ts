@@ -27,6 +27,10 @@ export const pagePaths = [
   "/admin/overview",
 ] as const;
 
+export function isPagePath(path: string): boolean {
+  return (pagePaths as readonly string[]).includes(path);
+}
+
 const dist = join(import.meta.dirname, "../../web/dist");
 
 /** No script, style or request from anywhere else, and none inside the page itself. */

@@ -20,6 +20,7 @@ import {
 } from "../outcome.ts";
 import { answerRefusal } from "./errors.ts";
 import { requireFreshProof } from "./fresh-proof.ts";
+import { isPagePath } from "./pages.ts";
 import { findCaller } from "./session.ts";
 
 /** What a route's handler is given. `caller` is who is signed in, on routes that ask for it. */
@@ -98,9 +99,10 @@ export function mountRoutes(hono: Hono, app: AppContext, routes: readonly Route[
   }
 }
 
-/** The source document ends some paths with a slash; whoever leaves it out means the same. */
+/** The source document ends some paths with a slash; whoever leaves it out means the same, unless a page is there. */
 function spellings(path: string): string[] {
-  return path.endsWith("/") ? [path, path.slice(0, -1)] : [path];
+  const bare = path.replace(/\/$/, "");
+  return isPagePath(bare) ? [path] : [...new Set([path, bare])];
 }
 
 async function serve(http: Context, app: AppContext, route: Route): Promise<Response> {

@@ -66,7 +66,7 @@ test("D-1, D-3, D-4, D-5, D-39, D-47, D-48, E-10, E-11: from the home page to an
   expect(
     cookies.map(({ name, httpOnly, secure, sameSite, path }) => ({ name, httpOnly, secure, sameSite, path })),
   ).toEqual(
-    ["__Host-session", "__Host-device"].map((name) => {
+    ["__Host-request", "__Host-session", "__Host-device"].map((name) => {
       return { name, httpOnly: true, secure: true, sameSite: "Lax", path: "/" };
     }),
   );

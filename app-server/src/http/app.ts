@@ -16,7 +16,7 @@ import { recordRefusals } from "../security-events.ts";
 import type { Settings } from "../settings.ts";
 import { answerRefusal } from "./errors.ts";
 import { openApiDocument } from "./openapi.ts";
-import { createPages, pagePaths } from "./pages.ts";
+import { createPages, isPagePath } from "./pages.ts";
 import { createReference } from "./reference.ts";
 import { mountRoutes } from "./serve.ts";
 
@@ -129,7 +129,6 @@ function onlyFrom(origins: ReadonlySet<string>): MiddlewareHandler {
  */
 function leadToOwnAddress({ ownOrigin, trustedOrigins }: Settings): MiddlewareHandler {
   const own = new URL(ownOrigin);
-  const pages: ReadonlySet<string> = new Set(pagePaths);
   return async (http, next) => {
     const asked = URL.parse(`http://${http.req.header("host")}`);
     const isAlias =
@@ -138,7 +137,7 @@ function leadToOwnAddress({ ownOrigin, trustedOrigins }: Settings): MiddlewareHa
       asked.port === own.port &&
       [asked, own].every(({ hostname }) => isLoopback(hostname.replace(/^\[|\]$/g, ""))) &&
       !trustedOrigins.includes(asked.origin);
-    const isPage = http.req.method === "GET" && pages.has(http.req.path);
+    const isPage = http.req.method === "GET" && isPagePath(http.req.path);
     if (!isAlias || !isPage) return next();
     const { search } = new URL(http.req.url);
     return http.redirect(`${ownOrigin}${http.req.path}${search}`, 302);

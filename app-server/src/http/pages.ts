@@ -28,7 +28,11 @@ export const pagePaths = [
 ] as const;
 
 export function isPagePath(path: string): boolean {
-  return (pagePaths as readonly string[]).includes(path);
+  return pagePaths.some((page) => page === path || (page.endsWith("/:id") && isBelow(page.slice(0, -3), path)));
+}
+
+function isBelow(folder: string, path: string): boolean {
+  return path.startsWith(folder) && path.length > folder.length && !path.slice(folder.length).includes("/");
 }
 
 const dist = join(import.meta.dirname, "../../web/dist");

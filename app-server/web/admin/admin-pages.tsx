@@ -19,7 +19,8 @@ export function AdminPages() {
   const session = useSession();
   const [path] = useLocation();
   if (session === undefined) return <SessionPending />;
-  if (session === null) return <Redirect to={`/account/login?next=${encodeURIComponent(path)}`} replace />;
+  if (session === null)
+    return <Redirect to={`/account/login?next=${encodeURIComponent(path + location.search)}`} replace />;
   if (!session.user.permissions.includes("admin")) return <Refused email={session.user.email} />;
   return (
     <Messages>

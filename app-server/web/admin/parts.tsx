@@ -111,7 +111,7 @@ export function SearchField({ label, search = "", onSearch }: SearchProps) {
           type="search"
           placeholder={label}
           value={typed}
-          maxLength={200}
+          maxLength={100}
           autoComplete="off"
           spellCheck={false}
           onChange={(event) => setTyped(event.target.value)}

@@ -11,17 +11,26 @@ const key = "anteroom-way-on";
 export function keepWayOn(): void {
   const given = new URLSearchParams(location.search).get("redirect_to");
   const allowed = given === null ? undefined : findAllowed(given, [location.origin, ...site.origins]);
-  if (allowed) sessionStorage.setItem(key, allowed);
+  if (allowed) attempt(() => sessionStorage.setItem(key, allowed));
 }
 
 /** Once: whoever comes to sign in again later has not been sent. */
 export function takeWayOn(): string | undefined {
-  const kept = sessionStorage.getItem(key) ?? undefined;
-  sessionStorage.removeItem(key);
-  return kept;
+  const kept = attempt(() => sessionStorage.getItem(key));
+  attempt(() => sessionStorage.removeItem(key));
+  return kept ?? undefined;
 }
 
 /** Where to go on to from the account: where somebody came from, or the site's home. */
 export function readWayOn(): string | undefined {
-  return sessionStorage.getItem(key) ?? site.home;
+  return attempt(() => sessionStorage.getItem(key)) ?? site.home;
+}
+
+/** Where a browser keeps nothing, people end at their account. */
+function attempt<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch {
+    return undefined;
+  }
 }

@@ -1,4 +1,4 @@
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 
 /**
  * Takes something secret out of the page's address. It is read once and kept in the history entry, which survives a
@@ -20,15 +20,29 @@ export function useCleanAddress<T>(read: (address: URL) => T): T {
 
 /**
  * What is typed and is no secret, kept likewise: it is there again after a reload, and when somebody comes back from the
- * next page. `nothing` stays the same object.
+ * next page. Not at every letter: browsers refuse a hundred changes of the history within seconds.
  */
 export function useKept<T extends object>(nothing: T) {
   const [value, setValue] = useState<T>(() => ({ ...nothing, ...readKept<T>() }));
+  const latest = useRef(value);
+  latest.current = value;
+  const [page] = useState(location.pathname);
   useEffect(() => {
-    if (value !== nothing) keepForReload(value);
-  }, [value, nothing]);
-  return [value, setValue] as const;
+    const timer = setTimeout(() => keepForReload(value), restBeforeKept);
+    return () => clearTimeout(timer);
+  }, [value]);
+  useEffect(() => {
+    const keep = () => {
+      if (location.pathname === page) keepForReload(latest.current);
+    };
+    addEventListener("pagehide", keep);
+    return () => removeEventListener("pagehide", keep);
+  }, [page]);
+  return [value, setValue, () => keepForReload(latest.current)] as const;
 }
+
+/** Milliseconds without a letter after which what was typed is kept. */
+const restBeforeKept = 300;
 
 /** Of a mailed link, without what programs and people put behind it, as `.`, `)` or `>`, or make of its `&`. */
 export function readValue({ searchParams }: URL, name: string): string {
@@ -46,5 +60,9 @@ export function readKept<T>(): T | undefined {
 
 /** What the page is about from now on, instead of what its address said. */
 export function keepForReload(value: unknown): void {
-  history.replaceState({ kept: value }, "", location.pathname);
+  try {
+    history.replaceState({ kept: value }, "", location.pathname);
+  } catch {
+    // Changed too often within seconds: a reload begins anew.
+  }
 }

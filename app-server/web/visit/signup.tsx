@@ -166,13 +166,16 @@ function isUndecided(data: Seen | undefined): boolean {
   return data === undefined || (typeof data === "object" && !data.accepted && data.state === undefined);
 }
 
+/** Of a token that leads nowhere, or is none at all. */
+const nowhereErrors = ["registration_not_found", "invalid_field", "missing_field"];
+
 async function readStatus({ token, code }: LinkValues): Promise<Seen> {
   const answer = await app("POST /auth/registration_status", {
     registration_token: token,
     ...(code ? { code: normalizeCode(code) } : {}),
   });
   if (answer.ok) return answer.values;
-  if (answer.error === "registration_not_found") return "gone";
+  if (nowhereErrors.includes(answer.error)) return "gone";
   if (answer.error === "address_in_use") return "taken";
   throw new Error(answer.detail, { cause: answer.error });
 }

@@ -67,7 +67,7 @@ const usualRegion = { en: "en-GB", nl: "nl-NL" } as const satisfies Record<Langu
 /** The language of the page as it is written where the reader lives, by what their browser asks for. */
 export function localeOf(language: Language): string {
   const isWithRegion = (tag: string) => tag.toLowerCase().startsWith(`${language}-`) && isLocale(tag);
-  return navigator.languages.find(isWithRegion) ?? usualRegion[language];
+  return (navigator.languages ?? []).find(isWithRegion) ?? usualRegion[language];
 }
 
 /** Browsers name what the system names, and that may be `en-US@posix`, which Intl throws at. */

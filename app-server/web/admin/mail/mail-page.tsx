@@ -38,7 +38,7 @@ export function MailPage() {
           ))}
         </fieldset>
         <SearchField label={text.search} search={search} onSearch={setSearch} />
-        {rows.length > 0 && <AllAtOnce status={status} />}
+        {rows.length > 0 && search === "" && <AllAtOnce status={status} />}
       </div>
       <Loaded query={query}>
         {rows.length === 0 ? (

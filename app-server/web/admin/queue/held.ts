@@ -32,16 +32,19 @@ export function useApproval(newest: Newest, tellRefusal: (row: QueueRow, refused
     };
     /** Until it is made, was undone or has failed. */
     const hold = (row: QueueRow, name: string, batch_id: string, seconds: number): Promise<End> => {
-      const undone = Promise.withResolvers<End>();
+      let endAsUndone = (_: End) => {};
+      const undone = new Promise<End>((resolve) => {
+        endAsUndone = resolve;
+      });
       const undo = async () => {
         const answer = await call("POST /admin/undo_batch/", { batch_id });
         if (!answer.ok) return tellRefusal(row, answer);
         say({ about: row.id, tone: "good", text: text.approvalUndone(name) });
-        undone.resolve("undone");
+        endAsUndone("undone");
       };
       newest.current = { id: row.id, undo };
       say({ about: row.id, tone: "good", text: text.held(name, seconds), action: { label: text.undo, run: undo } });
-      return Promise.race([undone.promise, lookUntilMade(batch_id, seconds)]).finally(() => forget(row));
+      return Promise.race([undone, lookUntilMade(batch_id, seconds)]).finally(() => forget(row));
     };
     const made = (row: QueueRow, name: string, about: string) => {
       moveBetweenLists(row, "waiting", "approved");
@@ -63,18 +66,26 @@ export function useApproval(newest: Newest, tellRefusal: (row: QueueRow, refused
 }
 
 async function lookUntilMade(batchId: string, hold: number): Promise<End> {
+  const giveUpAt = Date.now() + hold * 1_000 + longestLook;
   for (let wait = hold * 1_000; ; wait = pause) {
     await new Promise((resolve) => setTimeout(resolve, wait));
     const end = await look(batchId);
     if (end) return end;
+    if (Date.now() > giveUpAt) return { error: "signup_outcome_unknown" };
   }
 }
 
-/** Nothing while it is under way, or the server cannot be reached. */
+/** What an approval that nobody knows the end of is told with: it may have been made. */
+const longestLook = 120_000;
+
+/** These tell that a decision failed; any other refusal is of the question what became of it. */
+const settling = ["no_session", "invalid_session", "missing_permission"];
+
+/** Nothing while it is under way, or while nobody can say. */
 async function look(batchId: string): Promise<End | undefined> {
   const answer = await call("GET /admin/batches/", { id: batchId });
-  if (!answer.ok && answer.error === "unreachable") return undefined;
-  if (!answer.ok) return answer.error === "batch_not_found" ? "undone" : answer;
+  if (!answer.ok && answer.error === "batch_not_found") return "undone";
+  if (!answer.ok) return settling.includes(answer.error) ? answer : undefined;
   if ("batches" in answer.values) return undefined;
   const { failed, finished_at } = answer.values;
   if (failed[0]) return { error: failed[0].error };

@@ -154,7 +154,7 @@ export const admin = {
       ["A", "approve"],
       ["R", "reject"],
       ["X", "select or deselect"],
-      ["U", "undo the last rejection"],
+      ["U", "undo the last decision, while that is possible"],
       ["/", "search"],
       ["?", "this overview"],
     ],
@@ -199,7 +199,7 @@ export const admin = {
   person: {
     permissions: "Permissions",
     permissionsHint:
-      "A permission is a word that services read; each says for itself what it lets somebody do. “member” lapses after a year, others stay until they are taken away.",
+      "A permission is a word that services read; each says for itself what it lets somebody do. “member” lapses after a time that the operator has set, others stay until they are taken away.",
     none: "None.",
     granted: (who: string, when: string) => `granted by ${who}, ${when}`,
     lapses: (when: string) => `· until ${when}`,

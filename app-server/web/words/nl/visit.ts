@@ -35,10 +35,10 @@ export const visit: VisitWords = {
     waitingMore: "Deze pagina mag dicht: via de mail kom je terug. Die mail telt, niet deze pagina.",
     asked: (when: string) => `Je vroeg het account aan op ${when}.`,
     usual: {
-      hour: "Over de helft van de aanvragen wordt binnen een uur beslist.",
-      day: "Over de helft van de aanvragen wordt binnen een dag beslist.",
-      days: "Over de helft van de aanvragen wordt binnen drie dagen beslist.",
-      week: "Over de helft van de aanvragen wordt binnen een week beslist.",
+      hour: "De helft van de aanvragen is binnen een uur behandeld.",
+      day: "De helft van de aanvragen is binnen een dag behandeld.",
+      days: "De helft van de aanvragen is binnen drie dagen behandeld.",
+      week: "De helft van de aanvragen is binnen een week behandeld.",
       weeks: "Meestal duurt het langer dan een week.",
     },
     mailed: "Kreeg je een mail met een code, misschien omdat je ook op een ander apparaat een account aanvroeg?",
@@ -80,7 +80,7 @@ export const visit: VisitWords = {
     approved: (email: string) => `Je aanvraag voor ${email} is goedgekeurd. De code staat in de mail die je kreeg.`,
     rejected: (email: string, when: string) => `Je aanvraag voor ${email} van ${when} is afgewezen.`,
     look: "Open mijn aanvraag",
-    forget: "Vergeet hem op dit apparaat",
+    forget: "Vergeet deze aanvraag op dit apparaat",
   },
   activation: {
     title: "Activeer je account",

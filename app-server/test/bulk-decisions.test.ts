@@ -186,7 +186,7 @@ test("H1: an approval that is held back is undone by whoever asked for it, until
   const { body } = await hold(undone, "held-1");
   expect(body).toEqual({ success: true, batch_id: expect.any(String), hold: 60 });
   expect(await statesOf("held")).toEqual([{ state: "REQUESTED", count: 2 }]);
-  const { userId, session: other } = await walk.activate("other.admin@example.com");
+  const { userId, session: other } = await walk.activate("held.other@example.net");
   await stack.sql`insert into permissions (user_id, permission, granted_by, granted_at) values (${userId}, 'admin', 'test', 0)`;
   expect((await undo(body.batch_id, other)).body.code).toBe("batch_not_found");
   expect((await undo(body.batch_id)).body).toEqual({ success: true, undone: 1 });

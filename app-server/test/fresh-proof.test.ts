@@ -140,6 +140,8 @@ test("S-F15, S-50: whatever administrators change needs fresh proof, but for wha
   const harmless: Record<string, string> = {
     "/admin/accept_user/": "the desk's everyday work, one person a press, taken back by another",
     "/admin/delete_registration/": "one request, which may be made again",
+    "/admin/approve_after_hold/": "the same some seconds later",
+    "/admin/undo_batch/": "what one asked for oneself and nobody has begun with",
     "/admin/resend_signup_email/": "the same code to the same address",
     "/admin/reject_user/": "undone by another press; whoever was rejected is told so",
     "/admin/reopen_registration/": "waits for a decision",

@@ -1,9 +1,9 @@
 import { CallFailed } from "@anteroom/shared/runtime/http/private-calls";
 import type { Reason } from "@anteroom/shared/wire/app/errors";
-import type { Selectable, Transaction } from "kysely";
+import type { Transaction } from "kysely";
 import { logDecision } from "../audit/log-store.ts";
 import type { AppContext } from "../context.ts";
-import type { AppDatabase, UserTable } from "../database/tables.ts";
+import type { AppDatabase, UserRow } from "../database/tables.ts";
 import { type Outcome, type Refusal, refusalOf, refuse, refuseWith } from "../outcome.ts";
 import type { Decided } from "../registration/decisions.ts";
 import { eventsOfDecisions } from "../security-events.ts";
@@ -19,7 +19,7 @@ export interface PersonDecision {
   actor: string;
 }
 
-type User = Selectable<UserTable>;
+type User = UserRow;
 
 /** Who decides may be no administrator any more, and there may be no such user. */
 type NotDecided = "missing_permission" | "user_not_found";

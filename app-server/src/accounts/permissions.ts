@@ -1,8 +1,8 @@
 import type { EmailAddress } from "@anteroom/shared/wire/email-address";
-import type { Selectable, Transaction } from "kysely";
+import type { Transaction } from "kysely";
 import { logDecision } from "../audit/log-store.ts";
 import type { AppContext } from "../context.ts";
-import type { AppDatabase, UserTable } from "../database/tables.ts";
+import type { AppDatabase, UserRow } from "../database/tables.ts";
 import type { MailRequest } from "../mail/request.ts";
 import { type Outcome, type Refusal, refuse } from "../outcome.ts";
 import * as store from "./permission-store.ts";
@@ -67,10 +67,7 @@ export async function removePermission(
 }
 
 /** Whose permissions change, unless they must not. */
-async function findChanged(
-  context: AppContext,
-  change: PermissionChange,
-): Promise<Outcome<Selectable<UserTable>, NotChanged>> {
+async function findChanged(context: AppContext, change: PermissionChange): Promise<Outcome<UserRow, NotChanged>> {
   if (change.permission === "admin") return refuse("admin_not_grantable");
   const user = await findUser(context.db, { id: change.userId });
   return user ? { ok: true, values: user } : refuse("user_not_found");

@@ -36,10 +36,30 @@ export async function findUserWithPermissions(db: Db, userId: string, now: numbe
   };
 }
 
+/** By name: a server that runs while a newer one adds a column to the table goes on with the statements it has prepared. */
+const userColumns = [
+  "id",
+  "email",
+  "email_norm",
+  "firstname",
+  "lastname",
+  "password_hash",
+  "password_hash_algorithm_id",
+  "password_salt",
+  "registration_id",
+  "disabled",
+  "email_address_counter",
+  "password_hash_counter",
+  "disabled_counter",
+  "sessions_counter",
+  "language",
+  "created_at",
+] as const;
+
 export async function findUser(db: Db, by: { id: string } | { email: EmailAddress }) {
   return db
     .selectFrom("users")
-    .selectAll()
+    .select(userColumns)
     .where((eb) => ("id" in by ? eb("id", "=", by.id) : eb("email_norm", "=", by.email)))
     .executeTakeFirst();
 }
@@ -136,7 +156,7 @@ export async function readStanding(db: Db, userId: string): Promise<string | und
 export async function lockUser(trx: Transaction<AppDatabase>, userId: string) {
   return trx
     .selectFrom("users")
-    .selectAll()
+    .select(userColumns)
     .select(standingColumn.as("standing"))
     .where("id", "=", userId)
     .forUpdate()

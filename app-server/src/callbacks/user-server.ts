@@ -2,13 +2,12 @@ import { randomId } from "@anteroom/shared/runtime/crypto";
 import { isUniqueViolation } from "@anteroom/shared/runtime/database/errors";
 import { normalizeEmailAddress } from "@anteroom/shared/wire/email-address";
 import type { User, UserServerAction, UserServerArguments, UserServerResult } from "@anteroom/shared/wire/user-server";
-import type { Selectable } from "kysely";
 import { removeUser } from "../accounts/deletion.ts";
 import { grantPermission } from "../accounts/permission-store.ts";
 import * as store from "../accounts/store.ts";
 import { endSetupLinks } from "../administration/setup-store.ts";
 import type { AppContext } from "../context.ts";
-import type { UserTable } from "../database/tables.ts";
+import type { UserRow } from "../database/tables.ts";
 import { deleteCode } from "../mail/code-store.ts";
 import { endForAccount, endSignupOf } from "../registration/ending.ts";
 import { deleteRegistration } from "../registration/ending-store.ts";
@@ -108,7 +107,7 @@ async function createUser(
   });
 }
 
-function userOr(row: Selectable<UserTable> | undefined) {
+function userOr(row: UserRow | undefined) {
   return row
     ? ({ ok: true, values: { user: toUser(row) } } as const)
     : ({ ok: false, error: "user_not_found" } as const);
@@ -118,7 +117,7 @@ function doneOrNotFound(isDone: boolean) {
   return isDone ? ({ ok: true, values: {} } as const) : ({ ok: false, error: "user_not_found" } as const);
 }
 
-function toUser(row: Selectable<UserTable>): User {
+function toUser(row: UserRow): User {
   return {
     id: row.id,
     email_address: row.email,

@@ -6,7 +6,7 @@ import type { InboundKind, InboundOutcome, MailStatus } from "@anteroom/shared/w
 import type { DecisionAction } from "@anteroom/shared/wire/app/oversight";
 import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import type { Language } from "@anteroom/shared/wire/languages";
-import type { Generated, GeneratedAlways, JSONColumnType } from "kysely";
+import type { Generated, GeneratedAlways, JSONColumnType, Selectable } from "kysely";
 import type { MailType } from "../mail/kinds.ts";
 import type { RegistrationState } from "../registration/states.ts";
 
@@ -140,6 +140,9 @@ export interface UserTable {
   /** Names and address as they are searched; made by the database. */
   searched: GeneratedAlways<string>;
 }
+
+/** A user as rules read one. */
+export type UserRow = Omit<Selectable<UserTable>, "searched">;
 
 export interface PermissionTable {
   user_id: string;

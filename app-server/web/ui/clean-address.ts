@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useState } from "react";
 
 /**
  * Takes something secret out of the page's address. It is read once and kept in the history entry, which survives a
@@ -20,29 +20,13 @@ export function useCleanAddress<T>(read: (address: URL) => T): T {
 
 /**
  * What is typed and is no secret, kept likewise: it is there again after a reload, and when somebody comes back from the
- * next page. Not at every letter: browsers refuse a hundred changes of the history within seconds.
+ * next page.
  */
 export function useKept<T extends object>(nothing: T) {
   const [value, setValue] = useState<T>(() => ({ ...nothing, ...readKept<T>() }));
-  const latest = useRef(value);
-  latest.current = value;
-  const [page] = useState(location.pathname);
-  useEffect(() => {
-    const timer = setTimeout(() => keepForReload(value), restBeforeKept);
-    return () => clearTimeout(timer);
-  }, [value]);
-  useEffect(() => {
-    const keep = () => {
-      if (location.pathname === page) keepForReload(latest.current);
-    };
-    addEventListener("pagehide", keep);
-    return () => removeEventListener("pagehide", keep);
-  }, [page]);
-  return [value, setValue, () => keepForReload(latest.current)] as const;
+  useEffect(() => keepForReload(value), [value]);
+  return [value, setValue] as const;
 }
-
-/** Milliseconds without a letter after which what was typed is kept. */
-const restBeforeKept = 300;
 
 /** Of a mailed link, without what programs and people put behind it, as `.`, `)` or `>`, or make of its `&`. */
 export function readValue({ searchParams }: URL, name: string): string {
@@ -63,6 +47,6 @@ export function keepForReload(value: unknown): void {
   try {
     history.replaceState({ kept: value }, "", location.pathname);
   } catch {
-    // Changed too often within seconds: a reload begins anew.
+    // Some browsers refuse a hundred changes within seconds. A reload then finds what was kept before.
   }
 }

@@ -17,7 +17,7 @@ export function RegisterPage() {
   const text = useWords(visitWords).register;
   const { language } = useLanguage();
   const [, navigate] = useLocation();
-  const [{ message, ...person }, setTyped, keep] = useKept(nothing);
+  const [{ message, ...person }, setTyped] = useKept(nothing);
   // The same request has the same key, however often it is sent: its answer may get lost.
   const [requestKey, setRequestKey] = useState(newRequestKey);
   const change = (typed: (before: typeof nothing) => Partial<typeof nothing>) => {
@@ -33,7 +33,6 @@ export function RegisterPage() {
     });
     if (!result.ok) return failureOf(result);
     forgetOwnRequest();
-    keep();
     navigate(`/account/signup?token=${encodeURIComponent(result.values.registration_token)}`);
     return undefined;
   });

@@ -207,6 +207,17 @@ test("H3: another name of this machine leads to the server's own address, and no
   for (const host of [new URL(stack.urls.app).host, `evil.example:${own}`, "people.example", "localhost:1"])
     expect(await visit(host), host).toEqual({ status: 200, to: undefined });
   expect((await visit(`localhost:${own}`, "/alive")).status).toBe(200);
+  // A proxy that people come by may ask by any name of this machine.
+  const before = stack.env.BACKEND_FRONTEND_ORIGIN;
+  for (const [origin, status] of [
+    ["https://people.example", 200],
+    [before, 302],
+  ] as const) {
+    Object.assign(stack.env, { BACKEND_FRONTEND_ORIGIN: origin });
+    await stack.servers.app.stop();
+    await stack.servers.app.start();
+    expect((await visit(`localhost:${own}`)).status).toBe(status);
+  }
   expect((await visit(`localhost:${own}`, "//evil.example/")).to).toBeUndefined();
 });
 

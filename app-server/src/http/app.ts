@@ -125,17 +125,18 @@ function onlyFrom(origins: ReadonlySet<string>): MiddlewareHandler {
 
 /**
  * This machine has several names, and to browsers each is another site: a page under another one than the server's own could
- * neither call nor keep a session. Only from a name of this machine to the server's own address, so it leads nowhere else.
+ * neither call nor keep a session. Only from a name of this machine to the server's own address, so it leads nowhere else; and
+ * not where people come by another address: a proxy may ask in their stead by any name of this machine.
  */
-function leadToOwnAddress({ ownOrigin, trustedOrigins }: Settings): MiddlewareHandler {
-  const own = new URL(ownOrigin);
+function leadToOwnAddress({ ownOrigin, frontendOrigin, trustedOrigins }: Settings): MiddlewareHandler {
+  const [own, frontend] = [new URL(ownOrigin), new URL(frontendOrigin)];
   return async (http, next) => {
     const asked = URL.parse(`http://${http.req.header("host")}`);
     const isAlias =
       asked !== null &&
       asked.host !== own.host &&
       asked.port === own.port &&
-      [asked, own].every(({ hostname }) => isLoopback(hostname.replace(/^\[|\]$/g, ""))) &&
+      [asked, own, frontend].every(({ hostname }) => isLoopback(hostname.replace(/^\[|\]$/g, ""))) &&
       !trustedOrigins.includes(asked.origin);
     const isPage = http.req.method === "GET" && isPagePath(http.req.path);
     if (!isAlias || !isPage) return next();

@@ -57,21 +57,19 @@ export type SiteLinks = ReturnType<typeof readSiteLinks>;
 
 /** What pages and mails link to in their footers, where the operator has it. */
 function readSiteLinks(reader: SettingsReader) {
-  const read = (name: string, expected: string, isGood: (text: string) => boolean): string | undefined => {
-    const text = reader.optionalText(name);
-    if (text !== undefined && !isGood(text)) reader.fault(`${name} is ${text}: give ${expected}.`);
-    return text;
-  };
-  const page = "the https address of a page";
   return {
-    contact: read("BACKEND_CONTACT", `an email address, or ${page}`, (text) => isEmailAddress(text) || isPage(text)),
-    privacy: read("BACKEND_PRIVACY_URL", page, isPage),
-    terms: read("BACKEND_TERMS_URL", page, isPage),
+    contact: readContact(reader),
+    privacy: reader.webUrl("BACKEND_PRIVACY_URL"),
+    terms: reader.webUrl("BACKEND_TERMS_URL"),
   };
 }
 
-function isPage(text: string): boolean {
-  return /^https?:$/.test(URL.parse(text)?.protocol ?? "");
+function readContact(reader: SettingsReader): string | undefined {
+  const text = reader.optionalText("BACKEND_CONTACT");
+  if (text === undefined || isEmailAddress(text)) return text;
+  if (URL.canParse(text)) return reader.webUrl("BACKEND_CONTACT");
+  reader.fault(`BACKEND_CONTACT is ${text}: give an email address, or the https URL of a page.`);
+  return undefined;
 }
 
 function originOf({ host, port }: { host: string; port: number }): string {

@@ -188,6 +188,11 @@ test("H1: an approval that is held back is undone by whoever asked for it, until
   expect(await statesOf("held")).toEqual([{ state: "REQUESTED", count: 2 }]);
   const { userId, session: other } = await walk.activate("held.other@example.net");
   await stack.sql`insert into permissions (user_id, permission, granted_by, granted_at) values (${userId}, 'admin', 'test', 0)`;
+  const again = await Promise.all([hold(undone, "held-1"), hold(undone, "held-1")]);
+  expect(
+    again.map((reply) => reply.body.batch_id),
+    "whose answer was lost",
+  ).toEqual([body.batch_id, body.batch_id]);
   expect((await undo(body.batch_id, other)).body.code).toBe("batch_not_found");
   expect((await undo(body.batch_id)).body).toEqual({ success: true, undone: 1 });
   expect((await undo(body.batch_id)).status).toBe(404);

@@ -45,6 +45,23 @@ test("C3: a database of the version before, with a registration in every state, 
   await close();
 });
 
+test("a migration takes the time that it needs, and waits for a lock no longer than requests can wait behind it", async () => {
+  const { db, close } = openDatabase<AppDatabase>({ url: empty.url, poolSize: 1, applicationName: "migrations" });
+  const seen: unknown[] = [];
+  const look = async (trx: typeof db) => {
+    const { rows } = await sql`select current_setting('statement_timeout') as statement,
+      current_setting('lock_timeout') as lock`.execute(trx);
+    seen.push(...rows);
+  };
+  await migrateToLatest(db, { "001-looks": { up: (trx) => look(trx as typeof db) } });
+  await look(db);
+  expect(seen).toEqual([
+    { statement: "0", lock: "10s" },
+    { statement: "30s", lock: "0" },
+  ]);
+  await close();
+});
+
 /** As the version before claims a mail that one of its jobs names. */
 const claimAsBefore = (name: string) => sql<{ id: string }>`
   update mails set claimed_by = ${name}

@@ -144,6 +144,30 @@ test("D-11, S-25: no session is said so; a bad one is 401 and its cookie is clea
   expect(cookieOf(bad.headers)).toMatchObject({ "__Host-session": "", "Max-Age": "0", Path: "/" });
 });
 
+test("R24: a session in a header is the caller's, whatever the cookie says: a bad one leaves the cookie as it is", async () => {
+  const { sessionToken, session } = await walk.activate("shows@example.com");
+  const bearer = (token: string) => ({ ...walk.admin, authorization: `Bearer ${token}` });
+  expect((await info(bearer(sessionToken))).body.user.email).toBe("shows@example.com");
+  const bad = await info(bearer("nonsense"));
+  expect([bad.status, bad.headers.get("set-cookie")]).toEqual([401, null]);
+  const foreign = { ...bearer(sessionToken), "sec-fetch-site": "cross-site", origin: stack.urls.app };
+  const kept = await client.app.post("/cookies/set_session/", { session_token: sessionToken }, foreign);
+  expect([kept.status, kept.body.code, kept.headers.get("set-cookie")]).toEqual([403, "cookie_not_kept", null]);
+  const signin = { action: "complete_signin", arguments: { signin_token: "x" } };
+  expect((await client.app.post("/auth/actions", signin, foreign)).body.code).toBe("cookie_not_kept");
+  const left = await client.app.post("/cookies/clear_session/", {}, bearer(sessionToken));
+  expect([left.status, left.headers.get("set-cookie")]).toEqual([200, null]);
+  expect((await info(session)).status).toBe(401);
+  expect((await info(walk.admin)).status).toBe(200);
+});
+
+test("H6: signing out leaves no way back to a request behind", async () => {
+  const { session } = await walk.activate("shares@example.com");
+  const both = { cookie: `${session.cookie}; __Host-request=${"x".repeat(43)}` };
+  const reply = await client.app.post("/cookies/clear_session/", {}, both);
+  expect(reply.headers.get("set-cookie")).toMatch(/__Host-request=; Max-Age=0/);
+});
+
 test("R26: signing out ends the session everywhere: the kept cookie and token are worth nothing", async () => {
   const { session, sessionToken } = await walk.activate("leaving@example.com");
   const second = await client.signIn("leaving@example.com", goodPassword);

@@ -30,7 +30,9 @@ export const securityEvents = {
   },
   excess_rate_limit_exceeded: { when: "A limit was reached (429, `rate_limited`).", oncePerMinute: true },
   malicious_cors: { when: "A page of another origin tried to change something.", oncePerMinute: true },
-  sensitive_read: { when: "Somebody took everything that is kept of them." },
+  sensitive_read: {
+    when: "Somebody took everything that is kept of them, or an administrator the list of people or the log.",
+  },
   session_expired: { when: "Sessions were ended: `action` or `outcome` says how." },
   sys_shutdown: { when: "A server stops." },
   sys_startup: { when: "A server listens." },

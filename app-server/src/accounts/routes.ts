@@ -1,6 +1,7 @@
 import { actionRoute } from "../auth-server/relay-routes.ts";
 import type { AppContext } from "../context.ts";
 import { requireFreshProof } from "../http/fresh-proof.ts";
+import { clearRequestCookie, readRequestCookie } from "../http/request-cookie.ts";
 import { defineRoute, type Handled, type Route } from "../http/serve.ts";
 import {
   clearSessionCookie,
@@ -9,6 +10,7 @@ import {
   findCallerByToken,
   readSessionToken,
   replaceSession,
+  showsBearer,
 } from "../http/session.ts";
 import { refuse } from "../outcome.ts";
 import { memberRoutes } from "./member-routes.ts";
@@ -48,7 +50,9 @@ export const accountRoutes: readonly Route[] = [
       const token = readSessionToken(http);
       // The cookie goes last: if the auth server cannot be reached, the session is still there to be ended.
       if (token !== undefined) await app.authServer.deleteSession(token);
-      clearSessionCookie(http);
+      if (!showsBearer(http)) clearSessionCookie(http);
+      // Whoever leaves a computer that others use leaves nothing there.
+      if (readRequestCookie(http) !== undefined) clearRequestCookie(http);
       return { ok: true, values: { success: true } };
     },
   }),

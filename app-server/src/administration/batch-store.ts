@@ -31,6 +31,24 @@ export async function insertBatch(
     .execute();
 }
 
+/** An approval by this person of this request that nobody has begun with, and how many seconds it is still held. */
+export async function findHeld(
+  trx: Transaction<AppDatabase>,
+  { registrationId, actor, now }: { registrationId: string; actor: string; now: number },
+): Promise<{ id: string; hold: number } | undefined> {
+  // One press at a time: the second one finds what the first has stored.
+  await sql`select pg_advisory_xact_lock(hashtextextended(${registrationId}, 0))`.execute(trx);
+  return trx
+    .selectFrom("batch_items")
+    .innerJoin("batches", "batches.id", "batch_items.batch_id")
+    .select(["batches.id", sql<number>`greatest(0, due_at - ${now}::bigint)`.as("hold")])
+    .where("batch_items.registration_id", "=", registrationId)
+    .where("batches.actor", "=", actor)
+    .where(isWaiting)
+    .where("attempts", "=", 0)
+    .executeTakeFirst();
+}
+
 export interface ClaimedItem {
   batchId: string;
   position: number;

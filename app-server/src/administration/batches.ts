@@ -1,9 +1,11 @@
 import { randomId } from "@anteroom/shared/runtime/crypto";
 import type { AppErrorCode } from "@anteroom/shared/wire/app/errors";
 import type { EmailAddress } from "@anteroom/shared/wire/email-address";
+import type { Transaction } from "kysely";
 import { findAdministrators } from "../accounts/permissions.ts";
 import { hasDecided } from "../audit/log-store.ts";
 import type { AppContext } from "../context.ts";
+import type { AppDatabase } from "../database/tables.ts";
 import { codeOf, type Outcome, type Refusal, refusalOf, refuse } from "../outcome.ts";
 import { acceptRegistration, isUndecided, rejectRegistration } from "../registration/decisions.ts";
 import * as store from "./batch-store.ts";
@@ -51,10 +53,25 @@ export async function approveAfterHold(context: AppContext, { email, registratio
     const accepted = await acceptRegistration(context, email, actor, registrationId);
     return accepted.ok ? ({ ok: true, values: { success: true, batch_id: null, hold: 0 } } as const) : accepted;
   }
-  const [id, now] = [randomId(), context.clock.now()];
+  const held = await context.db
+    .transaction()
+    .execute((trx) => holdOnce(trx, context, { email, registrationId, actor }));
+  return { ok: true, values: { success: true, batch_id: held.id, hold: held.hold } } as const;
+}
+
+/** Whose answer was lost and who asks again is told of the same approval, so that undoing it undoes all. */
+async function holdOnce(
+  trx: Transaction<AppDatabase>,
+  { clock, settings }: AppContext,
+  { email, registrationId, actor }: HeldApproval,
+): Promise<{ id: string; hold: number }> {
+  const now = clock.now();
+  const before = await store.findHeld(trx, { registrationId, actor, now });
+  if (before) return before;
+  const [id, hold] = [randomId(), settings.policy.approvalHold];
   const batch = { id, decision: "accept", reason: null, actor, created_at: now } as const;
-  await store.insertBatch(context.db, batch, { emails: [email], registrationId, dueAt: now + hold });
-  return { ok: true, values: { success: true, batch_id: id, hold } } as const;
+  await store.insertBatch(trx, batch, { emails: [email], registrationId, dueAt: now + hold });
+  return { id, hold };
 }
 
 /** Takes back what of a batch nobody has begun with; by whoever asked for it. */

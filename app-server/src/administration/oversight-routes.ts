@@ -72,7 +72,8 @@ export const oversightRoutes: readonly Route[] = [
   }),
   defineRoute("GET /admin/decisions/export/", {
     access: "admin",
-    handle: async ({ http, app, query }) => {
+    handle: async ({ http, app, query, caller }) => {
+      app.events.record("sensitive_read", { user: caller.userId, action: "export of the log" });
       const page = (last?: LoggedDecision) =>
         ({ before: last?.id, limit: exportedAtOnce, batches: "in full" }) as const;
       return answerTable(

@@ -39,7 +39,8 @@ export const peopleRoutes: readonly Route[] = [
   }),
   defineRoute("GET /admin/people/export/", {
     access: "admin",
-    handle: async ({ http, app, query }) => {
+    handle: async ({ http, app, query, caller }) => {
+      app.events.record("sensitive_read", { user: caller.userId, action: "export of people" });
       const filter = filterOf(app, query);
       const placeOf = (last: ListedPerson | undefined) => last && { createdAt: last.created_at, id: last.user_id };
       const read = (last: ListedPerson | undefined) =>

@@ -1,3 +1,4 @@
+import { programs } from "@anteroom/shared/wire/app/actors";
 import type { DecisionAction, LoggedDecision } from "@anteroom/shared/wire/app/oversight";
 import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import { type Kysely, type RawBuilder, sql, type Transaction } from "kysely";
@@ -178,6 +179,7 @@ export async function findUsualHours(db: Db, now: number): Promise<number | null
     from (
       select at, requested_at from decisions
       where at >= ${now - 30 * 86_400} and action in ('accept', 'reject') and requested_at is not null
+        and actor <> all (${[...programs]}::text[])
       order by at desc limit 100
     ) latest having count(*) >= ${enoughDecisions}`.execute(db);
   return rows[0]?.hours ?? null;

@@ -5,7 +5,14 @@ import type { Context } from "hono";
 import type { AppContext } from "../context.ts";
 import { rememberDevice } from "../http/device.ts";
 import { type Call, defineRoute, type Handled } from "../http/serve.ts";
-import { clearSessionCookie, dropsCookies, findCaller, replaceSession, sessionTokenOf } from "../http/session.ts";
+import {
+  clearSessionCookie,
+  dropsCookies,
+  findCaller,
+  replaceSession,
+  sessionTokenOf,
+  showsBearer,
+} from "../http/session.ts";
 import { refuse } from "../outcome.ts";
 import { endLeftSession } from "./as-visitor.ts";
 
@@ -22,19 +29,24 @@ export const actionRoute = defineRoute("POST /auth/actions", {
 type Action = "POST /auth/actions";
 
 async function carryOut({ http, app, body: { action, arguments: given } }: Call<Action>): Promise<Handled<Action>> {
-  if (dropsCookies(http)) return refuse("cookie_not_kept");
+  if (dropsCookies(http) && (!showsBearer(http) || opensSession(action))) return refuse("cookie_not_kept");
   const args = isRelayed(action) ? readArguments(http, action, given) : undefined;
   if (args === undefined) return refuse("invalid_request/action");
   const answer = await app.authServer.relay(action, args);
   if (answer === "busy") return refuse("auth_server_unavailable");
   if (answer === "not_taken") return refuse("invalid_request/action");
   if (!answer.ok) {
-    if (answer.error_code === "invalid_session_token") clearSessionCookie(http);
+    if (answer.error_code === "invalid_session_token" && !showsBearer(http)) clearSessionCookie(http);
     return { ok: true, values: answer };
   }
-  if (action === "delete_session") clearSessionCookie(http);
+  if (action === "delete_session" && !showsBearer(http)) clearSessionCookie(http);
   if (action === "complete_user_password_update") await rememberOwnDevice(http, app);
   return { ok: true, values: { ...answer, values: await keepSession(http, app, action, answer.values) } };
+}
+
+/** What answers with a session, which this server keeps in the cookie and tells no script. */
+function opensSession(action: string): boolean {
+  return isRelayed(action) && (authActions[action].values as readonly string[]).includes("session_token");
 }
 
 function isRelayed(action: string): action is AuthAction {

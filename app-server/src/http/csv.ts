@@ -2,17 +2,20 @@ import type { Context } from "hono";
 
 export type Cell = string | number | null;
 
-/** What spreadsheets take for a formula, also behind spaces. */
-const formula = /^[\s]*[=+\-@\t\r]/;
+/**
+ * Where spreadsheets see the beginning of a formula, also behind spaces and in wide letters: at that of a cell, and behind a
+ * semicolon or tab, at which some of them divide what others take for one cell.
+ */
+const formula = /(?<=^|[;\t\r\n])(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20])/g;
 
 /**
- * A table as a file (RFC 4180). Names and reasons are written by strangers: what a spreadsheet would carry out stands behind an
- * apostrophe, and everything is quoted.
+ * A table as a file (RFC 4180). Names and reasons are written by strangers: what a spreadsheet would carry out has an
+ * apostrophe before it, and everything is quoted.
  */
 function csvLine(cells: readonly Cell[]): string {
   const quoted = cells.map((cell) => {
     const text = String(cell ?? "");
-    const harmless = typeof cell === "string" && formula.test(text) ? `'${text}` : text;
+    const harmless = typeof cell === "string" ? text.replace(formula, "'") : text;
     return `"${harmless.replaceAll('"', '""')}"`;
   });
   return `${quoted.join(",")}\r\n`;

@@ -61,7 +61,7 @@ const errors: Record<Reason, [status: ContentfulStatusCode, detail: string, fixe
   "invalid_transition/disabled_first": [409, "This account is disabled. Enable it first."],
   "invalid_transition/made": [
     409,
-    "This is decided already, and its email has left. An approval can be taken back where the approved are listed.",
+    "This was begun already. If it is approved, the approval can be withdrawn where the approved are listed.",
   ],
   "invalid_transition/mail": [409, "A mail that is {status} is not sent again."],
   "invalid_transition/not_disabled": [409, "This account is not disabled."],

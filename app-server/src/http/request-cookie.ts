@@ -3,7 +3,8 @@ import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 
 /**
  * The way back of those who wait: `__Host-request` keeps the registration token of what was asked for in this browser,
- * unreadable for scripts. Whoever sits there next may see that somebody asked, and may forget it.
+ * unreadable for scripts. Whoever sits there next sees the address that asked, and may forget the request, withdraw it while it
+ * waits, or have its email sent again; to activate it takes the mailed code. Signing out forgets it.
  */
 const cookieName = "request";
 

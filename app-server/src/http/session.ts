@@ -34,7 +34,12 @@ function readBearer(http: Context): string | undefined {
 
 /** Whether a browser would drop the session's cookie: it keeps none that comes to a page of another site. */
 export function dropsCookies(http: Context): boolean {
-  return http.req.header("sec-fetch-site") === "cross-site" && readBearer(http) === undefined;
+  return http.req.header("sec-fetch-site") === "cross-site";
+}
+
+/** Whether the caller shows a session otherwise than by the cookie, which is then none of theirs. */
+export function showsBearer(http: Context): boolean {
+  return readBearer(http) !== undefined;
 }
 
 /** How long a browser keeps the cookie of a session without an end of its own. */
@@ -69,12 +74,12 @@ export async function replaceSession(
   if (before !== undefined && before !== token) await endLeftSession(app, before);
 }
 
-/** Who calls, by their cookie. A cookie that is no longer good is cleared. One hop and one query; nothing is cached. */
+/** Who calls, by their session. A cookie that is no longer good is cleared. One hop and one query; nothing is cached. */
 export async function findCaller(http: Context, app: AppContext): Promise<FoundCaller> {
   const token = readSessionToken(http);
   if (token === undefined) return { status: "none" };
   const found = await findCallerByToken(app, token);
-  if (found.status !== "valid") clearSessionCookie(http);
+  if (found.status !== "valid" && !showsBearer(http)) clearSessionCookie(http);
   return found;
 }
 

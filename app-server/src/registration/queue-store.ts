@@ -165,7 +165,11 @@ export async function storeToldAt(trx: Transaction<AppDatabase>, now: number, be
     .insertInto("approvers_told")
     .values({ told_at: now })
     .onConflict((conflict) =>
-      conflict.column("is_one").doUpdateSet({ told_at: now }).where("approvers_told.told_at", "<=", before),
+      conflict
+        .column("is_one")
+        .doUpdateSet({ told_at: now })
+        // A clock that was ahead and is set right keeps nobody waiting.
+        .where((eb) => eb.or([eb("approvers_told.told_at", "<=", before), eb("approvers_told.told_at", ">", now)])),
     )
     .returning("told_at")
     .executeTakeFirst();

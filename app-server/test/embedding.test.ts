@@ -156,15 +156,33 @@ test("H7: where a browser would not keep the cookie, that is said; where an orig
   await page.context().close();
 });
 
-test("H7: signing in leads back to a page that is named, and the account leads on to the site's home", async () => {
+test("H7: signing in leads back to a page that is named, or to the page asked for since; the account leads on to the site's home", async () => {
   const email = "sent.here@example.com";
   await walk.activate(email);
   const { page } = await openPage(browser, { locale: "en-GB" });
   const back = `http://localhost:${port}/?here`;
-  await page.goto(`${stack.urls.app}/account/login?redirect_to=${encodeURIComponent(back)}`);
-  await page.getByLabel("Email").fill(email);
-  await page.getByLabel("Password", { exact: true }).fill(goodPassword);
-  await page.getByRole("main").getByRole("button", { name: "Sign in" }).click();
+  const sentFrom = `${stack.urls.app}/account/login?redirect_to=${encodeURIComponent(back)}`;
+  const signIn = async () => {
+    await page.getByLabel("Email").fill(email);
+    await page.getByLabel("Password", { exact: true }).fill(goodPassword);
+    await page.getByRole("main").getByRole("button", { name: "Sign in" }).click();
+  };
+  const isAtPassword = async () => {
+    await expect.poll(() => page.evaluate("document.activeElement.id")).toBe("password-title");
+    expect(page.url()).toBe(`${stack.urls.app}/account#password`);
+  };
+  await page.goto(sentFrom);
+  await page.goto(`${stack.urls.app}/.well-known/change-password`);
+  await signIn();
+  await isAtPassword();
+  await page.reload();
+  await isAtPassword();
+  await page.goto(sentFrom);
+  const wayBack = page.getByRole("link", { name: `Continue to localhost:${port}` });
+  expect(await wayBack.getAttribute("href")).toBe(back);
+  await page.context().clearCookies();
+  await page.goto(sentFrom);
+  await signIn();
   await page.waitForURL(back);
   await page.goto(`${stack.urls.app}/account`);
   const on = page.getByRole("link", { name: "Continue to club.example" });

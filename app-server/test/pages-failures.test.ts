@@ -28,7 +28,7 @@ test("M1: without scripts, every page says on its first screen that it needs the
   const { page } = await site.visit({ javaScriptEnabled: false, viewport: { width: 390, height: 700 } });
   for (const path of ["/", "/account/login", "/admin"]) {
     await page.goto(site.stack.urls.app + path);
-    const box = await page.locator("noscript p").boundingBox();
+    const box = await page.locator("noscript p", { hasText: "Deze pagina’s hebben JavaScript nodig." }).boundingBox();
     expect(box && box.y + box.height).toBeLessThan(700);
   }
   await page.context().close();

@@ -340,7 +340,9 @@ test("a request can be withdrawn; what was rejected, withdrawn or never there sa
   await visitor.page.locator("summary").click();
   await visitor.page.locator("form button").click();
   await visitor.sees("Your request is withdrawn");
-  await visitor.page.reload();
+  await visitor.page.locator("header").getByText("Anteroom", { exact: true }).click();
+  await visitor.sees(/^Welcome to/);
+  await visitor.page.goBack();
   await visitor.sees("This link no longer works");
   await visitor.open("/account/signup?token=made-up");
   await visitor.sees("This link no longer works");
@@ -441,6 +443,11 @@ test("signing in, registering and recovering say what is wrong, and do not tell 
   await visitor.fill({ firstname: "Ada", lastname: "Lovelace", email: `${"a".repeat(60)}@${"b".repeat(60)}.example` });
   await visitor.press("Send my request");
   await visitor.reads("This is not an email address we can use.");
+  await visitor.page.route("**/auth/request_registration", (route) =>
+    route.fulfill({ status: 422, json: { code: "invalid_field", errors: [{ field: "language", message: "" }] } }),
+  );
+  await visitor.press("Send my request");
+  await visitor.reads("Something in this form cannot be used.");
   await visitor.leave(["404 /nowhere", "422 /auth/request_registration"]);
 });
 

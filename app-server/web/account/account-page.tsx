@@ -1,9 +1,9 @@
-import { useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { Link, Redirect } from "wouter";
 import { useSession } from "../api/client.ts";
-import { readWayOn } from "../api/way-on.ts";
 import { readValue, useCleanAddress } from "../ui/clean-address.ts";
 import { Page, SessionPending } from "../ui/page.tsx";
+import { WayOn } from "../ui/way-on.tsx";
 import { useWords } from "../words/language.tsx";
 import { AccountAddress } from "./address.tsx";
 import { ConfirmEmail } from "./confirm-email.tsx";
@@ -11,23 +11,33 @@ import { AccountData } from "./data.tsx";
 import { AccountMails } from "./mails.tsx";
 import { AccountNames } from "./names.tsx";
 import { AccountPassword } from "./password.tsx";
+import { goToSection } from "./section.tsx";
 import { AccountSessions } from "./sessions.tsx";
 import "../styles/account.css";
 import { accountWords } from "../words/account.ts";
+
+const sections = ["names", "address", "password", "mails", "sessions", "data"] as const;
 
 /** A mailed link that confirms an address comes here too, and needs nobody to be signed in. */
 export function AccountPage() {
   const text = useWords(accountWords).page;
   const session = useSession();
   const [isNew] = useState(() => new URLSearchParams(location.search).has("welcome"));
-  const given = useCleanAddress((address) => ({
-    change: readValue(address, "change"),
-    code: readValue(address, "code"),
-  }));
+  const [place] = useState(() => sections.find((name) => location.hash === `#${name}`));
+  const hash = place ? `#${place}` : "";
+  const given = useCleanAddress(
+    (address) => ({ change: readValue(address, "change"), code: readValue(address, "code") }),
+    hash,
+  );
   const [isLinkDone, setLinkDone] = useState(false);
   const [isGone, setGone] = useState(false);
   const shownFirst = useRef<string>(undefined);
   if (session) shownFirst.current ??= session.user.user_id;
+  const isShown = Boolean(session);
+  // A browser looks for it when the page arrives, and then nobody knows yet who is signed in.
+  useEffect(() => {
+    if (isShown && place) goToSection(place);
+  }, [isShown, place]);
   if (isGone)
     return (
       <Page title={text.gone} lead={text.goneLead}>
@@ -41,9 +51,8 @@ export function AccountPage() {
   if (given.change && !isLinkDone)
     return <ConfirmEmail token={given.change} code={given.code} onDone={() => setLinkDone(true)} />;
   if (session === undefined) return <SessionPending />;
-  if (session === null) return <Redirect to="/account/login?next=/account" replace />;
+  if (session === null) return <Redirect to={`/account/login?next=${encodeURIComponent(`/account${hash}`)}`} replace />;
   const { user } = session;
-  const wayOn = readWayOn();
   return (
     <Page
       title={isNew ? text.welcome : text.title}
@@ -53,13 +62,7 @@ export function AccountPage() {
       <div role="status">
         {user.user_id !== shownFirst.current && <p className="note note-bad">{text.other(user.email)}</p>}
       </div>
-      {wayOn && (
-        <p>
-          <a href={wayOn} className="button quiet">
-            {text.goOn(new URL(wayOn).host)}
-          </a>
-        </p>
-      )}
+      <WayOn />
       <div className="account" key={user.user_id}>
         <Sections />
         <div className="account-sections">
@@ -74,8 +77,6 @@ export function AccountPage() {
     </Page>
   );
 }
-
-const sections = ["names", "address", "password", "mails", "sessions", "data"] as const;
 
 function Sections() {
   const text = useWords(accountWords).page;

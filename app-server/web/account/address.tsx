@@ -3,6 +3,7 @@ import { normalizeCode } from "@anteroom/shared/wire/mailed-code";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { app, readSessionAgain } from "../api/client.ts";
+import { errorOf } from "../api/errors.ts";
 import { atPassword } from "../ui/ask-password.tsx";
 import { AddressField, CodeField, type Failure, FailureNote, Form, useSubmission } from "../ui/form.tsx";
 import { PasswordField } from "../ui/password.tsx";
@@ -14,7 +15,7 @@ import { Done, focusSection, Section } from "./section.tsx";
 export function AccountAddress({ email, title }: { email: string; title: string }) {
   const text = useWords(accountWords).address;
   const [changedTo, setChangedTo] = useState("");
-  const { data: pending, refetch } = useQuery(emailChangeQuery);
+  const { data: pending, error, refetch } = useQuery(emailChangeQuery);
   const confirmed = async (address: string) => {
     await Promise.all([readSessionAgain(), refetch()]);
     setChangedTo(address);
@@ -28,6 +29,7 @@ export function AccountAddress({ email, title }: { email: string; title: string 
   return (
     <Section id="address" title={title} lead={text.now(email)}>
       <Done>{changedTo && text.changed(changedTo)}</Done>
+      {pending === undefined && error && <FailureNote failure={{ error: errorOf(error) }} />}
       {pending ? (
         <Waiting pending={pending} onConfirmed={confirmed} onGivenUp={() => void again()} />
       ) : (
@@ -82,7 +84,7 @@ interface WaitingProps {
 
 function Waiting({ pending, onConfirmed, onGivenUp }: WaitingProps) {
   const text = useWords(accountWords).address;
-  const { time } = useFormats();
+  const { dateTime } = useFormats();
   const [code, setCode] = useState("");
   const [failure, setFailure] = useState<Failure>();
   const submission = useSubmission(async (): Promise<Failure | undefined> => {
@@ -99,7 +101,7 @@ function Waiting({ pending, onConfirmed, onGivenUp }: WaitingProps) {
   };
   return (
     <>
-      <p className="note">{text.waiting(pending.email, time(pending.expires_at))}</p>
+      <p className="note">{text.waiting(pending.email, dateTime(pending.expires_at))}</p>
       <Form
         submission={submission}
         action={text.confirm}

@@ -25,8 +25,7 @@ export function ConfirmEmail({ token, code: given, onDone }: ConfirmProps) {
   const submission = useSubmission(async (): Promise<Failure | undefined> => {
     const result = await app("POST /account/confirm_email", { token, code: normalizeCode(code) });
     if (!result.ok && result.error === "link_not_valid") setEnding({ title: "over" });
-    else if (!result.ok)
-      return result.error === "incorrect_code" ? { error: result.error, field: "code" } : { error: result.error };
+    else if (!result.ok) return result.error === "incorrect_code" ? { error: result.error, field: "code" } : result;
     else {
       await queries.invalidateQueries();
       setEnding({ title: result.values.already ? "already" : "done", email: result.values.email });

@@ -2,23 +2,22 @@ import type { AccountPreferences, SwitchableMailType } from "@anteroom/shared/wi
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { app, queries } from "../api/client.ts";
+import { errorOf } from "../api/errors.ts";
 import { AskPassword, atPassword } from "../ui/ask-password.tsx";
-import { type Failure, Form, useSubmission } from "../ui/form.tsx";
+import { type Failure, FailureNote, Form, useSubmission } from "../ui/form.tsx";
 import { Loading } from "../ui/page.tsx";
 import { accountWords } from "../words/account.ts";
-import { errorWords } from "../words/errors.ts";
 import { useLanguage, useWords } from "../words/language.tsx";
 import { languages, languageTags } from "../words/languages.ts";
 import { preferencesQuery } from "./queries.ts";
 import { Done, Section } from "./section.tsx";
 
 export function AccountMails({ title }: { title: string }) {
-  const message = useWords(errorWords);
-  const { data, isError } = useQuery(preferencesQuery);
+  const { data, error } = useQuery(preferencesQuery);
   return (
     <Section id="mails" title={title}>
       {data && <Choices preferences={data} />}
-      {!data && (isError ? <p className="note note-bad">{message.unreachable}</p> : <Loading />)}
+      {!data && (error ? <FailureNote failure={{ error: errorOf(error) }} /> : <Loading />)}
     </Section>
   );
 }

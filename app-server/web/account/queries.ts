@@ -2,6 +2,7 @@ import type { AccountPreferences, PendingEmailChange } from "@anteroom/shared/wi
 import type { SessionOverview } from "@anteroom/shared/wire/faroe";
 import { queryOptions } from "@tanstack/react-query";
 import { app } from "../api/client.ts";
+import { asException } from "../api/errors.ts";
 
 /** What the account's page reads. */
 
@@ -12,13 +13,13 @@ export const sessionsQuery = queryOptions({ queryKey: ["account", "sessions"], q
 async function readEmailChange(): Promise<PendingEmailChange | null> {
   const answer = await app("GET /account/email_change/");
   if (answer.ok) return answer.values.pending;
-  throw new Error(answer.detail);
+  throw asException(answer);
 }
 
 async function readPreferences(): Promise<AccountPreferences> {
   const answer = await app("GET /account/preferences/");
   if (answer.ok) return answer.values;
-  throw new Error(answer.detail);
+  throw asException(answer);
 }
 
 /** Null where the auth server does not list them. */
@@ -26,5 +27,5 @@ async function readSessions(): Promise<SessionOverview[] | null> {
   const answer = await app("GET /account/sessions/");
   if (answer.ok) return answer.values.sessions;
   if (answer.error === "not_supported") return null;
-  throw new Error(answer.detail);
+  throw asException(answer);
 }

@@ -29,6 +29,12 @@ export function focusSection(id: string): void {
   document.getElementById(titleOf(id))?.focus({ preventScroll: true });
 }
 
+/** Where the page's address leads. */
+export function goToSection(id: string): void {
+  document.getElementById(id)?.scrollIntoView();
+  focusSection(id);
+}
+
 /** Said, and read out, when something has been done. Empty until then, so that readers notice the change. */
 export function Done({ children }: { children: ReactNode }) {
   return (

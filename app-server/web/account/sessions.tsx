@@ -2,6 +2,7 @@ import type { SessionOverview } from "@anteroom/shared/wire/faroe";
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { app } from "../api/client.ts";
+import { errorOf } from "../api/errors.ts";
 import { AskPassword, atPassword } from "../ui/ask-password.tsx";
 import { type Failure, FailureNote } from "../ui/form.tsx";
 import { Loading } from "../ui/page.tsx";
@@ -21,7 +22,7 @@ const saidFor = 15_000;
 export function AccountSessions({ title }: { title: string }) {
   const text = useWords(accountWords).sessions;
   const message = useWords(errorWords);
-  const { data, isError, refetch } = useQuery(sessionsQuery);
+  const { data, error, refetch } = useQuery(sessionsQuery);
   const [asked, setAsked] = useState<Which>();
   const [failure, setFailure] = useState<Failure>();
   const [done, setDone] = useState<Which>();
@@ -56,7 +57,7 @@ export function AccountSessions({ title }: { title: string }) {
   return (
     <Section id="sessions" title={title} lead={text.lead}>
       {data === null && <p>{message.not_supported}</p>}
-      {data === undefined && (isError ? <p className="note note-bad">{message.unreachable}</p> : <Loading />)}
+      {data === undefined && (error ? <FailureNote failure={{ error: errorOf(error) }} /> : <Loading />)}
       {data && (
         <ul className="sessions">
           {data.map((session) => (

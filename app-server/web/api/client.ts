@@ -3,6 +3,7 @@ import { createAuthClient } from "@anteroom/shared/client/auth";
 import type { AppRoute } from "@anteroom/shared/wire/app/routes";
 import type { SessionInfo } from "@anteroom/shared/wire/app/session";
 import { QueryClient, queryOptions, useQuery } from "@tanstack/react-query";
+import { asException } from "./errors.ts";
 
 /**
  * Both servers, through this origin alone. The session lives in a cookie that scripts cannot read; wherever an action
@@ -66,7 +67,7 @@ async function readSession(): Promise<SessionInfo | null> {
   const answer = await askWho("GET /auth/session_info/");
   if (answer.ok) return "user" in answer.values ? answer.values : null;
   if (answer.error === "invalid_session") return null;
-  throw new Error(answer.detail, { cause: answer.error });
+  throw asException(answer);
 }
 
 /** A session that has ended meanwhile is noticed by the whole page, not only by the part that was refused. */

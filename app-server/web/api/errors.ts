@@ -1,3 +1,4 @@
+import type { AppFailure } from "@anteroom/shared/client/app";
 import type { AppErrorCode } from "@anteroom/shared/wire/app/errors";
 import type { AuthAction, AuthError } from "@anteroom/shared/wire/faroe";
 
@@ -22,4 +23,14 @@ type FoundHere =
 /** Whether an action may have been carried out all the same. */
 export function isAnswerLost(error: ErrorCode): boolean {
   return error === "unreachable" || error === "unexpected_answer";
+}
+
+/** For queries, which want the values or an exception. `errorOf` tells what it is about. */
+export function asException({ error, detail }: AppFailure): Error {
+  return new Error(detail, { cause: error });
+}
+
+/** What a query's exception is about. */
+export function errorOf({ cause }: Error): ErrorCode {
+  return typeof cause === "string" ? (cause as ErrorCode) : "internal_error";
 }

@@ -2,19 +2,20 @@ import { useEffect, useState } from "react";
 
 /**
  * Takes something secret out of the page's address. It is read once and kept in the history entry, which survives a
- * reload, is sent nowhere and is gone with the tab; the address itself is cleaned at once (behaviour S-15).
+ * reload, is sent nowhere and is gone with the tab; the address itself is cleaned at once (behaviour S-15). `place`: what
+ * may stay behind its `#`, as a part of the page.
  */
-export function useCleanAddress<T>(read: (address: URL) => T): T {
+export function useCleanAddress<T>(read: (address: URL) => T, place = ""): T {
   const [value] = useState<T>(() => {
     const address = new URL(location.href);
-    const isSecret = address.search !== "" || address.hash !== "";
+    const isSecret = address.search !== "" || address.hash !== place;
     return isSecret ? read(address) : (readKept<T>() ?? read(address));
   });
   const [page] = useState(location.pathname);
   useEffect(() => {
     // A page that sends its visitor to another one has done so by now; that one's address is not ours to clean.
-    if (location.pathname === page) keepForReload(value);
-  }, [value, page]);
+    if (location.pathname === page) keepForReload(value, place);
+  }, [value, page, place]);
   return value;
 }
 
@@ -43,9 +44,9 @@ export function readKept<T>(): T | undefined {
 }
 
 /** What the page is about from now on, instead of what its address said. */
-export function keepForReload(value: unknown): void {
+export function keepForReload(value: unknown, hash = ""): void {
   try {
-    history.replaceState({ kept: value }, "", location.pathname);
+    history.replaceState({ kept: value }, "", location.pathname + hash);
   } catch {
     // Some browsers refuse a hundred changes within seconds. A reload then finds what was kept before.
   }

@@ -22,25 +22,20 @@ export class ErrorBoundary extends Component<BoundaryProps, { hasFailed: boolean
   }
 
   override render() {
-    return this.state.hasFailed ? <Broken /> : this.props.children;
+    return this.state.hasFailed ? <LoadAgain why="broken" /> : this.props.children;
   }
 }
 
-function Broken() {
-  const text = useWords(uiWords).broken;
+/** Instead of a page that is not to be had as it is. */
+export function LoadAgain({ why }: { why: "broken" | "missingScript" }) {
+  const text = useWords(uiWords)[why];
   return (
     <Page title={text.title} lead={text.lead}>
-      <LoadAgain label={text.again} />
+      <p>
+        <button type="button" className="button" onClick={() => location.reload()}>
+          {text.again}
+        </button>
+      </p>
     </Page>
-  );
-}
-
-export function LoadAgain({ label }: { label: string }) {
-  return (
-    <p>
-      <button type="button" className="button" onClick={() => location.reload()}>
-        {label}
-      </button>
-    </p>
   );
 }

@@ -1,8 +1,6 @@
 import { type ComponentType, useEffect, useState } from "react";
-import { useWords } from "../words/language.tsx";
-import { uiWords } from "../words/ui.ts";
 import { LoadAgain } from "./error-boundary.tsx";
-import { Loading, Page } from "./page.tsx";
+import { Loading } from "./page.tsx";
 
 /**
  * A page whose script is fetched when it is first shown. React's own `lazy` would leave the sign of loading on the screen
@@ -29,7 +27,8 @@ export function fetchedPage(fetchPage: () => Promise<ComponentType>): ComponentT
         },
       );
     }, []);
-    if (isMissing) return <Missing />;
+    // Without a connection, or after a new version has taken the place of the one that this page is of.
+    if (isMissing) return <LoadAgain why="missingScript" />;
     return Shown ? <Shown /> : <Loading />;
   };
 }
@@ -39,14 +38,4 @@ async function startAnew(): Promise<never> {
   await fetch("/alive", { signal: AbortSignal.timeout(5_000) });
   location.reload();
   return new Promise(() => undefined);
-}
-
-/** Without a connection, or after a new version has taken the place of the one that this page is of. */
-function Missing() {
-  const text = useWords(uiWords).missingScript;
-  return (
-    <Page title={text.title} lead={text.lead}>
-      <LoadAgain label={text.again} />
-    </Page>
-  );
 }

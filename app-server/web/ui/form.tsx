@@ -1,5 +1,14 @@
 import type { AppFailure } from "@anteroom/shared/client/app";
-import { type FormEvent, type InputHTMLAttributes, type ReactNode, useEffect, useId, useRef, useState } from "react";
+import {
+  type FormEvent,
+  type InputHTMLAttributes,
+  type ReactNode,
+  useEffect,
+  useId,
+  useLayoutEffect,
+  useRef,
+  useState,
+} from "react";
 import { noticeSignOut, sessionChanged } from "../api/client.ts";
 import type { ErrorCode } from "../api/errors.ts";
 import { errorWords } from "../words/errors.ts";
@@ -37,7 +46,7 @@ export interface Submission {
 
 /**
  * Runs one submission at a time. `work` returns what went wrong, if anything; what it throws is shown as a fault of the
- * server. The first wrong field gets the focus.
+ * server.
  */
 export function useSubmission(work: () => Promise<Failure | undefined>): Submission {
   const [isBusy, setBusy] = useState(false);
@@ -47,7 +56,6 @@ export function useSubmission(work: () => Promise<Failure | undefined>): Submiss
     event.preventDefault();
     if (isRunning.current) return;
     isRunning.current = true;
-    const form = event.currentTarget as HTMLFormElement;
     setBusy(true);
     setFailure(undefined);
     void work()
@@ -55,7 +63,6 @@ export function useSubmission(work: () => Promise<Failure | undefined>): Submiss
       .then((result) => {
         setFailure(result);
         if (result) noticeSignOut(result.error);
-        if (result?.field) form.querySelector<HTMLElement>(`[name="${result.field}"]`)?.focus();
       })
       .finally(() => {
         isRunning.current = false;
@@ -75,14 +82,25 @@ interface FormProps {
   tone?: "danger";
 }
 
-/** A form with one button. What is wrong as a whole is said above the button, and read out. */
+/**
+ * A form with one button. What is wrong with a field is said there, and the field gets the focus; what is wrong as a whole, or
+ * with a field that the form does not have, is said above the button, and read out.
+ */
 export function Form({ submission: { isBusy, failure, onSubmit }, children, action, more, tone }: FormProps) {
   const { busy, slow } = useWords(uiWords).form;
   const isSlow = useLongerThan(patience, isBusy);
+  const form = useRef<HTMLFormElement>(null);
+  const [ofTheWhole, setOfTheWhole] = useState<Failure>();
+  // Once it is drawn: the failure may have brought its field along.
+  useLayoutEffect(() => {
+    const field = failure && form.current?.querySelector<HTMLElement>('[aria-invalid="true"]');
+    setOfTheWhole(field ? undefined : failure);
+    field?.focus();
+  }, [failure]);
   return (
-    <form className="form" onSubmit={onSubmit}>
+    <form className="form" ref={form} onSubmit={onSubmit}>
       {children}
-      <div role="alert">{failure && !failure.field && <FailureNote failure={failure} />}</div>
+      <div role="alert">{ofTheWhole && <FailureNote failure={ofTheWhole} />}</div>
       <div role="status">{isSlow && <p className="note note-warn">{slow}</p>}</div>
       <div className="form-actions">
         <button type="submit" className={tone === "danger" ? "button danger" : "button"} aria-disabled={isBusy}>

@@ -1,7 +1,7 @@
 import { type ReactNode, useEffect, useRef } from "react";
 import { Link } from "wouter";
 import { useSessionFailure } from "../api/client.ts";
-import type { ErrorCode } from "../api/errors.ts";
+import { errorOf } from "../api/errors.ts";
 import { site } from "../api/site.ts";
 import { errorWords } from "../words/errors.ts";
 import { useWords } from "../words/language.tsx";
@@ -61,7 +61,6 @@ export function Loading() {
 }
 
 interface UnreachableProps {
-  /** Its cause is the code of what went wrong. */
   error: Error;
   onAgain: () => void;
 }
@@ -71,7 +70,7 @@ export function Unreachable({ error, onAgain }: UnreachableProps) {
   const text = useWords(uiWords).page;
   const message = useWords(errorWords);
   return (
-    <Page title={text.unreachable} lead={message[(error.cause as ErrorCode | undefined) ?? "internal_error"]}>
+    <Page title={text.unreachable} lead={message[errorOf(error)]}>
       <p>
         <button type="button" className="button" onClick={onAgain}>
           {text.again}

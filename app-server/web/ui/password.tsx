@@ -18,6 +18,7 @@ interface PasswordProps {
 export function PasswordField({ name = "password", kind, context = [], ...props }: PasswordProps) {
   const [isShown, setShown] = useState(false);
   const text = useWords(uiWords).password;
+  const length = lengthOf(props.value);
   return (
     <Field
       {...props}
@@ -46,8 +47,7 @@ export function PasswordField({ name = "password", kind, context = [], ...props 
               {site.password && (
                 <>
                   <strong>{text.atLeast(site.password.min)}</strong>{" "}
-                  {text.counted(lengthOf(props.value), site.password.min)}
-                  {". "}
+                  {length < site.password.min && `${text.counted(length, site.password.min)}. `}
                 </>
               )}
               {text.hint}

@@ -6,6 +6,7 @@ import { readKept } from "../ui/clean-address.ts";
 import { AddressField, type Failure, Form, findRefusedCookie, useSubmission } from "../ui/form.tsx";
 import { Page } from "../ui/page.tsx";
 import { PasswordField } from "../ui/password.tsx";
+import { WayOn } from "../ui/way-on.tsx";
 import { useWords } from "../words/language.tsx";
 import { visitWords } from "../words/visit.ts";
 import { OwnRequestNote } from "./own-request.tsx";
@@ -29,9 +30,11 @@ export function LoginPage() {
     if (failure) return failure;
     const refused = await findRefusedCookie();
     if (refused) return refused;
+    const next = safePath(search.get("next"));
     const wayOn = takeWayOn();
-    if (wayOn) location.replace(wayOn);
-    else navigate(safePath(search.get("next")), { replace: true });
+    // Whoever asked for another page here since they were sent wants that one.
+    if (wayOn && next === "/account") location.replace(wayOn);
+    else navigate(next, { replace: true });
     return undefined;
   });
   if (session && !submission.isBusy)
@@ -41,6 +44,7 @@ export function LoginPage() {
         <Link href="/account" className="button">
           {text.account}
         </Link>
+        <WayOn />
       </Page>
     );
   return (

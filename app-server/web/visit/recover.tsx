@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link, useLocation } from "wouter";
 import { app, sessionChanged } from "../api/client.ts";
-import { isAnswerLost } from "../api/errors.ts";
+import { asException, isAnswerLost } from "../api/errors.ts";
 import { keepForReload, readValue, useCleanAddress } from "../ui/clean-address.ts";
 import { AddressField, CodeField, type Failure, Form, useSubmission } from "../ui/form.tsx";
 import { Loading, Page, Unreachable } from "../ui/page.tsx";
@@ -67,7 +67,7 @@ async function readLink(token: string): Promise<{ email: string } | "expired" | 
   if (answer.error === "link_expired") return "expired";
   if (answer.error === "link_superseded") return "newer";
   if (answer.error === "link_not_valid" || answer.error === "invalid_field") return "over";
-  throw new Error(answer.detail);
+  throw asException(answer);
 }
 
 /** One press sends a new link to where the old one went. */

@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { Link } from "wouter";
 import { app, useSession } from "../api/client.ts";
+import { asException } from "../api/errors.ts";
 import { contactHref } from "../api/site.ts";
 import { keepForReload, readValue, useCleanAddress } from "../ui/clean-address.ts";
 import { AddressField, CodeField, type Failure, Form, failureOf, useSubmission } from "../ui/form.tsx";
@@ -11,7 +12,7 @@ import { Loading, Page, Unreachable } from "../ui/page.tsx";
 import { useFormats, useWords } from "../words/language.tsx";
 import { visitWords } from "../words/visit.ts";
 import { Activation } from "./activation.tsx";
-import { useOwnRequest } from "./own-request.tsx";
+import { forgetOwnRequest, useOwnRequest } from "./own-request.tsx";
 import { Progress } from "./progress.tsx";
 
 interface LinkValues {
@@ -42,10 +43,26 @@ export function SignupPage() {
     setLink(nowhere);
     setTyping(true);
   };
-  const own = useOwnRequest(!isTyping);
+  const [isWithdrawn, setWithdrawn] = useState(false);
+  const text = useWords(visitWords).signup;
+  const own = useOwnRequest(!isTyping && !isWithdrawn);
+  const endAsWithdrawn = () => {
+    forgetOwnRequest();
+    setWithdrawn(true);
+  };
+  if (isWithdrawn) return <Ended title={text.withdrawn} lead={text.withdrawnLead} />;
   if (isTyping) return <FindByCode onFound={goOnWith} />;
   if (link.token || own)
-    return <WaitingRoom key={link.token} link={link} own={own} onLink={goOnWith} onTyping={typeCode} />;
+    return (
+      <WaitingRoom
+        key={link.token}
+        link={link}
+        own={own}
+        onLink={goOnWith}
+        onTyping={typeCode}
+        onWithdrawn={endAsWithdrawn}
+      />
+    );
   return own === undefined ? <Loading /> : <FindByCode onFound={goOnWith} />;
 }
 
@@ -60,22 +77,20 @@ interface RoomProps {
   onLink: (link: LinkValues) => void;
   /** Address and code are to lead on. */
   onTyping: () => void;
+  onWithdrawn: () => void;
 }
 
-function WaitingRoom({ link, own, onLink, onTyping }: RoomProps) {
+function WaitingRoom({ link, own, onLink, onTyping, onWithdrawn }: RoomProps) {
   const text = useWords(visitWords).signup;
-  const [isWithdrawn, setWithdrawn] = useState(false);
   const status = useQuery<Seen>({
     queryKey: ["registration", link.token, link.code],
     queryFn: () => readStatus(link),
     staleTime: 0,
     retry: 0,
-    enabled: !isWithdrawn,
     refetchInterval: ({ state: { data, dataUpdateCount, errorUpdateCount } }) =>
       isUndecided(data) ? (pauses[Math.min(dataUpdateCount + errorUpdateCount, pauses.length - 1)] ?? 10_000) : false,
     refetchOnWindowFocus: ({ state: { data } }) => isUndecided(data),
   });
-  if (isWithdrawn) return <Ended title={text.withdrawn} lead={text.withdrawnLead} />;
   const { data } = status;
   if (data === undefined)
     return status.isError ? <Unreachable error={status.error} onAgain={() => void status.refetch()} /> : <Loading />;
@@ -86,7 +101,7 @@ function WaitingRoom({ link, own, onLink, onTyping }: RoomProps) {
       <Page title={text.rejected} lead={text.rejectedLead}>
         {contactHref && (
           <p>
-            <a href={contactHref}>{text.write}</a>
+            {text.mistaken} <a href={contactHref}>{text.write}</a>
           </p>
         )}
         <p>
@@ -107,7 +122,7 @@ function WaitingRoom({ link, own, onLink, onTyping }: RoomProps) {
     );
   // The code of before is of no use with the new sign-up. No token at all: only address and code lead on.
   const onRenewed = async (signupToken: string | null) => {
-    if (signupToken) onLink({ token: link.token, code: "" });
+    if (signupToken) onLink({ ...link, code: "" });
     else onTyping();
     await status.refetch();
   };
@@ -119,7 +134,7 @@ function WaitingRoom({ link, own, onLink, onTyping }: RoomProps) {
       isUnseen={status.isError}
       onHaveCode={onTyping}
     >
-      <Withdraw token={link.token} onWithdrawn={() => setWithdrawn(true)} />
+      <Withdraw token={link.token} onWithdrawn={onWithdrawn} />
     </Waiting>
   );
 }
@@ -177,7 +192,7 @@ async function readStatus({ token, code }: LinkValues): Promise<Seen> {
   if (answer.ok) return answer.values;
   if (nowhereErrors.includes(answer.error)) return "gone";
   if (answer.error === "address_in_use") return "taken";
-  throw new Error(answer.detail, { cause: answer.error });
+  throw asException(answer);
 }
 
 function Withdraw({ token, onWithdrawn }: { token: string; onWithdrawn: () => void }) {

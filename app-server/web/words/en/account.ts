@@ -5,7 +5,6 @@ export const account = {
   page: {
     title: "Your account",
     welcome: "Welcome",
-    goOn: (host: string) => `Continue to ${host}`,
     welcomeLead: (name: string) =>
       `Your account is active${name ? `, ${name}` : ""}, and you are signed in. Look around: everything here can be changed later.`,
     sections: "On this page",

@@ -22,7 +22,7 @@ export const errors = {
   cookie_not_kept:
     "Your browser keeps no cookie of this server for a page of another site, so nobody can be signed in there.",
   cookie_refused:
-    "All was right, but your browser did not keep the cookie that signs you in. Allow cookies for this site and try again.",
+    "Everything was right, but your browser did not keep the cookie that signs you in. Allow cookies for this site and try again.",
   database_unavailable: "Nothing can be looked up or changed just now. Try again in a minute.",
   code_gone: "The code of this email is no longer kept. The person can ask for a new one.",
   code_needed: "You were approved meanwhile. Type the code from the email to withdraw all the same.",
@@ -62,8 +62,8 @@ export const errors = {
   new_password_not_set: stepMissing,
   no_session: "Sign in to go on.",
   not_secure:
-    "All was right, but browsers sign nobody in over a connection that is not secure. Open this site with https:// in front.",
-  not_found: "This does not exist, or no longer.",
+    "Everything was right, but browsers sign nobody in over a connection that is not secure. Open this site with https:// in front.",
+  not_found: "This does not exist (any more).",
   not_supported: "This site does not list where you are signed in. A new password signs you out everywhere.",
   own_account: "This is your own account. Another administrator can do this.",
   password_already_set: "Your account is active with the password that you typed first, not with this one.",

@@ -17,7 +17,7 @@ export const recover = {
   sentLead: (address: string) =>
     `If there is an account with the address ${address}, an email with a link is on its way there. You can open it on any device.`,
   sentMore:
-    "No email after a few minutes? Check your spam folder, and whether the address is the right one. A request that is still waiting has no password yet: you get an email once it is decided.",
+    "No email after a few minutes? Check your spam folder, and whether the address is the right one. A request that is still waiting has no password yet: you get an email once it is approved.",
   typed: "Type the code from the email instead",
   code: "Code from the email",
   newTitle: "Your new password",

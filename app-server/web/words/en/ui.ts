@@ -19,6 +19,7 @@ export const ui = {
     missing: "There is no such page",
     missingMore: "The address may be mistyped, or the page has moved.",
     home: "Go to the start page",
+    goOn: (host: string) => `Continue to ${host}`,
     unreachable: "We can’t load this right now",
     again: "Try again",
   },
@@ -51,7 +52,8 @@ export const ui = {
 function waitOf(seconds: number): string {
   const minutes = Math.ceil(seconds / 60);
   if (minutes <= 1) return "a minute";
-  return minutes < 60 ? `${minutes} minutes` : "an hour";
+  if (minutes < 60) return `${minutes} minutes`;
+  return minutes === 60 ? "an hour" : `${Math.ceil(minutes / 60)} hours`;
 }
 
 export type UiWords = SameEntries<typeof ui>;

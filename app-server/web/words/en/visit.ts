@@ -24,14 +24,14 @@ export const visit = {
     messageHint: (isNeeded: boolean) =>
       `Only those who decide read it. ${isNeeded ? "" : "You may leave it empty. "}Up to 2000 characters.`,
     send: "Send my request",
-    already: "You have an account already?",
+    already: "Already have an account?",
     signIn: "Sign in",
   },
   person: { firstname: "First name", lastname: "Last name", email: "Email address" },
   progress: { label: "Your way to an account", done: "done: ", steps: ["Ask", "Wait", "Activate"] },
   signup: {
     waiting: "Your request is waiting for a decision",
-    waitingLead: (email: string) => `We will write to ${email} as soon as an administrator has decided.`,
+    waitingLead: (email: string) => `We will write to ${email} as soon as your request is approved.`,
     waitingMore: "You can close this page: the email brings you back. It is that email that counts, not this page.",
     asked: (when: string) => `You asked on ${when}.`,
     usual: {
@@ -51,8 +51,8 @@ export const visit = {
     withdrawnLead: "All we keep is that there was a request.",
     rejected: "Your request was rejected",
     write: "Write to the administrators",
-    rejectedLead:
-      "If you left a reachable address, an email tells you why. If you think this is a mistake, write to the administrators.",
+    rejectedLead: "An administrator has decided about it.",
+    mistaken: "Do you think this is a mistake?",
     home: "To the start page",
     expired: "Your code has run out",
     expiredLead: (email: string) => `You are still approved. Ask for a new code, and a new email is sent to ${email}.`,
@@ -102,7 +102,7 @@ export const visit = {
     password: "Password",
     action: "Sign in",
     wrong:
-      "The address or password is wrong. Check both, or choose a new password. If you asked for an account and nobody has decided yet, you get an email as soon as somebody has.",
+      "The address or password is wrong. Check both, or choose a new password. If you asked for an account, you get an email as soon as it is approved.",
     goOn: "Sign in to go on to the page you asked for.",
     forgot: "Forgot your password?",
     noAccount: "No account yet?",

@@ -4,7 +4,6 @@ export const account: AccountWords = {
   page: {
     title: "Je account",
     welcome: "Welkom",
-    goOn: (host: string) => `Verder naar ${host}`,
     welcomeLead: (name: string) =>
       `Je account is actief${name ? `, ${name}` : ""}, en je bent ingelogd. Kijk rond: alles hier kan later nog anders.`,
     sections: "Op deze pagina",

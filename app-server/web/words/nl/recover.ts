@@ -17,7 +17,7 @@ export const recover: RecoverWords = {
   sentLead: (address: string) =>
     `Als er een account met het adres ${address} is, is een mail met een link daarheen onderweg. Je kunt hem op elk apparaat openen.`,
   sentMore:
-    "Na een paar minuten nog geen mail? Kijk in je spammap, en of het adres klopt. Bij een aanvraag die nog wacht, hoort nog geen wachtwoord: je krijgt een mail zodra er is beslist.",
+    "Na een paar minuten nog geen mail? Kijk in je spammap, en of het adres klopt. Bij een aanvraag die nog wacht, hoort nog geen wachtwoord: je krijgt een mail zodra die is goedgekeurd.",
   typed: "Liever de code uit de mail intypen",
   code: "Code uit de mail",
   newTitle: "Je nieuwe wachtwoord",

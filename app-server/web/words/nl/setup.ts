@@ -5,5 +5,5 @@ export const setup: SetupWords = {
   lead: "Deze link werkt één keer. Je adres krijgt een code, waarmee je je wachtwoord kiest.",
   go: "Verder",
   missing: "Voor deze pagina is een link nodig",
-  missingLead: "Maak er een op de server, en open hem hier. Hij is een uur geldig.",
+  missingLead: "Maak er een op de server, en open hem hier. Hij is maar kort geldig.",
 };

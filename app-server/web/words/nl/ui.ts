@@ -19,6 +19,7 @@ export const ui: UiWords = {
     missing: "Deze pagina bestaat niet",
     missingMore: "Misschien is het adres verkeerd getypt, of is de pagina verhuisd.",
     home: "Naar de startpagina",
+    goOn: (host: string) => `Verder naar ${host}`,
     unreachable: "Dit kan nu even niet worden geladen",
     again: "Probeer het opnieuw",
   },
@@ -54,5 +55,6 @@ export const ui: UiWords = {
 function waitOf(seconds: number): string {
   const minutes = Math.ceil(seconds / 60);
   if (minutes <= 1) return "een minuut";
-  return minutes < 60 ? `${minutes} minuten` : "een uur";
+  if (minutes < 60) return `${minutes} minuten`;
+  return minutes === 60 ? "een uur" : `${Math.ceil(minutes / 60)} uur`;
 }

@@ -31,7 +31,7 @@ export const visit: VisitWords = {
   progress: { label: "Je weg naar een account", done: "gedaan: ", steps: ["Aanvragen", "Wachten", "Activeren"] },
   signup: {
     waiting: "Je aanvraag wacht op een beslissing",
-    waitingLead: (email: string) => `We schrijven naar ${email} zodra een beheerder heeft beslist.`,
+    waitingLead: (email: string) => `We schrijven naar ${email} zodra je aanvraag is goedgekeurd.`,
     waitingMore: "Deze pagina mag dicht: via de mail kom je terug. Die mail telt, niet deze pagina.",
     asked: (when: string) => `Je vroeg het account aan op ${when}.`,
     usual: {
@@ -51,8 +51,8 @@ export const visit: VisitWords = {
     withdrawnLead: "We bewaren alleen dat er een aanvraag was.",
     rejected: "Je aanvraag is afgewezen",
     write: "Schrijf aan de beheerders",
-    rejectedLead:
-      "Is je adres bereikbaar, dan vertelt een mail je waarom. Denk je dat dit een vergissing is, schrijf dan aan de beheerders.",
+    rejectedLead: "Een beheerder heeft erover beslist.",
+    mistaken: "Denk je dat dit een vergissing is?",
     home: "Naar de startpagina",
     expired: "Je code is verlopen",
     expiredLead: (email: string) =>
@@ -103,7 +103,7 @@ export const visit: VisitWords = {
     password: "Wachtwoord",
     action: "Inloggen",
     wrong:
-      "Adres of wachtwoord klopt niet. Controleer beide, of kies een nieuw wachtwoord. Vroeg je een account aan en is er nog niet beslist? Dan krijg je een mail zodra dat is gebeurd.",
+      "Adres of wachtwoord klopt niet. Controleer beide, of kies een nieuw wachtwoord. Vroeg je een account aan? Dan krijg je een mail zodra de aanvraag is goedgekeurd.",
     goOn: "Log in om verder te gaan naar de pagina die je wilde openen.",
     forgot: "Wachtwoord vergeten?",
     noAccount: "Nog geen account?",

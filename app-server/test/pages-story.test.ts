@@ -134,6 +134,11 @@ test("E-12, K-20, K-21, M-18, M-22: a forgotten password is replaced by link; ev
   await visitor.press("Send me a link");
   await visitor.sees("Check your email");
   const { link } = await newestMail(address, "password_reset");
+  await visitor.open(link.replace(/code=\w+/, "code=ABCD2345"));
+  await visitor.fill({ password: newPassword });
+  await visitor.press("Set the password");
+  await visitor.reads("This code is wrong.");
+  expect(await visitor.page.locator("[name=code]").evaluate((field) => field.matches(":focus"))).toBe(true);
   await visitor.open(link);
   await visitor.sees("Your new password");
   await visitor.fill({ password: "password123456password" });
@@ -343,7 +348,19 @@ test("M17, M9, M11: from the list to a person's own page and through the log and
     .locator(".log-batch li", { hasText: "b2@folded.example" })
     .getByRole("link", { name: "Ada Lovelace" })
     .click();
-  await visitor.press("Decide about the request");
+  await visitor.sees("Ada Lovelace");
+  await page.locator("td", { hasText: "rejected" }).waitFor();
+  const decide = page.getByRole("link", { name: "Decide about the request" });
+  expect(await decide.count()).toBe(0);
+  await site.client.register("undecided@folded.example");
+  const [asks] = await site.stack.sql`select id from registration_state where email = 'undecided@folded.example'`;
+  await visitor.open(`/admin/people/${asks?.id}`);
+  await decide.click();
+  await visitor.reads("undecided@folded.example");
+  expect(page.url()).toContain("/admin?search=undecided%40folded.example");
+  await page.goBack();
+  await visitor.reads("undecided@folded.example");
+  expect(await page.getByText("no approval in the log").count()).toBe(0);
 
   await visitor.open("/admin/mail");
   await page.getByRole("button", { name: /^Written to a file\s*\d+$/ }).click();

@@ -1,8 +1,8 @@
-import type { AppClientResult, AppFailure, AppRouteInput } from "@anteroom/shared/client/app";
+import type { AppClientResult, AppRouteInput } from "@anteroom/shared/client/app";
 import type { QueuedRegistration } from "@anteroom/shared/wire/app/decisions";
 import type { AppRoute, AppRoutes } from "@anteroom/shared/wire/app/routes";
 import { app, doubtSession } from "../api/client.ts";
-import type { ErrorCode } from "../api/errors.ts";
+import { asException } from "../api/errors.ts";
 import { untilProven } from "./proof.tsx";
 
 /** Reading and changing things as an administrator. */
@@ -31,10 +31,5 @@ async function send<R extends AppRoute>(route: R, input: AppRouteInput<R>): Prom
 export async function ask<R extends AppRoute>(route: R, ...input: AppRouteInput<R>): Promise<AppRoutes[R]["values"]> {
   const answer = await call(route, ...input);
   if (answer.ok) return answer.values;
-  throw new Error(answer.detail, { cause: answer });
-}
-
-/** What a query's exception is about. */
-export function errorOf(error: Error): ErrorCode {
-  return (error.cause as AppFailure | undefined)?.error ?? "internal_error";
+  throw asException(answer);
 }

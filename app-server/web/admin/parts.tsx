@@ -1,9 +1,9 @@
 import { type ReactNode, useEffect, useId, useRef, useState } from "react";
+import { errorOf } from "../api/errors.ts";
 import { Loading } from "../ui/page.tsx";
 import { adminWords } from "../words/admin.ts";
 import { errorWords } from "../words/errors.ts";
 import { useFormats, useWords } from "../words/language.tsx";
-import { errorOf } from "./api.ts";
 
 /** Small things that every page of administration is made of. */
 
@@ -49,7 +49,7 @@ export function ActionButton({
       type="button"
       className={`button small${look === "plain" ? "" : ` ${look}`}`}
       aria-disabled={isBusy}
-      {...(label ? { "aria-label": label } : {})}
+      {...(label && !isBusy ? { "aria-label": label } : {})}
       onClick={press}
     >
       {isBusy ? busy : children}
@@ -158,6 +158,31 @@ export function MoreButton({ query }: MoreProps) {
     <div className="more-rows">
       <ActionButton run={() => query.fetchNextPage()}>{text.more}</ActionButton>
     </div>
+  );
+}
+
+interface ListedProps {
+  query: LoadedProps["query"] & MoreProps["query"];
+  children: ReactNode;
+  title: string;
+  lead?: string;
+  /** Part of the page's address when somebody goes there. */
+  id?: string;
+  /** Said in place of the rows when there are none. */
+  none: string | false;
+}
+
+/** A part of a page that lists something, page by page. */
+export function ListedSection({ title, lead, id, query, none, children }: ListedProps) {
+  return (
+    <section className="section" id={id}>
+      <h2>{title}</h2>
+      {lead && <p className="aside">{lead}</p>}
+      <Loaded query={query}>
+        {none ? <p>{none}</p> : children}
+        <MoreButton query={query} />
+      </Loaded>
+    </section>
   );
 }
 

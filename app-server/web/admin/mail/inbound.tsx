@@ -3,7 +3,7 @@ import { adminWords } from "../../words/admin.ts";
 import { useWords } from "../../words/language.tsx";
 import { useMailType } from "../mail-state.tsx";
 import { usePagedList } from "../paged-list.ts";
-import { Ago, Loaded, MoreButton } from "../parts.tsx";
+import { Ago, ListedSection } from "../parts.tsx";
 import { inboundMailsQuery } from "../queries.ts";
 
 const looks: Record<ListedInboundMail["kind"], string> = {
@@ -19,22 +19,13 @@ export function InboundMails() {
   const text = useWords(adminWords).inbound;
   const { query, rows } = usePagedList(inboundMailsQuery);
   return (
-    <section className="section" id="inbound">
-      <h2>{text.title}</h2>
-      <p className="aside">{text.lead}</p>
-      <Loaded query={query}>
-        {rows.length === 0 ? (
-          <p>{text.none}</p>
-        ) : (
-          <ul className="rows">
-            {rows.map((mail) => (
-              <InboundRow key={mail.id} mail={mail} />
-            ))}
-          </ul>
-        )}
-        <MoreButton query={query} />
-      </Loaded>
-    </section>
+    <ListedSection id="inbound" title={text.title} lead={text.lead} query={query} none={rows.length === 0 && text.none}>
+      <ul className="rows">
+        {rows.map((mail) => (
+          <InboundRow key={mail.id} mail={mail} />
+        ))}
+      </ul>
+    </ListedSection>
   );
 }
 

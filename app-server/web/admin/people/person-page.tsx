@@ -2,15 +2,15 @@ import type { PersonFacts } from "@anteroom/shared/wire/app/people";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "wouter";
 import { useSession } from "../../api/client.ts";
+import { errorOf } from "../../api/errors.ts";
 import { Page } from "../../ui/page.tsx";
 import { adminWords } from "../../words/admin.ts";
 import { useFormats, useWords } from "../../words/language.tsx";
-import { errorOf } from "../api.ts";
 import { LogTable } from "../log-table.tsx";
 import { MailBadge, useMailType } from "../mail-state.tsx";
 import { nameOf, useActorName } from "../names.tsx";
 import { usePagedList } from "../paged-list.ts";
-import { Ago, Loaded, MoreButton } from "../parts.tsx";
+import { Ago, ListedSection, Loaded } from "../parts.tsx";
 import { decisionsQuery, mailsQuery, personQuery } from "../queries.ts";
 import { PersonPanel } from "./person.tsx";
 
@@ -51,12 +51,13 @@ function Facts({ facts }: { facts: PersonFacts }) {
       <span>
         {facts.user_id === null ? text.asked : text.since} <Ago time={facts.created_at} />
       </span>
-      <span>
-        {approved
-          ? text.approvedBy(actorName({ decided_by: approved.by, decided_by_name: approved.by_name }))
-          : text.notInLog}{" "}
-        {approved && <Ago time={approved.at} />}
-      </span>
+      {approved && (
+        <span>
+          {text.approvedBy(actorName({ decided_by: approved.by, decided_by_name: approved.by_name }))}{" "}
+          <Ago time={approved.at} />
+        </span>
+      )}
+      {!approved && facts.user_id !== null && <span>{text.notInLog}</span>}
     </div>
   );
 }
@@ -68,9 +69,11 @@ function Management({ facts }: { facts: PersonFacts }) {
   const { user_id } = facts;
   if (user_id === null)
     return (
-      <p>
-        <Link href="/admin">{text.decide}</Link>
-      </p>
+      facts.state === "REQUESTED" && (
+        <p>
+          <Link href={`/admin?search=${encodeURIComponent(facts.email)}`}>{text.decide}</Link>
+        </p>
+      )
     );
   return (
     <div className="card person-panel">
@@ -83,13 +86,9 @@ function History({ id }: { id: string }) {
   const text = useWords(adminWords).person;
   const { query, rows } = usePagedList(decisionsQuery({ about: id }));
   return (
-    <section className="section">
-      <h2>{text.history}</h2>
-      <Loaded query={query}>
-        {rows.length === 0 ? <p>{text.noHistory}</p> : <LogTable rows={rows} about="one" />}
-        <MoreButton query={query} />
-      </Loaded>
-    </section>
+    <ListedSection title={text.history} query={query} none={rows.length === 0 && text.noHistory}>
+      <LogTable rows={rows} about="one" />
+    </ListedSection>
   );
 }
 
@@ -99,26 +98,18 @@ function Mails({ id }: { id: string }) {
   const { dateTime } = useFormats();
   const { query, rows } = usePagedList(mailsQuery({ about: id }));
   return (
-    <section className="section">
-      <h2>{text.mails}</h2>
-      <Loaded query={query}>
-        {rows.length === 0 ? (
-          <p>{text.noMails}</p>
-        ) : (
-          <ul className="rows">
-            {rows.map((mail) => (
-              <li key={mail.id} className="row row-facts">
-                <MailBadge status={mail.status} length="short" />
-                <strong>{mailType(mail.type)}</strong>
-                <bdi>{mail.email}</bdi>
-                <span>{dateTime(mail.created_at)}</span>
-                {mail.reason && mail.status !== "accepted" && <q className="row-reason">{mail.reason}</q>}
-              </li>
-            ))}
-          </ul>
-        )}
-        <MoreButton query={query} />
-      </Loaded>
-    </section>
+    <ListedSection title={text.mails} query={query} none={rows.length === 0 && text.noMails}>
+      <ul className="rows">
+        {rows.map((mail) => (
+          <li key={mail.id} className="row row-facts">
+            <MailBadge status={mail.status} length="short" />
+            <strong>{mailType(mail.type)}</strong>
+            <bdi>{mail.email}</bdi>
+            <span>{dateTime(mail.created_at)}</span>
+            {mail.reason && mail.status !== "accepted" && <q className="row-reason">{mail.reason}</q>}
+          </li>
+        ))}
+      </ul>
+    </ListedSection>
   );
 }

@@ -40,7 +40,7 @@ export async function startBatch(
   reason?: string,
 ): Promise<Failure | undefined> {
   const answer = await call("POST /admin/decide_many/", { decision, emails, ...(reason ? { reason } : {}) });
-  if (!answer.ok) return { error: answer.error };
+  if (!answer.ok) return answer;
   storeWatched([...readWatched(), answer.values.batch_id]);
   await queries.invalidateQueries({ queryKey: batchesQuery.queryKey });
   return undefined;

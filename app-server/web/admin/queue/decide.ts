@@ -1,6 +1,7 @@
 import type { AppFailure } from "@anteroom/shared/client/app";
 import type { AlternativeRequest } from "@anteroom/shared/wire/app/decisions";
 import { useCallback, useMemo, useRef, useState } from "react";
+import { type ErrorCode, isAnswerLost } from "../../api/errors.ts";
 import type { Failure } from "../../ui/form.tsx";
 import { adminWords } from "../../words/admin.ts";
 import { errorWords } from "../../words/errors.ts";
@@ -53,7 +54,7 @@ export function useDecisions(): Decisions {
       approve: (row, instead) => track(row, approve(row, instead)),
       reject: async (row, reason) => {
         const answer = await track(row, call("POST /admin/reject_user/", { email: row.email, reason }));
-        if (!answer.ok && isAboutTheForm(answer)) return { ...answer, field: "reason" };
+        if (!answer.ok && isAboutTheForm(answer)) return answer;
         if (!answer.ok) return void tellRefusal(row, answer);
         moveBetweenLists(row, "waiting", "rejected");
         const undo = () => void undoRejection(row);
@@ -95,8 +96,17 @@ function useBusy() {
   return { busy, track };
 }
 
+/** With these nothing was decided, and the same press may do it in a moment. */
+const errorsOfTheForm: readonly ErrorCode[] = [
+  "invalid_field",
+  "internal_error",
+  "rate_limited",
+  "database_unavailable",
+];
+
+/** Whoever typed a reason keeps it in the dialog. */
 function isAboutTheForm({ error }: AppFailure): boolean {
-  return error === "invalid_field" || error === "unreachable" || error === "internal_error";
+  return isAnswerLost(error) || errorsOfTheForm.includes(error);
 }
 
 /** Says why something was refused; when somebody else had decided, who and when, and the row goes where it belongs. */
@@ -113,7 +123,7 @@ function useRefusals(): (row: QueueRow, failure: Pick<AppFailure, "error" | "dec
       const outcome = decided && outcomeOf(decided.state);
       if (!outcome || decided.decided_at === null) {
         say({ about: row.id, tone: "bad", text: text.failed(nameOf(row), message[failure.error]) });
-        if (failure.error !== "unreachable") void readQueueAgain();
+        if (!isAnswerLost(failure.error)) void readQueueAgain();
         return;
       }
       const when = formats.ago(decided.decided_at);

@@ -33,7 +33,7 @@ export function RejectDialog({ people, onReject, onClose }: RejectProps) {
   const submission = useSubmission(async () => {
     const failure = await onReject(reason.trim());
     if (!failure) onClose();
-    return failure && { error: failure.error };
+    return failure;
   });
   const [first] = people;
   if (!first) return null;

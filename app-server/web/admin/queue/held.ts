@@ -1,6 +1,8 @@
 import type { AppFailure } from "@anteroom/shared/client/app";
 import type { AlternativeRequest } from "@anteroom/shared/wire/app/decisions";
+import type { FailedBatchItem } from "@anteroom/shared/wire/app/oversight";
 import { useMemo } from "react";
+import type { ErrorCode } from "../../api/errors.ts";
 import { adminWords } from "../../words/admin.ts";
 import { useWords } from "../../words/language.tsx";
 import { call, type QueueRow } from "../api.ts";
@@ -88,6 +90,18 @@ async function look(batchId: string): Promise<End | undefined> {
   if (!answer.ok) return settling.includes(answer.error) ? answer : undefined;
   if ("batches" in answer.values) return undefined;
   const { failed, finished_at } = answer.values;
-  if (failed[0]) return { error: failed[0].error };
+  if (failed[0]) return refusalOf(failed[0]);
   return finished_at === null ? undefined : "made";
+}
+
+/** What somebody who was quicker has made of it; the batch names them alone. */
+const quicker: Partial<Record<ErrorCode, string>> = {
+  invalid_transition: "ACCEPTED",
+  registration_rejected: "REJECTED",
+};
+
+function refusalOf({ error, decided_by_name, decided_at }: FailedBatchItem): Refused {
+  const state = quicker[error];
+  if (state === undefined || decided_at === null) return { error };
+  return { error, decided: { state, decided_by: null, decided_by_name, decided_at } };
 }

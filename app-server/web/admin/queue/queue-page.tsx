@@ -1,5 +1,4 @@
 import { type Dispatch, type SetStateAction, useCallback, useMemo, useRef, useState } from "react";
-import { useSearchParams } from "wouter";
 import { Page } from "../../ui/page.tsx";
 import { adminWords } from "../../words/admin.ts";
 import { useWords } from "../../words/language.tsx";
@@ -19,7 +18,8 @@ import { between, nobody, type Selection, without, withRows } from "./selection.
 /** Who waits, who was approved or rejected; deciding about them, one by one or many at once. */
 export function QueuePage() {
   const text = useWords(adminWords).queue;
-  const [list, setList] = useShownList();
+  const [wanted, setList] = useInAddress("show");
+  const list = Object.hasOwn(lists, wanted) ? (wanted as ListName) : "waiting";
   const [search, setSearch] = useInAddress("search");
   const [selection, setSelection] = useState(nobody);
   const [asked, setAsked] = useState<Asked>();
@@ -30,8 +30,8 @@ export function QueuePage() {
   const decisions = useDecisions();
   const actions = useRowActions({ rows, decisions, controls, setAsked, setSelection });
   useQueueKeys({ isOn: isKeysOn, list, controls, actions, decisions, setAsked, setSelection });
-  const choose = (wanted: ListName) => {
-    setList(wanted);
+  const choose = (chosen: ListName) => {
+    setList(chosen === "waiting" ? "" : chosen);
     setSelection(nobody);
   };
   return (
@@ -97,21 +97,6 @@ function usePeople(list: ListName, search: string) {
   }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
   const known = search === "" && counts ? Math.max(counts[list], rows.length) : undefined;
   return { query, rows, counts, total: known ?? (hasNextPage ? -1 : rows.length), onNearEnd };
-}
-
-/** Which list is shown, kept in the page's address: a reload and the back button find it again. */
-function useShownList(): [ListName, (list: ListName) => void] {
-  const [params, setParams] = useSearchParams();
-  const wanted = params.get("show") ?? "";
-  const list = Object.hasOwn(lists, wanted) ? (wanted as ListName) : "waiting";
-  const choose = (chosen: ListName) =>
-    setParams((before) => {
-      const after = new URLSearchParams(before);
-      if (chosen === "waiting") after.delete("show");
-      else after.set("show", chosen);
-      return after;
-    });
-  return [list, choose];
 }
 
 interface Parts {

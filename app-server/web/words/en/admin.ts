@@ -4,6 +4,9 @@ import type { DecisionAction } from "@anteroom/shared/wire/app/oversight";
 import type { MailType } from "../../../src/mail/kinds.ts";
 import type { SameEntries } from "../languages.ts";
 
+/** The count as it is written. */
+const people = (count: string) => (count === "1" ? "1 person" : `${count} people`);
+
 export const admin = {
   rooms: {
     rooms: "Administration",
@@ -119,7 +122,8 @@ export const admin = {
       resend: (name: string) => `The email to ${name} is on its way again.`,
     },
     undo: "Undo",
-    held: (name: string, seconds: number) => `${name} is approved in ${seconds} seconds.`,
+    held: (name: string, seconds: number) =>
+      `${name} is approved in ${seconds === 1 ? "1 second" : `${seconds} seconds`}.`,
     approvalUndone: (name: string) => `${name} waits on. Nothing was sent.`,
     undone: (name: string) => `${name} waits again. An email about the rejection may have left already.`,
     failed: (name: string, why: string) => `${name}: ${why}`,
@@ -130,7 +134,7 @@ export const admin = {
     rejectTitle: (name: string) => `Reject ${name}?`,
     rejectMany: (count: number) => (count === 1 ? "Reject 1 person?" : `Reject ${count} people?`),
     reason: "Reason",
-    reasonHint: "Optional. It is kept with the decision and stands in the email.",
+    reasonHint: "Optional. It is kept with the decision, and stands in the email if one is sent.",
     preview: "The email they get",
     previewOf: (name: string) => `The email ${name} gets`,
     previewMany: (name: string) => `The email they get, each in their language; here ${name}’s`,
@@ -164,12 +168,12 @@ export const admin = {
   batches: {
     title: "Decisions about many",
     running: {
-      accept: (total: string) => `Approving ${total} people`,
-      reject: (total: string) => `Rejecting ${total} people`,
+      accept: (total: string) => `Approving ${people(total)}`,
+      reject: (total: string) => `Rejecting ${people(total)}`,
     },
     finished: {
-      accept: (done: string, total: string) => `${done} of ${total} people approved`,
-      reject: (done: string, total: string) => `${done} of ${total} people rejected`,
+      accept: (done: string, total: string) => `${done} of ${people(total)} approved`,
+      reject: (done: string, total: string) => `${done} of ${people(total)} rejected`,
     },
     progress: (done: string, total: string) => `${done} of ${total} done`,
     failed: (count: number) => (count === 1 ? "1 could not be decided" : `${count} could not be decided`),
@@ -207,7 +211,7 @@ export const admin = {
     noAdmin: "Not an administrator.",
     title: "Person",
     back: "All people",
-    nobody: "Nobody is known by this address",
+    nobody: "This person is not known here",
     nobodyLead: "The account or the request is gone. What was decided stays in the log for its time.",
     since: "account since",
     asked: "asked",
@@ -357,7 +361,7 @@ export const admin = {
     accepted: "Approved",
     rejected: "Rejected",
     summary: (asked: string, accepted: string, rejected: string) =>
-      `In these 30 days ${asked} people asked, ${accepted} were approved and ${rejected} rejected.`,
+      `In these 30 days: ${asked} asked, ${accepted} approved, ${rejected} rejected.`,
     quiet: "Nobody asked in these 30 days, and nothing was decided.",
     oneDay: (day: string) => `All of it on ${day}.`,
     table: "Show as a table",

@@ -1,5 +1,9 @@
 import type { AdminWords } from "../en/admin.ts";
 
+/** The count as it is written. */
+const mensen = (count: string) => (count === "1" ? "1 persoon" : `${count} mensen`);
+const worden = (count: string) => `${mensen(count)} ${count === "1" ? "wordt" : "worden"}`;
+
 export const admin: AdminWords = {
   rooms: {
     rooms: "Beheer",
@@ -112,7 +116,8 @@ export const admin: AdminWords = {
       resend: (name: string) => `De mail aan ${name} is opnieuw onderweg.`,
     },
     undo: "Ongedaan maken",
-    held: (name: string, seconds: number) => `${name} wordt over ${seconds} seconden goedgekeurd.`,
+    held: (name: string, seconds: number) =>
+      `${name} wordt over ${seconds === 1 ? "1 seconde" : `${seconds} seconden`} goedgekeurd.`,
     approvalUndone: (name: string) => `${name} wacht verder. Er is niets verstuurd.`,
     undone: (name: string) => `${name} wacht weer. Een mail over de afwijzing kan al vertrokken zijn.`,
     failed: (name: string, why: string) => `${name}: ${why}`,
@@ -123,7 +128,8 @@ export const admin: AdminWords = {
     rejectTitle: (name: string) => `${name} afwijzen?`,
     rejectMany: (count: number) => (count === 1 ? "1 persoon afwijzen?" : `${count} mensen afwijzen?`),
     reason: "Reden",
-    reasonHint: "De reden wordt bij de beslissing bewaard en staat in de mail. Invullen hoeft niet.",
+    reasonHint:
+      "De reden wordt bij de beslissing bewaard, en staat in de mail als die wordt verstuurd. Invullen hoeft niet.",
     preview: "De mail die ze krijgen",
     previewOf: (name: string) => `De mail die ${name} krijgt`,
     previewMany: (name: string) => `De mail die ze krijgen, elk in de eigen taal; hier die van ${name}`,
@@ -157,12 +163,12 @@ export const admin: AdminWords = {
   batches: {
     title: "Beslissingen over velen",
     running: {
-      accept: (total: string) => `${total} mensen worden goedgekeurd`,
-      reject: (total: string) => `${total} mensen worden afgewezen`,
+      accept: (total: string) => `${worden(total)} goedgekeurd`,
+      reject: (total: string) => `${worden(total)} afgewezen`,
     },
     finished: {
-      accept: (done: string, total: string) => `${done} van ${total} mensen goedgekeurd`,
-      reject: (done: string, total: string) => `${done} van ${total} mensen afgewezen`,
+      accept: (done: string, total: string) => `${done} van ${mensen(total)} goedgekeurd`,
+      reject: (done: string, total: string) => `${done} van ${mensen(total)} afgewezen`,
     },
     progress: (done: string, total: string) => `${done} van ${total} klaar`,
     failed: (count: number) =>
@@ -201,7 +207,7 @@ export const admin: AdminWords = {
     noAdmin: "Geen beheerder.",
     title: "Persoon",
     back: "Alle mensen",
-    nobody: "Op dit adres is niemand bekend",
+    nobody: "Deze persoon is hier niet bekend",
     nobodyLead: "Het account of de aanvraag bestaat niet meer. Wat is beslist, blijft zijn tijd in het logboek.",
     since: "account sinds",
     asked: "aangevraagd",
@@ -351,7 +357,7 @@ export const admin: AdminWords = {
     accepted: "Goedgekeurd",
     rejected: "Afgewezen",
     summary: (asked: string, accepted: string, rejected: string) =>
-      `In deze 30 dagen vroegen ${asked} mensen een account aan; ${accepted} zijn goedgekeurd en ${rejected} afgewezen.`,
+      `In deze 30 dagen: ${asked} aangevraagd, ${accepted} goedgekeurd, ${rejected} afgewezen.`,
     quiet: "In deze 30 dagen vroeg niemand een account aan, en er is niets beslist.",
     oneDay: (day: string) => `Alles op ${day}.`,
     table: "Toon als tabel",

@@ -22,7 +22,7 @@ import { createMailQueue, type PostOffice } from "./mail/send/queue.ts";
 import { createCommands } from "./operations/commands.ts";
 import { startJobs } from "./operations/jobs.ts";
 import { createMetrics } from "./operations/metrics.ts";
-import { isInUse, renewTokenHashes } from "./registration/token-store.ts";
+import { isInUse, renewTokenHashes } from "./registration/store/token-hashes.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import { createWorkBells, workChannel } from "./work.ts";
 

@@ -12,7 +12,7 @@ import {
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { AppDatabase } from "../src/database/tables.ts";
 import { publicRoutes } from "../src/http/app.ts";
-import { listQueue, type QueueFilter } from "../src/registration/queue-store.ts";
+import { listQueue, type QueueFilter } from "../src/registration/store/queue.ts";
 import { type Client, createClient, type Reply } from "./support/client.ts";
 import { type Stack, startStack } from "./support/stack.ts";
 import { waitUntil } from "./support/wait.ts";

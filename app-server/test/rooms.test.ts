@@ -37,7 +37,7 @@ test("rules and stores know nothing of HTTP", () => {
   ).toEqual([]);
 });
 
-const isStore = (file: string) => /store\.ts$/.test(file);
+const isStore = (file: string) => /store\.ts$|\/store\//.test(file);
 
 /** Beside stores, what statements are made of: tables of states and kinds, fragments, the types of the database. */
 const partsOfStatements = [

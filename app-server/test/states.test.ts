@@ -151,7 +151,8 @@ const movers = {
       (rows) => rows.length === 0,
       30,
     );
-    return { by: [...opening, "takeOver"] };
+    // A server that starts clears away what time has left, too.
+    return { by: [...opening, "takeOver", "expire", "forget", "forgetDecoy"] };
   },
 };
 

@@ -19,7 +19,7 @@ import type { AppDatabase } from "../database/tables.ts";
 import { limits } from "../limits.ts";
 import { type Outcome, refuse, refuseWith, tooManyRequests } from "../outcome.ts";
 import { endForAccount, endSignupOf } from "../registration/ending.ts";
-import type { Ended } from "../registration/ending-store.ts";
+import type { Ended } from "../registration/store/endings.ts";
 import * as links from "./link-store.ts";
 import type { Caller } from "./store.ts";
 import * as store from "./store.ts";

@@ -6,7 +6,7 @@ import type { AppContext } from "../context.ts";
 import { type Outcome, type Refusal, refusalOf, refuse } from "../outcome.ts";
 import { renewOpening } from "../registration/opening.ts";
 import { preapprove } from "../registration/preapproval.ts";
-import type { RegistrationRequest } from "../registration/rules.ts";
+import type { RegistrationRequest } from "../registration/requesting.ts";
 import * as store from "./setup-store.ts";
 
 /**

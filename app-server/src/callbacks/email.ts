@@ -7,7 +7,7 @@ import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database/tables.ts";
 import { isSwitchable, mailKinds } from "../mail/kinds.ts";
 import { isSwitchedOff } from "../mail/opt-out/preference-store.ts";
-import { markMailed } from "../registration/opening-store.ts";
+import { markMailed } from "../registration/store/openings.ts";
 
 /** Reads the body of `POST /email`. Texts and a time; unknown members are ignored. */
 export function readEmailRequest(body: unknown): EmailRequest | string {

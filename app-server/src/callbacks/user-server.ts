@@ -10,8 +10,8 @@ import type { AppContext } from "../context.ts";
 import type { UserRow } from "../database/tables.ts";
 import { deleteCode } from "../mail/code-store.ts";
 import { endForAccount, endSignupOf } from "../registration/ending.ts";
-import { deleteRegistration } from "../registration/ending-store.ts";
-import { lockByEmail } from "../registration/store.ts";
+import { deleteRegistration } from "../registration/store/endings.ts";
+import { lockByEmail } from "../registration/store/registrations.ts";
 
 type Rules = {
   [A in UserServerAction]: (context: AppContext, args: UserServerArguments<A>) => Promise<UserServerResult<A>>;

@@ -11,7 +11,7 @@ import { listMails } from "../mail/admin-store.ts";
 import type { Refusal } from "../outcome.ts";
 import * as decisions from "../registration/decisions.ts";
 import { listedStates } from "../registration/states.ts";
-import { listRegistrations } from "../registration/store.ts";
+import { listRegistrations } from "../registration/store/queue.ts";
 import { addressArgument, type CommandResult, type Commands, command } from "./command.ts";
 import { testCommands } from "./test-commands.ts";
 

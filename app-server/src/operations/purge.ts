@@ -8,7 +8,7 @@ import type { AppContext } from "../context.ts";
 import { purgeCodes } from "../mail/code-store.ts";
 import { giveUpDeadly, purgeMails } from "../mail/store.ts";
 import { purgeSuppressions } from "../mail/suppression-store.ts";
-import { expireRegistrations } from "../registration/ending-store.ts";
+import { expireRegistrations } from "../registration/store/endings.ts";
 
 /** Ends and forgets what has had its time. */
 export async function purge({ db, clock, log, settings: { policy } }: AppContext): Promise<void> {

@@ -3,7 +3,7 @@ import type { AppContext } from "../context.ts";
 import type { WaitingPerson } from "../mail/kinds.ts";
 import { listApprovers } from "../mail/opt-out/preference-store.ts";
 import type { MailRequest } from "../mail/request.ts";
-import * as store from "./queue-store.ts";
+import * as store from "./store/queue.ts";
 
 /** How those who decide hear of who waits: of each request in its transaction, or by a digest that the job sends. */
 

@@ -9,8 +9,9 @@ import type { AppDatabase } from "../database/tables.ts";
 import { type Outcome, type Refusal, type Refused, refusalOf, refuse, refuseWith } from "../outcome.ts";
 import { withdraw } from "./ending.ts";
 import { newClaim, type OpeningResult, openSignup, renewOpening, sendCodeOnce, waitForOpening } from "./opening.ts";
-import * as openings from "./opening-store.ts";
-import * as store from "./store.ts";
+import * as decisionStore from "./store/decisions.ts";
+import * as openings from "./store/openings.ts";
+import * as store from "./store/registrations.ts";
 
 /** What an administrator may decide about a registration. `actor` is a user id, or `cli`. */
 export type Decided<R extends Reason> = Outcome<{ message: string }, R>;
@@ -40,7 +41,7 @@ export async function acceptRegistration(
     return refuseWith(await changedSince(context, registrationId));
   const claim = await claimAcceptance(context, email, actor);
   if (claim) return toAcceptance(await openSignup(context, claim), email);
-  const row = await store.findForDecision(context.db, email);
+  const row = await decisionStore.findForDecision(context.db, email);
   if (!row) return refuse("registration_not_found/newusers", { values: { email } });
   if (row.state !== "REJECTED" && isAnothers(row, actor)) return afterAnother(context, row, actor);
   switch (row.state) {
@@ -57,11 +58,11 @@ export async function acceptRegistration(
 
 /** Whether the address has a request that waits for a decision. */
 export async function isUndecided({ db }: AppContext, email: EmailAddress): Promise<boolean> {
-  return (await store.findForDecision(db, email))?.state === "REQUESTED";
+  return (await decisionStore.findForDecision(db, email))?.state === "REQUESTED";
 }
 
 function choose({ db }: AppContext, email: EmailAddress, registrationId: string): Promise<boolean> {
-  return db.transaction().execute((trx) => store.chooseRequest(trx, email, registrationId));
+  return db.transaction().execute((trx) => decisionStore.chooseRequest(trx, email, registrationId));
 }
 
 async function changedSince(context: AppContext, registrationId: string) {
@@ -82,14 +83,14 @@ function isAnothers({ decidedBy, state }: store.Registration, actor: string): bo
 async function afterAnother(context: AppContext, row: store.Registration, actor: string): Promise<Accepted> {
   if (row.state === "ACCEPTING") {
     const result = await afterOthers(context, row, actor);
-    const decided = result.ok ? await store.findForDecision(context.db, row.email) : row;
+    const decided = result.ok ? await decisionStore.findForDecision(context.db, row.email) : row;
     if (!result.ok || (decided && !isAnothers(decided, actor))) return result;
   }
   return refuseTransition(context, row.email, "accepted");
 }
 
 async function rejectedAlready(context: AppContext, email: EmailAddress): Promise<Refusal<"registration_rejected">> {
-  const found = await store.findAddressState(context.db, email);
+  const found = await decisionStore.findAddressState(context.db, email);
   return refusalOf("registration_rejected", found && { members: decidedBefore(found) });
 }
 
@@ -169,7 +170,7 @@ export async function resendSignupEmail(
   actor: string,
   send = sendCodeOnce,
 ): Promise<Decided<NotResent>> {
-  const row = await store.findForDecision(context.db, email);
+  const row = await decisionStore.findForDecision(context.db, email);
   const sent = { ok: true, values: { message: `The code for ${email} is on its way again.` } } as const;
   // Before the mail, which the auth server causes and no transaction of ours can hold together with the entry.
   if (row && (row.state === "OPEN" || row.state === "ACCEPTED"))
@@ -205,7 +206,7 @@ export async function rejectRegistration(
   const { policy } = context.settings;
   const now = context.clock.now();
   const isRejected = await context.db.transaction().execute(async (trx) => {
-    const rejected = await store.storeRejected(trx, email, {
+    const rejected = await decisionStore.storeRejected(trx, email, {
       actor: decision.actor,
       reason: decision.reason || null,
       now,
@@ -235,7 +236,7 @@ export async function reopenRegistration(
 ): Promise<Decided<TooLate>> {
   const expiresAt = context.clock.now() + context.settings.policy.registrationTtl;
   const isReopened = await context.db.transaction().execute(async (trx) => {
-    const registrationId = await store.storeReopened(trx, email, expiresAt);
+    const registrationId = await decisionStore.storeReopened(trx, email, expiresAt);
     if (registrationId === undefined) return false;
     await log(context, trx, { actor, action: "reopen", subject: email, registrationId });
     return true;
@@ -250,7 +251,7 @@ export async function deleteRegistration(
   email: EmailAddress,
   actor: string,
 ): Promise<Decided<TooLate>> {
-  const row = await store.findForDecision(context.db, email);
+  const row = await decisionStore.findForDecision(context.db, email);
   const decision = { actor, action: "delete_registration", subject: email } as const;
   if (row && (await withdraw(context, { registrationId: row.id, ending: "remove", decision })))
     return { ok: true, values: { message: `Registration of ${email} deleted.` } };
@@ -263,13 +264,13 @@ function log(context: AppContext, trx: Transaction<AppDatabase>, decision: Omit<
 
 /** Too late: says what became of the registration, and who decided that and when. */
 async function refuseTransition(context: AppContext, email: EmailAddress, verb: string): Promise<Refused<TooLate>> {
-  const found = await store.findAddressState(context.db, email);
+  const found = await decisionStore.findAddressState(context.db, email);
   if (!found) return refuse("registration_not_found/address", { values: { email } });
   const values = { state: found.state, verb };
   return refuse("invalid_transition", { values, members: decidedBefore(found) });
 }
 
-function decidedBefore({ state, ...found }: store.AddressState) {
+function decidedBefore({ state, ...found }: decisionStore.AddressState) {
   return {
     state,
     decided_by: found.decidedBy,

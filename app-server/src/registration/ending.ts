@@ -3,7 +3,7 @@ import type { Transaction } from "kysely";
 import { logDecision, type NewDecision } from "../audit/log-store.ts";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database/tables.ts";
-import * as store from "./ending-store.ts";
+import * as store from "./store/endings.ts";
 
 /** How registrations end that become no account of their own. */
 

@@ -6,8 +6,8 @@ import type { AppContext } from "../context.ts";
 import { limits } from "../limits.ts";
 import { callbackGrace, openingLease, takeoverDelay } from "../policy/timing.ts";
 import { endForAccount, endSignup, endSignupOf } from "./ending.ts";
-import * as openings from "./opening-store.ts";
-import * as store from "./store.ts";
+import * as openings from "./store/openings.ts";
+import * as store from "./store/registrations.ts";
 
 /**
  * Opening a sign-up is the one step that spans both servers: create_signup runs, and inside it the auth server calls

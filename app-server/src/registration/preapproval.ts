@@ -2,9 +2,10 @@ import { randomId } from "@anteroom/shared/runtime/crypto";
 import type { Transaction } from "kysely";
 import type { AppContext } from "../context.ts";
 import type { AppDatabase } from "../database/tables.ts";
-import { replaceLiveRegistration } from "./ending-store.ts";
-import type { RegistrationRequest } from "./rules.ts";
-import { findForDecision, findUsesOfAddress, insertRequest } from "./store.ts";
+import type { RegistrationRequest } from "./requesting.ts";
+import { findForDecision } from "./store/decisions.ts";
+import { replaceLiveRegistration } from "./store/endings.ts";
+import { findUsesOfAddress, insertRequest } from "./store/registrations.ts";
 
 export interface Preapproval {
   /** The permissions that come with the account. */

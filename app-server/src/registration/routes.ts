@@ -8,10 +8,13 @@ import { defineRoute, done, type Route } from "../http/serve.ts";
 import { limits } from "../limits.ts";
 import { missingFields, type Outcome } from "../outcome.ts";
 import * as decisions from "./decisions.ts";
-import * as queue from "./queue-store.ts";
-import * as rules from "./rules.ts";
+import { renewSignup } from "./renewal.ts";
+import { requestRegistration } from "./requesting.ts";
 import { notRejectedStates } from "./states.ts";
-import { listRegistrations } from "./store.ts";
+import * as status from "./status.ts";
+import * as queue from "./store/queue.ts";
+import { listRegistrations } from "./store/queue.ts";
+import { withdrawRegistration } from "./withdrawing.ts";
 
 /** What is given goes before what the browser remembers: a mailed link leads to its own request. */
 function tokenOf(http: Context, given: { registration_token: string }): Outcome<string, "missing_field"> {
@@ -22,7 +25,7 @@ function tokenOf(http: Context, given: { registration_token: string }): Outcome<
 /** Whoever asks again with the same address keeps the way back to the request that came first, if it is not over. */
 async function rememberRequest(http: Context, app: AppContext, email: EmailAddress, token: string): Promise<void> {
   const before = readRequestCookie(http);
-  const known = before === undefined ? undefined : await rules.ownRequest(app, before);
+  const known = before === undefined ? undefined : await status.ownRequest(app, before);
   if (known?.email === email && known.stands !== "rejected") return;
   // As long as a request waits, and then as long as its approval waits for its owner.
   writeRequestCookie(http, token, 2 * app.settings.policy.registrationTtl);
@@ -35,7 +38,7 @@ export const registrationRoutes: readonly Route[] = [
     limit: limits.requestsPerCaller,
     handle: async ({ http, app, body: { request_key: requestKey, ...body } }) => {
       const language = body.language ?? readPreferredLanguage(http);
-      const requested = await rules.requestRegistration(app, { ...body, language, requestKey });
+      const requested = await requestRegistration(app, { ...body, language, requestKey });
       if (requested.ok) await rememberRequest(http, app, body.email, requested.values.registration_token);
       return done(requested);
     },
@@ -45,27 +48,27 @@ export const registrationRoutes: readonly Route[] = [
     limit: limits.statusPerCaller,
     handle: async ({ http, app, body }) => {
       const token = tokenOf(http, body);
-      return token.ok ? rules.registrationStatus(app, token.values, body.code) : token;
+      return token.ok ? status.registrationStatus(app, token.values, body.code) : token;
     },
   }),
   defineRoute("POST /auth/lookup_registration", {
     access: "anyone",
     limit: limits.lookupsPerCaller,
-    handle: ({ app, body }) => rules.lookupRegistration(app, body.email, body.code),
+    handle: ({ app, body }) => status.lookupRegistration(app, body.email, body.code),
   }),
   defineRoute("POST /auth/renew_signup", {
     access: "anyone",
     limit: limits.renewalsPerCaller,
     handle: async ({ http, app, body }) => {
       const token = tokenOf(http, body);
-      return token.ok ? done(await rules.renewSignup(app, token.values)) : token;
+      return token.ok ? done(await renewSignup(app, token.values)) : token;
     },
   }),
   defineRoute("POST /auth/withdraw_registration", {
     access: "anyone",
     handle: async ({ http, app, body }) => {
       const token = tokenOf(http, body);
-      return token.ok ? done(await rules.withdrawRegistration(app, token.values, body.code)) : token;
+      return token.ok ? done(await withdrawRegistration(app, token.values, body.code)) : token;
     },
   }),
   defineRoute("GET /auth/own_request/", {
@@ -73,7 +76,7 @@ export const registrationRoutes: readonly Route[] = [
     limit: limits.statusPerCaller,
     handle: async ({ http, app }) => {
       const token = readRequestCookie(http);
-      const request = token === undefined ? undefined : await rules.ownRequest(app, token);
+      const request = token === undefined ? undefined : await status.ownRequest(app, token);
       if (token !== undefined && !request) clearRequestCookie(http);
       return { ok: true, values: { request: request ?? null } };
     },

@@ -689,8 +689,10 @@ export const mutations: readonly Mutation[] = [
     ["limit", "const beforeReminder = 7 * 24 * 60 * 60;", "const beforeReminder = 7 * 24 * 60 * 60 - 1;"],
     ["once", "if (!isTurn) return;", ""],
   ]),
-  ...app("registration/rules.ts", "lookup", [
+  ...app("registration/status.ts", "lookup", [
     ["proof", "return isRight ? id : undefined;", "return id;", "lookup#D-51"],
+  ]),
+  ...app("registration/withdrawing.ts", "people", [
     [
       "proof",
       `if (code === undefined) return refusalOf("code_needed");`,
@@ -710,14 +712,16 @@ export const mutations: readonly Mutation[] = [
       "people#S-F10: codes for withdrawing",
     ],
   ]),
-  ...app("registration/store.ts", "decisions", [
+  ...app("registration/store/registrations.ts", "decisions", [
+    ["expiry", `.where("decided_at", ">", rejectedSince)`, "", "decisions#C3: after withdrawal"],
+  ]),
+  ...app("registration/store/decisions.ts", "decisions", [
     [
       "ownership",
       `.where((eb) => eb.not(eb.exists(eb.selectFrom("users").select("id").where("email_norm", "=", email))))`,
       "",
       "decisions#C3: what was rejected",
     ],
-    ["expiry", `.where("decided_at", ">", rejectedSince)`, "", "decisions#C3: after withdrawal"],
     [
       "ownership",
       `.where("id", "=", id)\n    .where("email", "=", email)\n    .forUpdate()`,
@@ -725,7 +729,7 @@ export const mutations: readonly Mutation[] = [
       "people#S-F10: without a choice",
     ],
   ]),
-  ...app("registration/ending-store.ts", "expiry", [
+  ...app("registration/store/endings.ts", "expiry", [
     [
       "expiry",
       `expires_at: keepUntil })\n        .where("expires_at", "<=", now)`,

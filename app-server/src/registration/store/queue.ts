@@ -6,13 +6,13 @@ import type {
 } from "@anteroom/shared/wire/app/decisions";
 import type { Language } from "@anteroom/shared/wire/languages";
 import { type Kysely, sql, type Transaction } from "kysely";
-import { nameOfUser } from "../audit/log-store.ts";
-import { isFound } from "../database/fragments.ts";
-import type { AppDatabase, NewUserTable } from "../database/tables.ts";
-import { newestMail } from "../mail/newest.ts";
-import { isIn } from "./moves.ts";
-import { endedStates, liveStates } from "./states.ts";
-import { decidedAt, decidedBy } from "./store.ts";
+import { nameOfUser } from "../../audit/log-store.ts";
+import { isFound } from "../../database/fragments.ts";
+import type { AppDatabase, NewUserTable } from "../../database/tables.ts";
+import { newestMail } from "../../mail/newest.ts";
+import { isIn } from "../moves.ts";
+import { endedStates, liveStates } from "../states.ts";
+import { decidedAt, decidedBy } from "./registrations.ts";
 
 /** What administrators see of those who wait and of those who were decided about, and what they are told. */
 
@@ -211,4 +211,33 @@ export async function listWaiting(
     .limit(limit)
     .execute();
   return { people: rows.map(({ count: _, ...person }) => person), count: rows[0]?.count ?? 0 };
+}
+
+/** Oldest first, at most `limit`. */
+export async function listRegistrations(
+  db: Db,
+  states: readonly ListedRegistration["state"][],
+  limit: number,
+): Promise<ListedRegistration[]> {
+  return db
+    .selectFrom("newusers")
+    .innerJoin("registration_state as state", "state.id", "newusers.registration_id")
+    .select([
+      "newusers.email",
+      "newusers.firstname",
+      "newusers.lastname",
+      "newusers.accepted",
+      "state.state",
+      "newusers.created_at",
+      decidedBy.as("decided_by"),
+      decidedAt.as("decided_at"),
+      "state.reason",
+      newestMail({ registration_id: "newusers.registration_id" }).as("mail"),
+    ])
+    .where("state.state", "in", [...states])
+    .$narrowType<{ state: ListedRegistration["state"] }>()
+    .orderBy("newusers.created_at")
+    .orderBy("newusers.registration_id")
+    .limit(limit)
+    .execute();
 }

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from "kysely";
-import type { AppDatabase } from "../database/tables.ts";
+import type { AppDatabase } from "../../database/tables.ts";
 
 /** Rows changed in one statement. */
 const batch = 1_000;

@@ -1,9 +1,9 @@
 import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import { type Kysely, sql, type Transaction } from "kysely";
-import { hasProcessEnded } from "../database/leases.ts";
-import type { AppDatabase } from "../database/tables.ts";
-import { openingLease } from "../policy/timing.ts";
-import { isLive, move, moveAndNote, movedColumns, moveIf, noteMove } from "./moves.ts";
+import { hasProcessEnded } from "../../database/leases.ts";
+import type { AppDatabase } from "../../database/tables.ts";
+import { openingLease } from "../../policy/timing.ts";
+import { isLive, move, moveAndNote, movedColumns, moveIf, noteMove } from "../moves.ts";
 
 /** The statements of opening a sign-up, a step that spans both servers (opening.ts). */
 

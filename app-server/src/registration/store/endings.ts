@@ -1,8 +1,8 @@
 import type { EmailAddress } from "@anteroom/shared/wire/email-address";
 import { type Kysely, sql, type Transaction } from "kysely";
-import type { AppDatabase } from "../database/tables.ts";
-import { isIn, move } from "./moves.ts";
-import { liveStates, type MoveName, transitions } from "./states.ts";
+import type { AppDatabase } from "../../database/tables.ts";
+import { isIn, move } from "../moves.ts";
+import { liveStates, type MoveName, transitions } from "../states.ts";
 
 /** The statements by which registrations end, and further requests for their addresses take their place. */
 

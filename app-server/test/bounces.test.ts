@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { createInterface } from "node:readline";
-import { freePort } from "@anteroom/launch/ports";
+import { freePort } from "@anteroom/shared/testing/ports";
 import { createTransport, type NodemailerError } from "nodemailer";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { type Client, createClient } from "./support/client.ts";

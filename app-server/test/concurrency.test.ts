@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { freePort } from "@anteroom/launch/ports";
 import { patiently } from "@anteroom/shared/testing/patience";
+import { freePort } from "@anteroom/shared/testing/ports";
 import postgres from "postgres";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createCredentials } from "../src/credentials.ts";

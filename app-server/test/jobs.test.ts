@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { freePort } from "@anteroom/launch/ports";
 import type { AdjustableClock } from "@anteroom/shared/runtime/clock";
 import { openDatabase } from "@anteroom/shared/runtime/database/database";
 import { createTestDatabase, type TestDatabase } from "@anteroom/shared/testing/database";
 import { patiently } from "@anteroom/shared/testing/patience";
+import { freePort } from "@anteroom/shared/testing/ports";
 import { sql } from "kysely";
 import postgres from "postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";

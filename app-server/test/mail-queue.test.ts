@@ -1,7 +1,7 @@
-import { freePort } from "@anteroom/launch/ports";
 import { openDatabase } from "@anteroom/shared/runtime/database/database";
 import { measured } from "@anteroom/shared/testing/measured";
 import { patiently } from "@anteroom/shared/testing/patience";
+import { freePort } from "@anteroom/shared/testing/ports";
 import postgres from "postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { AppDatabase } from "../src/database/tables.ts";

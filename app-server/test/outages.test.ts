@@ -1,6 +1,6 @@
-import { freePort } from "@anteroom/launch/ports";
 import { disturbDatabase } from "@anteroom/shared/testing/database";
 import { patiently } from "@anteroom/shared/testing/patience";
+import { freePort } from "@anteroom/shared/testing/ports";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { createClient } from "./support/client.ts";
 import { createServer, type RunningServer, readMails, type Stack, startStack } from "./support/stack.ts";

@@ -1,4 +1,4 @@
-import { freePort } from "@anteroom/launch/ports";
+import { freePort } from "@anteroom/shared/testing/ports";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { elsewhere } from "./support/browser.ts";

@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { freePort } from "@anteroom/launch/ports";
 import { createAuthClient } from "@anteroom/shared/client/auth";
+import { freePort } from "@anteroom/shared/testing/ports";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { internalSecret, startTestServer, type TestServer } from "./harness.ts";
 

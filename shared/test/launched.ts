@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { checkout } from "@anteroom/launch/checkout";
-import { freePort } from "@anteroom/launch/ports";
 import { canEnter } from "@anteroom/launch/postgres/binaries";
 import { patiently } from "@anteroom/shared/testing/patience";
+import { freePort } from "@anteroom/shared/testing/ports";
 import postgres from "postgres";
 
 /** The launcher itself, and the way people start it. */
